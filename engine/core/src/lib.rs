@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The engine's pure core: language → graph → desired → diff → plan → recipe. A one-way street.
+//!
+//! Sync, deterministic, no I/O, no clock, no randomness, no Kubernetes client: files are read through [`files::Files`], everything else is an
+//! argument. The same input gives the same bytes.
+
+pub mod addr;
+pub mod facts;
+pub mod layer;
+pub mod marks;
+pub mod object;
+pub mod plan;
+pub mod recorded;

@@ -1,0 +1,133 @@
+//! What HCL asks for, expanded to resources and the Kubernetes objects that each of them owns. Data only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::addr::Address;
+use crate::diag::Span;
+use crate::layer::LayerKind;
+use crate::object::ObjectKey;
+use crate::value::Value;
+
+/// The whole wish: everything that a plan is made from besides the state and the facts.
+#[derive(Debug, Clone, Default)]
+pub struct Desired {
+    /// The management plane; every cluster is created on it.
+    pub management: Option<DesiredManagement>,
+    /// Clusters by address.
+    pub clusters: BTreeMap<Address, DesiredCluster>,
+    /// Resources by address.
+    pub resources: BTreeMap<Address, DesiredResource>,
+    /// Outputs by name.
+    pub outputs: BTreeMap<String, DesiredOutput>,
+}
+
+/// The management plane as configured.
+#[derive(Debug, Clone)]
+pub struct DesiredManagement {
+    /// `management.sandbox` or `management.NAME`.
+    pub address: Address,
+    /// The embedded sandbox: no `management` block stands in HCL.
+    pub sandbox: bool,
+    /// Kubeconfig file as written, relative to the module folder.
+    pub kubeconfig: Option<String>,
+    /// Context in that file.
+    pub context: Option<String>,
+    /// `false`: providers are only checked.
+    pub install_providers: bool,
+    /// Where the block stands.
+    pub span: Option<Span>,
+}
+
+/// Facts of a cluster that its steps need beside its objects.
+#[derive(Debug, Clone)]
+pub struct DesiredCluster {
+    /// `cluster.shop`.
+    pub address: Address,
+    /// Kubernetes name.
+    pub name: String,
+    /// Namespace on every plane.
+    pub namespace: String,
+    /// Cloud address.
+    pub cloud: Address,
+    /// Name of the provider (`aws`).
+    pub provider: String,
+    /// Whether its CAPI objects move into it.
+    pub pivot: bool,
+    /// Whether the agent writes its layers after step 8.
+    pub agent: bool,
+    /// Kubernetes version without `v`.
+    pub kubernetes_version: String,
+    /// Control plane machines wanted in the end; step 3 creates one.
+    pub control_plane_replicas: u32,
+    /// Pool name → machines.
+    pub pools: BTreeMap<String, u32>,
+    /// Layers in profile order.
+    pub layers: Vec<DesiredLayer>,
+    /// Seconds that a wait may take before it is "in progress".
+    pub timeout_seconds: u64,
+    /// Where the block stands.
+    pub span: Option<Span>,
+}
+
+/// One layer of a cluster.
+#[derive(Debug, Clone)]
+pub struct DesiredLayer {
+    /// Unique within the cluster.
+    pub name: String,
+    /// Which kind of layer.
+    pub kind: LayerKind,
+    /// Names of layers that must be ready before.
+    pub depends_on: BTreeSet<String>,
+}
+
+/// One line of a plan, as wished.
+#[derive(Debug, Clone)]
+pub struct DesiredResource {
+    /// Its address.
+    pub address: Address,
+    /// The user's input for it (attributes as in HCL): what the plan shows and `input_digest` covers.
+    pub input: Value,
+    /// Revision of the renderer that made the objects.
+    pub render_revision: u32,
+    /// The objects it owns, in the order in which they are applied.
+    pub objects: Vec<DesiredObject>,
+    /// Resources that must be ready before.
+    pub needs: BTreeSet<Address>,
+    /// `lifecycle { prevent_destroy }` of the block it belongs to.
+    pub prevent_destroy: bool,
+    /// Where its block stands.
+    pub span: Option<Span>,
+}
+
+/// On which plane an object lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Home {
+    /// Always on the management plane.
+    Management,
+    /// Always in the cluster's own API.
+    Workload,
+    /// Where the cluster's CAPI objects are: on the management plane until the pivot, in the cluster after it.
+    Capi,
+}
+
+/// A rendered object.
+#[derive(Debug, Clone)]
+pub struct DesiredObject {
+    /// Where it lives.
+    pub home: Home,
+    /// `apiVersion`.
+    pub api_version: String,
+    /// Identity; `key.plane` is the management plane for [`Home::Management`] and [`Home::Capi`], the cluster for [`Home::Workload`].
+    pub key: ObjectKey,
+    /// The whole object with our marks, as it will be sent; unknown and secret leaves inside.
+    pub content: Value,
+}
+
+/// An output as configured.
+#[derive(Debug, Clone)]
+pub struct DesiredOutput {
+    /// Its value, perhaps with unknown or secret leaves.
+    pub value: Value,
+    /// Declared `sensitive`: never stored.
+    pub sensitive: bool,
+}

@@ -1,0 +1,155 @@
+//! Schemas of HCL blocks as data: names, types, defaults and what a change of an attribute does to a living cluster.
+//!
+//! The blocks of the engine itself (`cluster`, `worker_pool`, …) and the bodies that a provider adds to them are described by the
+//! same types; checking, "did you mean", documentation tables and the repave forecast all read them. Knows no cloud.
+
+use crate::value::Type;
+
+/// What changing an attribute does to a cluster that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OnChange {
+    /// The object is updated and no machine is replaced.
+    InPlace,
+    /// Every machine of the pool is replaced, one after the other.
+    Repave,
+    /// The cluster is destroyed and created.
+    Recreate,
+    /// The change is refused.
+    Forbidden,
+}
+
+impl OnChange {
+    /// The word of the documentation and of plan reasons.
+    pub fn word(self) -> &'static str {
+        match self {
+            OnChange::InPlace => "in-place",
+            OnChange::Repave => "repave",
+            OnChange::Recreate => "recreate",
+            OnChange::Forbidden => "forbidden",
+        }
+    }
+}
+
+/// Type of an attribute, in a form that stands in a `static` table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttributeType {
+    /// `string`
+    String,
+    /// `number` that is a whole number
+    Integer,
+    /// `bool`
+    Bool,
+    /// `list(string)`
+    Strings,
+    /// `map(string)`
+    StringMap,
+    /// `any`: checked by the code that reads it.
+    Any,
+    /// A reference to a block (`cloud.aws.main`, `[profile.base]`): never evaluated to a plain value.
+    Reference,
+}
+
+impl AttributeType {
+    /// The type constraint that a value is converted to.
+    pub fn constraint(self) -> Type {
+        match self {
+            AttributeType::String => Type::String,
+            AttributeType::Integer => Type::Number,
+            AttributeType::Bool => Type::Bool,
+            AttributeType::Strings => Type::List(Box::new(Type::String)),
+            AttributeType::StringMap => Type::Map(Box::new(Type::String)),
+            AttributeType::Any | AttributeType::Reference => Type::Any,
+        }
+    }
+
+    /// As users write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            AttributeType::String => "string",
+            AttributeType::Integer => "number",
+            AttributeType::Bool => "bool",
+            AttributeType::Strings => "list(string)",
+            AttributeType::StringMap => "map(string)",
+            AttributeType::Any => "any",
+            AttributeType::Reference => "reference",
+        }
+    }
+}
+
+/// Whether an attribute must be set, and what holds if it is not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Presence {
+    /// It must be set.
+    Required,
+    /// It may be left out; the provider or Kubernetes decides then.
+    Optional,
+    /// Left out, it is this text, number or truth value (in HCL syntax, for the documentation and the evaluator).
+    Default(&'static str),
+}
+
+/// One attribute of a block.
+#[derive(Debug, Clone, Copy)]
+pub struct Attribute {
+    /// Its name in HCL.
+    pub name: &'static str,
+    /// Its type.
+    pub ty: AttributeType,
+    /// Required, optional or defaulted.
+    pub presence: Presence,
+    /// Its value never appears in plan, state, log or error.
+    pub sensitive: bool,
+    /// What changing it does.
+    pub on_change: OnChange,
+    /// One line for the reference page.
+    pub doc: &'static str,
+}
+
+/// How often a nested block may stand in its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// Exactly once.
+    One,
+    /// At most once.
+    Optional,
+    /// Any number of times.
+    Many,
+}
+
+/// A block inside of a block.
+#[derive(Debug, Clone, Copy)]
+pub struct NestedBlock {
+    /// Its type, the word before `{`.
+    pub name: &'static str,
+    /// Names of its labels, for messages: `["name"]`.
+    pub labels: &'static [&'static str],
+    /// How often it may stand.
+    pub count: Count,
+    /// What may stand in it.
+    pub body: &'static BlockSchema,
+    /// One line for the reference page.
+    pub doc: &'static str,
+}
+
+/// What may stand in a block.
+#[derive(Debug, Clone, Copy)]
+pub struct BlockSchema {
+    /// Its attributes.
+    pub attributes: &'static [Attribute],
+    /// Its nested blocks.
+    pub blocks: &'static [NestedBlock],
+}
+
+impl BlockSchema {
+    /// A block in which nothing may stand.
+    pub const EMPTY: BlockSchema = BlockSchema { attributes: &[], blocks: &[] };
+
+    /// The attribute of this name.
+    pub fn attribute(&self, name: &str) -> Option<&'static Attribute> {
+        self.attributes.iter().find(|a| a.name == name)
+    }
+
+    /// The nested block of this type.
+    pub fn block(&self, name: &str) -> Option<&'static NestedBlock> {
+        self.blocks.iter().find(|b| b.name == name)
+    }
+}
