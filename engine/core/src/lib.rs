@@ -4,9 +4,12 @@
 //! argument. The same input gives the same bytes.
 
 pub mod addr;
+pub mod diag;
 pub mod facts;
+pub mod files;
 pub mod layer;
 pub mod marks;
 pub mod object;
 pub mod plan;
 pub mod recorded;
+pub mod value;

@@ -1,0 +1,85 @@
+//! The table of all diagnostic codes. A code is never used for another meaning; a code that is no longer given stays here.
+//!
+//! Ranges: 0001-0099 files and syntax, 0100-0199 expressions and functions, 0200-0299 configuration blocks,
+//! 0300-0399 model and rendering, 0400-0499 planning, 0500-0599 state and plan files, 0600-0699 planes and applying.
+
+use std::fmt;
+
+/// A stable code, printed as `WL0123`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(u16);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WL{:04}", self.0)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl Code {
+    /// The one-line meaning of the code.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        Code::ALL.iter().find(|(code, _)| *code == self).map_or("", |(_, meaning)| meaning)
+    }
+}
+
+macro_rules! codes {
+    ($($number:literal $name:ident $meaning:literal)*) => {
+        impl Code {
+            $(#[doc = $meaning] pub const $name: Code = Code($number);)*
+            /// Every code with its meaning, by number.
+            pub const ALL: &[(Code, &str)] = &[$((Code::$name, $meaning),)*];
+        }
+    };
+}
+
+codes! {
+    1 FILE_NOT_UTF8 "The file is not valid UTF-8 text."
+    2 FILE_HAS_NUL "The file holds a NUL byte."
+    3 FILE_TOO_LARGE "The file is larger than the limit for configuration files."
+    10 SYNTAX "The text does not follow the grammar of HCL."
+    11 UNTERMINATED_STRING "A quoted string has no closing quote on its line."
+    12 UNTERMINATED_HEREDOC "A heredoc has no closing marker."
+    13 UNCLOSED_BRACKET "A bracket, brace or parenthesis is never closed."
+    14 UNEXPECTED_CLOSING "A closing bracket, brace or parenthesis has no opening one."
+    15 UNTERMINATED_COMMENT "A block comment is never closed."
+    16 NESTING_TOO_DEEP "Expressions or blocks are nested deeper than the limit."
+    17 INVALID_ESCAPE "A backslash sequence in a string is not one that exists."
+    18 DUPLICATE_ATTRIBUTE "An attribute is set twice in one block."
+    19 INVALID_NUMBER "A number cannot be represented."
+    20 INVALID_TEMPLATE "A template is malformed."
+    100 UNKNOWN_NAME "A name refers to nothing that exists."
+    101 UNKNOWN_ATTRIBUTE "A value has no attribute or element of that name."
+    102 UNKNOWN_FUNCTION "There is no function of that name."
+    103 WRONG_TYPE "A value has a type that does not fit."
+    104 WRONG_ARGUMENT_COUNT "A function is called with too few or too many arguments."
+    105 INVALID_ARGUMENT "A function cannot work with the argument that it got."
+    106 DIVISION_BY_ZERO "A number is divided by zero."
+    107 DUPLICATE_KEY "An object has the same key twice."
+    108 INVALID_INDEX "An index or key is not in the collection."
+    109 NULL_VALUE "A value is null where one is needed."
+    110 INCONSISTENT_TYPES "Two results that must have one type have no common type."
+    111 EVALUATION_LIMIT "The evaluation needs more steps or memory than the limit allows."
+    112 INVALID_TYPE "A type constraint is malformed."
+    113 NUMBER_RANGE "A number is too large or too small to be computed with."
+    114 FILE_UNREADABLE "A file that an expression names cannot be read."
+    115 SECRET_NOT_ALLOWED "A secret value stands where it would become visible."
+    116 UNKNOWN_NOT_ALLOWED "A value that is known only after apply stands where it is needed now."
+    117 NOT_STATIC "An expression stands where only a constant or a plain reference is allowed."
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn numbers_are_unique_and_sorted() {
+        assert!(Code::ALL.windows(2).all(|pair| matches!(pair, [(a, _), (b, _)] if a < b)));
+    }
+}
