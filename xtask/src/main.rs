@@ -1,2 +1,28 @@
-//! The windlass binary.
-fn main() {}
+//! The repository's own chores, one subcommand each; it knows the work tree and no running system.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who started it")]
+
+mod crds;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) engine/kubeschema/facts";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["crds"] => crds::run(crds::Mode::Write),
+        ["crds", "--check"] => crds::run(crds::Mode::Check),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(report) => {
+            println!("{report}");
+            ExitCode::SUCCESS
+        }
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -44,6 +44,9 @@ pub struct KindFact {
     /// Labels of the CRD (Cluster API's contract labels among them).
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Verbs that a server does not offer; all kinds here have the other ones of [`VERBS`].
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_verbs: Vec<String>,
     /// Subresources.
     #[serde(skip_serializing_if = "Subresources::is_none")]
     pub subresources: Subresources,
@@ -54,7 +57,24 @@ pub struct KindFact {
     pub schema: Arc<Schema>,
 }
 
+/// What a server offers for a kind of objects, save for [`KindFact::missing_verbs`].
+pub const VERBS: [&str; 8] = [
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
+
 impl KindFact {
+    /// What a server offers for the kind, in the order of discovery.
+    pub fn verbs(&self) -> impl Iterator<Item = &'static str> {
+        (VERBS.into_iter()).filter(|verb| self.missing_verbs.iter().all(|missing| missing != verb))
+    }
+
     /// `group/version`, or the version alone for the core group.
     pub fn api_version(&self) -> String {
         if self.group.is_empty() {
@@ -144,7 +164,7 @@ pub struct Bundle {
     pub module: String,
     /// Version of that module.
     pub version: String,
-    /// SHA-256 of the source files, `sha256:` and hex.
+    /// SHA-256 of this bundle as JSON with an empty digest: `sha256:` and hex.
     pub digest: String,
     /// The kinds, sorted by group, kind, version.
     pub kinds: Vec<KindFact>,

@@ -6,9 +6,11 @@
 
 pub mod crd;
 pub mod facts;
+pub mod facts_table;
 pub mod openapi;
 pub mod schema;
 
+mod facts_files;
 mod object_meta;
 mod view;
 
