@@ -4,6 +4,7 @@
 //! argument. The same input gives the same bytes.
 
 pub mod addr;
+pub mod agent_objects;
 pub mod diag;
 pub mod facts;
 pub mod files;
