@@ -6,6 +6,7 @@ use crate::addr::Address;
 use crate::diag::Span;
 use crate::layer::LayerKind;
 use crate::object::ObjectKey;
+use crate::plan::ProviderSpec;
 use crate::value::Value;
 
 /// The whole wish: everything that a plan is made from besides the state and the facts.
@@ -13,6 +14,8 @@ use crate::value::Value;
 pub struct Desired {
     /// The management plane; every cluster is created on it.
     pub management: Option<DesiredManagement>,
+    /// CAPI providers by the address of their resource (`management.X.provider["aws"]`), in the order in which they are installed.
+    pub providers: Vec<DesiredProvider>,
     /// Clusters by address.
     pub clusters: BTreeMap<Address, DesiredCluster>,
     /// Resources by address.
@@ -38,6 +41,19 @@ pub struct DesiredManagement {
     pub span: Option<Span>,
 }
 
+/// A CAPI provider that must run on the management plane, and on the plane of each pivoted cluster that uses it.
+#[derive(Debug, Clone)]
+pub struct DesiredProvider {
+    /// `management.X.provider["aws"]`; a resource of this address stands in [`Desired::resources`].
+    pub address: Address,
+    /// What is installed.
+    pub spec: ProviderSpec,
+    /// Secrets that its manager needs; `key.plane` is the management plane.
+    pub credentials: Vec<DesiredObject>,
+    /// Whether every cluster needs it (`false`: only clusters of the provider of this name).
+    pub core: bool,
+}
+
 /// Facts of a cluster that its steps need beside its objects.
 #[derive(Debug, Clone)]
 pub struct DesiredCluster {
@@ -55,6 +71,8 @@ pub struct DesiredCluster {
     pub pivot: bool,
     /// Whether the agent writes its layers after step 8.
     pub agent: bool,
+    /// `report` or `heal`.
+    pub agent_mode: String,
     /// Kubernetes version without `v`.
     pub kubernetes_version: String,
     /// Control plane machines wanted in the end; step 3 creates one.

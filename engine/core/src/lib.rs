@@ -5,6 +5,7 @@
 
 pub mod addr;
 pub mod agent_objects;
+pub mod desired;
 pub mod diag;
 pub mod facts;
 pub mod files;
@@ -12,5 +13,7 @@ pub mod layer;
 pub mod marks;
 pub mod object;
 pub mod plan;
+pub mod provider;
 pub mod recorded;
+pub mod schema;
 pub mod value;

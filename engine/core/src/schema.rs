@@ -3,6 +3,8 @@
 //! The blocks of the engine itself (`cluster`, `worker_pool`, …) and the bodies that a provider adds to them are described by the
 //! same types; checking, "did you mean", documentation tables and the repave forecast all read them. Knows no cloud.
 
+use std::sync::Arc;
+
 use crate::value::Type;
 
 /// What changing an attribute does to a cluster that exists.
@@ -56,8 +58,8 @@ impl AttributeType {
             AttributeType::String => Type::String,
             AttributeType::Integer => Type::Number,
             AttributeType::Bool => Type::Bool,
-            AttributeType::Strings => Type::List(Box::new(Type::String)),
-            AttributeType::StringMap => Type::Map(Box::new(Type::String)),
+            AttributeType::Strings => Type::List(Arc::new(Type::String)),
+            AttributeType::StringMap => Type::Map(Arc::new(Type::String)),
             AttributeType::Any | AttributeType::Reference => Type::Any,
         }
     }
