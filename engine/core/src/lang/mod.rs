@@ -1,0 +1,24 @@
+//! The configuration language: from the bytes of a file to values. Knows HCL and nothing of clusters, blocks or schemas.
+//!
+//! ```text
+//! parse(&mut SourceMap, name, bytes) -> (Body, Diagnostics)          one syntax error per top-level block, the rest is there
+//! references(&Expr) -> Vec<Reference>                                static, for the dependency graph
+//! Evaluator::new(&scope, &files).evaluate(&Expr) -> (Value, Diagnostics)
+//! Evaluator::new(&scope, &files).evaluate_as(&Expr, &Type) -> (Value, Diagnostics)
+//! type_constraint(&Expr) -> (Type, Diagnostics)                      the `type` of a `variable` block
+//! ```
+//!
+//! Names come from a [`Scope`]; [`Names`] is the one to build. Where an error was reported, the value is an unknown of any
+//! type, so that evaluation goes on and finds further errors without telling one twice: look at the diagnostics before
+//! taking an unknown for "known after apply".
+//!
+//! Recursion is bounded (64 levels of syntax, limits for values), but a debug build wants a stack of 16 MiB: the roof runs
+//! the language on a thread of its own.
+
+pub mod ir;
+mod reference;
+mod scope;
+
+pub use ir::{Attribute, Block, Body, Expr};
+pub use reference::{Reference, ReferenceStep, as_reference, references};
+pub use scope::{Group, Names, Root, Scope};
