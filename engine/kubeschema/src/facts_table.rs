@@ -29,10 +29,8 @@ pub fn bundles() -> &'static [FactsFile] {
 /// # Errors
 /// The compiled-in text cannot be read, which only a broken build does.
 pub fn bundle(name: &str, version: &str) -> Option<Result<&'static Bundle, &'static SchemaError>> {
-    static LOADED: [OnceLock<Result<Bundle, SchemaError>>; FILES.len()] =
-        [const { OnceLock::new() }; FILES.len()];
-    let position =
-        FILES.binary_search_by(|file| (file.name, file.version).cmp(&(name, version))).ok()?;
+    static LOADED: [OnceLock<Result<Bundle, SchemaError>>; FILES.len()] = [const { OnceLock::new() }; FILES.len()];
+    let position = FILES.binary_search_by(|file| (file.name, file.version).cmp(&(name, version))).ok()?;
     let (file, loaded) = (FILES.get(position)?, LOADED.get(position)?);
     Some(loaded.get_or_init(|| Bundle::load(file.bytes)).as_ref())
 }
