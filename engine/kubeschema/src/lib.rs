@@ -7,6 +7,7 @@
 pub mod crd;
 pub mod facts;
 pub mod facts_table;
+pub mod fieldpath;
 pub mod openapi;
 pub mod schema;
 

@@ -61,6 +61,11 @@ impl<'a> SchemaRef<'a> {
         self.resource
     }
 
+    /// The place refers to a definition by name.
+    pub fn is_reference(&self) -> bool {
+        self.site.reference.is_some()
+    }
+
     /// The resolved schema.
     pub fn schema(&self) -> &'a Schema {
         self.target
