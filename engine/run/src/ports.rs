@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::Value as Json;
 use tokio::sync::watch;
 use windlass_core::addr::Address;
 use windlass_core::facts::{Demand, Facts};
-use windlass_core::plan::{Fingerprint, Plan, Step};
+use windlass_core::plan::{Fingerprint, PlanPlane, Step};
 use windlass_core::recorded::{Effect, JournalRecord, Phase, Recorded};
 
 /// Why the store did not do it.
@@ -48,7 +49,7 @@ pub enum RunEnd {
 pub trait Store: Send + Sync {
     /// The whole state.
     fn load(&self) -> BoxFuture<'_, Result<Recorded, StoreError>>;
-    /// A new run with its whole plan; the serial grows by one. Returns the serial.
+    /// A new run with its whole plan; the serial grows by one, and a run that was unfinished is superseded. Returns the serial.
     fn begin<'a>(&'a self, run: &'a str, plan: &'a str, digest: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
     /// One journal record with the effects that it proves, in one transaction. Returns the record's sequence number.
     fn journal<'a>(
@@ -70,6 +71,12 @@ pub trait Progress: Send + Sync {
     /// Something worth a line happened.
     fn note(&self, text: &str);
 }
+
+/// Key of a pivot's `Progress` evidence, with value `true`: from now on objects are deleted on the plane that they leave.
+///
+/// A pivot journals it before the first such deletion. A half-done pivot whose plan is given up is finished forward once this record
+/// exists, and back while it does not (design section 7, Resume).
+pub const EVIDENCE_DELETING_SOURCE: &str = "deleting_source";
 
 /// The journal as a step sees it: its own records of earlier attempts, and a way to add one.
 pub trait StepJournal: Send + Sync {
@@ -182,7 +189,7 @@ pub enum StepError {
         /// In words.
         reason: String,
     },
-    /// The user stopped it.
+    /// The user stopped it; nothing is wrong.
     #[error("stopped")]
     Stopped,
     /// The journal could not be written.
@@ -200,18 +207,29 @@ pub trait StepRunner: Send + Sync {
 pub trait Observer: Send + Sync {
     /// Answers all demands; unreachable planes are facts.
     fn observe<'a>(&'a self, demands: &'a [Demand]) -> BoxFuture<'a, Facts>;
-    /// The fingerprints that do not hold now, with what is different. `written` are objects that this run has changed itself.
+    /// The fingerprints that do not hold now: `Stale` for each leaf that is different, `Unreachable` for a plane that does not answer.
+    ///
+    /// Fingerprints of objects that this run has changed itself are left out by the caller.
     fn stale<'a>(&'a self, fingerprints: &'a [&'a Fingerprint]) -> BoxFuture<'a, Vec<StepError>>;
 }
 
 /// Holds planes for this run against other writers (design section 7, Locks).
 pub trait PlaneLocks: Send + Sync {
-    /// Takes the Lease on each plane of the plan that exists; refuses if another holds it or the plane has seen a newer serial.
-    fn acquire<'a>(&'a self, plan: &'a Plan, run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>>;
+    /// Takes the Lease on these planes, which answer. Refuses with `Store(Locked)` if another run holds one, with `Failed` if a plane has
+    /// seen a newer serial.
+    fn acquire<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>>;
     /// Takes the Lease on a plane that the run has just opened.
     fn join<'a>(&'a self, plane: &'a Address, run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>>;
     /// Whether the last renewal is recent enough for a step to start on this plane.
     fn fresh(&self, plane: &Address) -> bool;
     /// Gives all Leases back.
     fn release<'a>(&'a self, run: &'a str) -> BoxFuture<'a, ()>;
+}
+
+/// Time, so that tests need not wait for it.
+pub trait Clock: Send + Sync {
+    /// Time since some fixed moment.
+    fn elapsed(&self) -> Duration;
+    /// Ends when so much time has passed.
+    fn sleep(&self, duration: Duration) -> BoxFuture<'_, ()>;
 }

@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod change;
+pub mod reach;
 
 use std::collections::BTreeMap;
 
