@@ -28,10 +28,7 @@ pub fn crd_object(versions: &[&KindFact]) -> Value {
         names.insert("categories".into(), json!(first.categories));
     }
     let mut metadata = Map::new();
-    metadata.insert(
-        "name".into(),
-        json!(format!("{}.{}", first.plural, first.group)),
-    );
+    metadata.insert("name".into(), json!(format!("{}.{}", first.plural, first.group)));
     if !first.labels.is_empty() {
         metadata.insert("labels".into(), json!(first.labels));
     }
@@ -53,10 +50,7 @@ pub fn kind_facts(crd: &Value) -> Result<Vec<KindFact>, SchemaError> {
     let spec = crd.get("spec").unwrap_or(&Value::Null);
     let names = spec.get("names").unwrap_or(&Value::Null);
     let need = |value: &Value, word: &str| {
-        text(value, word).ok_or_else(|| SchemaError::OpenApi {
-            path: format!("spec.{word}"),
-            reason: "is required".into(),
-        })
+        text(value, word).ok_or_else(|| SchemaError::OpenApi { path: format!("spec.{word}"), reason: "is required".into() })
     };
     let kind = need(names, "kind")?;
     let base = KindFact {
@@ -80,10 +74,7 @@ pub fn kind_facts(crd: &Value) -> Result<Vec<KindFact>, SchemaError> {
             let schema = match version.pointer("/schema/openAPIV3Schema") {
                 Some(document) => Schema::from_openapi(document, Dialect::Crd, &|_| None)
                     .map_err(|error| prefix(error, &format!("{}.{}", base.kind, name)))?,
-                None => Schema {
-                    preserve_unknown_fields: true,
-                    ..Schema::default()
-                },
+                None => Schema { preserve_unknown_fields: true, ..Schema::default() },
             };
             Ok(KindFact {
                 version: name,
@@ -103,10 +94,7 @@ fn version_object(fact: &KindFact) -> Value {
     out.insert("name".into(), json!(fact.version));
     out.insert("served".into(), json!(fact.served));
     out.insert("storage".into(), json!(fact.storage));
-    out.insert(
-        "schema".into(),
-        json!({"openAPIV3Schema": fact.schema.to_openapi()}),
-    );
+    out.insert("schema".into(), json!({"openAPIV3Schema": fact.schema.to_openapi()}));
     let mut subresources = Map::new();
     if fact.subresources.status {
         subresources.insert("status".into(), json!({}));
@@ -124,10 +112,7 @@ fn version_object(fact: &KindFact) -> Value {
         out.insert("subresources".into(), Value::Object(subresources));
     }
     if !fact.printer_columns.is_empty() {
-        out.insert(
-            "additionalPrinterColumns".into(),
-            json!(fact.printer_columns),
-        );
+        out.insert("additionalPrinterColumns".into(), json!(fact.printer_columns));
     }
     Value::Object(out)
 }
@@ -152,25 +137,19 @@ fn printer_columns(version: &Value) -> Vec<PrinterColumn> {
             kind: text(column, "type").unwrap_or_default(),
             format: text(column, "format"),
             json_path: text(column, "jsonPath").unwrap_or_default(),
-            priority: (column.get("priority").and_then(Value::as_i64))
-                .and_then(|priority| i32::try_from(priority).ok()),
+            priority: (column.get("priority").and_then(Value::as_i64)).and_then(|priority| i32::try_from(priority).ok()),
         })
         .collect()
 }
 
 fn labels(crd: &Value) -> BTreeMap<String, String> {
     let labels = crd.pointer("/metadata/labels").and_then(Value::as_object);
-    (labels.into_iter().flatten())
-        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
-        .collect()
+    (labels.into_iter().flatten()).filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 fn prefix(error: SchemaError, place: &str) -> SchemaError {
     match error {
-        SchemaError::OpenApi { path, reason } => SchemaError::OpenApi {
-            path: format!("{place}: {path}"),
-            reason,
-        },
+        SchemaError::OpenApi { path, reason } => SchemaError::OpenApi { path: format!("{place}: {path}"), reason },
         other => other,
     }
 }
@@ -184,10 +163,7 @@ fn flag(value: &Value, word: &str) -> bool {
 }
 
 fn array<'a>(value: &'a Value, word: &str) -> &'a [Value] {
-    value
-        .get(word)
-        .and_then(Value::as_array)
-        .map_or(&[], |list| list)
+    value.get(word).and_then(Value::as_array).map_or(&[], |list| list)
 }
 
 fn strings(value: &Value, word: &str) -> Vec<String> {

@@ -58,16 +58,7 @@ pub struct KindFact {
 }
 
 /// What a server offers for a kind of objects, save for [`KindFact::missing_verbs`].
-pub const VERBS: [&str; 8] = [
-    "create",
-    "delete",
-    "deletecollection",
-    "get",
-    "list",
-    "patch",
-    "update",
-    "watch",
-];
+pub const VERBS: [&str; 8] = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
 
 impl KindFact {
     /// What a server offers for the kind, in the order of discovery.
@@ -77,11 +68,7 @@ impl KindFact {
 
     /// `group/version`, or the version alone for the core group.
     pub fn api_version(&self) -> String {
-        if self.group.is_empty() {
-            self.version.clone()
-        } else {
-            format!("{}/{}", self.group, self.version)
-        }
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
     }
 }
 
@@ -197,9 +184,7 @@ impl Bundle {
 
     /// The facts of one kind in one version.
     pub fn kind(&self, group: &str, version: &str, kind: &str) -> Option<&KindFact> {
-        self.kinds
-            .iter()
-            .find(|fact| fact.kind == kind && fact.group == group && fact.version == version)
+        self.kinds.iter().find(|fact| fact.kind == kind && fact.group == group && fact.version == version)
     }
 
     /// The schema of a kind's objects, as the root of a resource, with this bundle's definitions.
@@ -214,9 +199,6 @@ impl Bundle {
             let key = (fact.plural.as_str(), fact.group.as_str());
             versions.entry(key).or_default().push(fact);
         }
-        versions
-            .values()
-            .map(|facts| crate::crd::crd_object(facts))
-            .collect()
+        versions.values().map(|facts| crate::crd::crd_object(facts)).collect()
     }
 }

@@ -4,6 +4,7 @@
 //! kube provider, the agent and the sandbox's API server, so that all of them mean the same by
 //! "field", "list key" and "owner".
 
+pub mod check;
 pub mod crd;
 pub mod facts;
 pub mod facts_table;

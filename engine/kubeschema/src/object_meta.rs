@@ -19,18 +19,11 @@ pub(crate) fn string_schema() -> &'static Schema {
 fn build() -> Schema {
     let string = || scalar(Type::String, None);
     let time = || scalar(Type::String, Some("date-time"));
-    let string_map = || Schema {
-        kind: Some(Type::Object),
-        additional_properties: Some(Arc::new(string())),
-        ..Schema::default()
-    };
+    let string_map = || Schema { kind: Some(Type::Object), additional_properties: Some(Arc::new(string())), ..Schema::default() };
     object([
         ("annotations", string_map()),
         ("creationTimestamp", time()),
-        (
-            "deletionGracePeriodSeconds",
-            scalar(Type::Integer, Some("int64")),
-        ),
+        ("deletionGracePeriodSeconds", scalar(Type::Integer, Some("int64"))),
         ("deletionTimestamp", time()),
         (
             "finalizers",
@@ -67,9 +60,7 @@ fn build() -> Schema {
 fn owner_reference() -> Schema {
     let string = || scalar(Type::String, None);
     Schema {
-        required: ["apiVersion", "kind", "name", "uid"]
-            .map(String::from)
-            .into(),
+        required: ["apiVersion", "kind", "name", "uid"].map(String::from).into(),
         declared_map_type: Some(MapType::Atomic),
         ..object([
             ("apiVersion", string()),
@@ -87,14 +78,7 @@ fn managed_fields_entry() -> Schema {
     object([
         ("apiVersion", string()),
         ("fieldsType", string()),
-        (
-            "fieldsV1",
-            Schema {
-                kind: Some(Type::Object),
-                preserve_unknown_fields: true,
-                ..Schema::default()
-            },
-        ),
+        ("fieldsV1", Schema { kind: Some(Type::Object), preserve_unknown_fields: true, ..Schema::default() }),
         ("manager", string()),
         ("operation", string()),
         ("subresource", string()),
@@ -105,31 +89,19 @@ fn managed_fields_entry() -> Schema {
 fn object<const N: usize>(fields: [(&str, Schema); N]) -> Schema {
     Schema {
         kind: Some(Type::Object),
-        properties: fields
-            .into_iter()
-            .map(|(name, schema)| (name.to_owned(), Arc::new(schema)))
-            .collect(),
+        properties: fields.into_iter().map(|(name, schema)| (name.to_owned(), Arc::new(schema))).collect(),
         ..Schema::default()
     }
 }
 
 fn list(items: Schema) -> Schema {
-    Schema {
-        kind: Some(Type::Array),
-        items: Some(Arc::new(items)),
-        ..Schema::default()
-    }
+    Schema { kind: Some(Type::Array), items: Some(Arc::new(items)), ..Schema::default() }
 }
 
 fn scalar(kind: Type, format: Option<&str>) -> Schema {
     Schema {
         kind: Some(kind),
-        limits: format.map(|format| {
-            Box::new(Limits {
-                format: Some(format.to_owned()),
-                ..Limits::default()
-            })
-        }),
+        limits: format.map(|format| Box::new(Limits { format: Some(format.to_owned()), ..Limits::default() })),
         ..Schema::default()
     }
 }

@@ -55,11 +55,7 @@ pub struct Schema {
     #[serde(rename = "e", skip_serializing_if = "Vec::is_empty")]
     pub enumeration: Vec<Value>,
     /// What an absent value becomes.
-    #[serde(
-        rename = "d",
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
-    )]
+    #[serde(rename = "d", skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub default: Option<Value>,
     /// Bounds, pattern and format, where there are any.
     #[serde(rename = "l", skip_serializing_if = "Option::is_none")]
@@ -92,9 +88,7 @@ impl Schema {
     pub fn list_type(&self) -> ListType {
         match (self.declared_list_type, self.patch_strategy.as_deref()) {
             (Some(declared), _) => declared,
-            (None, Some("merge" | "merge,retainKeys")) if self.patch_merge_key.is_some() => {
-                ListType::Map
-            }
+            (None, Some("merge" | "merge,retainKeys")) if self.patch_merge_key.is_some() => ListType::Map,
             (None, Some("merge" | "merge,retainKeys")) => ListType::Set,
             _ => ListType::Atomic,
         }
@@ -324,10 +318,7 @@ pub struct Pattern {
 impl Pattern {
     /// A pattern from its text; a text that does not compile matches everything.
     pub fn new(text: impl Into<String>) -> Pattern {
-        Pattern {
-            text: text.into(),
-            compiled: OnceLock::new(),
-        }
+        Pattern { text: text.into(), compiled: OnceLock::new() }
     }
 
     /// The text as written.
@@ -337,10 +328,7 @@ impl Pattern {
 
     /// The text holds a match. Go's RE2 and this engine share syntax, save rarities: those match.
     pub fn matches(&self, text: &str) -> bool {
-        self.compiled
-            .get_or_init(|| Regex::new(&self.text).ok())
-            .as_ref()
-            .is_none_or(|regex| regex.is_match(text))
+        self.compiled.get_or_init(|| Regex::new(&self.text).ok()).as_ref().is_none_or(|regex| regex.is_match(text))
     }
 }
 

@@ -30,12 +30,7 @@ impl<'a> SchemaRef<'a> {
         if target.reference.is_some() {
             target = untyped();
         }
-        SchemaRef {
-            site: schema,
-            target,
-            definitions,
-            resource: target.embedded_resource || schema.embedded_resource,
-        }
+        SchemaRef { site: schema, target, definitions, resource: target.embedded_resource || schema.embedded_resource }
     }
 
     /// A schema without references.
@@ -50,10 +45,7 @@ impl<'a> SchemaRef<'a> {
 
     /// The same, as the root of a resource: it has apiVersion, kind and ObjectMeta.
     pub fn as_resource(self) -> SchemaRef<'a> {
-        SchemaRef {
-            resource: true,
-            ..self
-        }
+        SchemaRef { resource: true, ..self }
     }
 
     /// This is the root of a resource (or of an embedded one).
@@ -129,16 +121,12 @@ impl<'a> SchemaRef<'a> {
 
     /// The merge behaviour of a map or struct at this place.
     pub fn map_type(&self) -> MapType {
-        self.site
-            .declared_map_type
-            .unwrap_or_else(|| self.target.map_type())
+        self.site.declared_map_type.unwrap_or_else(|| self.target.map_type())
     }
 
     /// Patch strategy words of a built-in at this place.
     pub fn patch_strategies(&self) -> impl Iterator<Item = &'a str> + use<'a> {
-        let strategy = (self.site.patch_strategy.as_deref())
-            .or(self.target.patch_strategy.as_deref())
-            .unwrap_or("");
+        let strategy = (self.site.patch_strategy.as_deref()).or(self.target.patch_strategy.as_deref()).unwrap_or("");
         strategy.split(',').filter(|word| !word.is_empty())
     }
 
@@ -148,11 +136,7 @@ impl<'a> SchemaRef<'a> {
     }
 
     fn merging_site(&self) -> &'a Schema {
-        if self.site.declared_list_type.is_some() || self.site.patch_strategy.is_some() {
-            self.site
-        } else {
-            self.target
-        }
+        if self.site.declared_list_type.is_some() || self.site.patch_strategy.is_some() { self.site } else { self.target }
     }
 }
 
@@ -177,8 +161,5 @@ fn no_definitions() -> &'static Definitions {
 
 fn untyped() -> &'static Schema {
     static UNTYPED: OnceLock<Schema> = OnceLock::new();
-    UNTYPED.get_or_init(|| Schema {
-        preserve_unknown_fields: true,
-        ..Schema::default()
-    })
+    UNTYPED.get_or_init(|| Schema { preserve_unknown_fields: true, ..Schema::default() })
 }

@@ -26,10 +26,7 @@ impl PathElement {
 
     /// A key; sorts the fields.
     pub fn key(fields: impl IntoIterator<Item = (String, Value)>) -> PathElement {
-        let mut fields: Vec<_> = fields
-            .into_iter()
-            .map(|(name, value)| (name, KeyValue(value)))
-            .collect();
+        let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, KeyValue(value))).collect();
         fields.sort();
         PathElement::Key(fields)
     }
@@ -112,10 +109,7 @@ pub fn compare_values(left: &Value, right: &Value) -> Ordering {
             first_difference(differing).unwrap_or_else(|| a.len().cmp(&b.len()))
         }
         (Value::Object(a), Value::Object(b)) => {
-            let differing = a
-                .iter()
-                .zip(b)
-                .map(|((ak, av), (bk, bv))| ak.cmp(bk).then_with(|| compare_values(av, bv)));
+            let differing = a.iter().zip(b).map(|((ak, av), (bk, bv))| ak.cmp(bk).then_with(|| compare_values(av, bv)));
             first_difference(differing).unwrap_or_else(|| a.len().cmp(&b.len()))
         }
         _ => rank(left).cmp(&rank(right)),

@@ -17,10 +17,7 @@ impl PathElement {
                 out
             }
             PathElement::Key(fields) => {
-                let map: Map<_, _> = fields
-                    .iter()
-                    .map(|(name, KeyValue(value))| (name.clone(), value.clone()))
-                    .collect();
+                let map: Map<_, _> = fields.iter().map(|(name, KeyValue(value))| (name.clone(), value.clone())).collect();
                 format!("k:{}", Value::Object(map))
             }
             PathElement::Value(KeyValue(value)) => format!("v:{value}"),

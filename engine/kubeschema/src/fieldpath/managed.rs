@@ -58,13 +58,7 @@ impl ManagedEntry {
     }
 
     fn sort_key(&self) -> (Operation, &str, &str, &str, &str) {
-        (
-            self.operation,
-            self.time.as_deref().unwrap_or(""),
-            &self.manager,
-            &self.api_version,
-            &self.subresource,
-        )
+        (self.operation, self.time.as_deref().unwrap_or(""), &self.manager, &self.api_version, &self.subresource)
     }
 }
 
@@ -94,20 +88,15 @@ fn parse_entry((index, entry): (usize, &Value)) -> Result<ManagedEntry, String> 
     match text("fieldsType") {
         "FieldsV1" => {}
         "" => {
-            return Err(format!(
-                "missing fieldsType in managed fields entry {index}"
-            ));
+            return Err(format!("missing fieldsType in managed fields entry {index}"));
         }
         other => {
-            return Err(format!(
-                "invalid fieldsType {other:?} in managed fields entry {index}"
-            ));
+            return Err(format!("invalid fieldsType {other:?} in managed fields entry {index}"));
         }
     }
     let fields = match entry.get("fieldsV1") {
         None | Some(Value::Null) => FieldSet::new(),
-        Some(fields) => FieldSet::from_fields_v1(fields)
-            .ok_or_else(|| format!("error decoding set in managed fields entry {index}"))?,
+        Some(fields) => FieldSet::from_fields_v1(fields).ok_or_else(|| format!("error decoding set in managed fields entry {index}"))?,
     };
     Ok(ManagedEntry {
         manager: text("manager").to_owned(),

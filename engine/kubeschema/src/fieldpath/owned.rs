@@ -36,17 +36,8 @@ impl FieldSet {
 
 /// What the server strips from every manager's set.
 fn identity() -> FieldSet {
-    const METADATA: [&str; 9] = [
-        "name",
-        "namespace",
-        "creationTimestamp",
-        "selfLink",
-        "uid",
-        "clusterName",
-        "generation",
-        "managedFields",
-        "resourceVersion",
-    ];
+    const METADATA: [&str; 9] =
+        ["name", "namespace", "creationTimestamp", "selfLink", "uid", "clusterName", "generation", "managedFields", "resourceVersion"];
     let mut set = FieldSet::new();
     for name in ["apiVersion", "kind", "metadata"] {
         set.insert(&[PathElement::field(name)]);
@@ -100,9 +91,7 @@ fn collect_list(list: &[Value], shape: Shape<'_>, out: &mut FieldSet, depth: usi
             continue;
         };
         // Of an item that is there twice only the item itself is owned.
-        (items.entry(element))
-            .and_modify(|seen| *seen = None)
-            .or_insert(Some(item));
+        (items.entry(element)).and_modify(|seen| *seen = None).or_insert(Some(item));
     }
     for (element, item) in items {
         let node = out.node_mut(element);

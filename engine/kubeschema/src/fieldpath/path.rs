@@ -39,15 +39,13 @@ impl FieldPath {
     /// A key finds the item that has all its fields, else the first one that has some of them and
     /// none with another value: an applied item may leave a key field to its default.
     pub fn get<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        self.0
-            .iter()
-            .try_fold(value, |value, element| match element {
-                PathElement::Field(name) => value.as_object()?.get(name),
-                item => {
-                    let list = value.as_array()?;
-                    list.get(position(list, item)?)
-                }
-            })
+        self.0.iter().try_fold(value, |value, element| match element {
+            PathElement::Field(name) => value.as_object()?.get(name),
+            item => {
+                let list = value.as_array()?;
+                list.get(position(list, item)?)
+            }
+        })
     }
 
     /// Takes the value at this path out of `root`; containers that it leaves empty stay.
@@ -115,10 +113,9 @@ impl Serialize for FieldPath {
 impl<'de> Deserialize<'de> for FieldPath {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<FieldPath, D::Error> {
         let keys = Vec::<String>::deserialize(deserializer)?;
-        let elements = keys.iter().map(|key| {
-            PathElement::from_fields_v1(key)
-                .ok_or_else(|| serde::de::Error::custom(format!("{key:?} is no path element")))
-        });
+        let elements = keys
+            .iter()
+            .map(|key| PathElement::from_fields_v1(key).ok_or_else(|| serde::de::Error::custom(format!("{key:?} is no path element"))));
         elements.collect::<Result<_, _>>().map(FieldPath)
     }
 }
@@ -130,17 +127,9 @@ fn position(list: &[Value], element: &PathElement) -> Option<usize> {
         PathElement::Value(wanted) => list.iter().position(|item| same(item, wanted)),
         PathElement::Key(fields) => {
             let objects = || list.iter().enumerate();
-            let exact = objects().find(|(_, item)| {
-                item.as_object()
-                    .is_some_and(|item| matching(item, fields) == Some(fields.len()))
-            });
-            let partial = || {
-                objects().find(|(_, item)| {
-                    item.as_object()
-                        .and_then(|item| matching(item, fields))
-                        .is_some_and(|count| count > 0)
-                })
-            };
+            let exact = objects().find(|(_, item)| item.as_object().is_some_and(|item| matching(item, fields) == Some(fields.len())));
+            let partial =
+                || objects().find(|(_, item)| item.as_object().and_then(|item| matching(item, fields)).is_some_and(|count| count > 0));
             exact.or_else(partial).map(|(index, _)| index)
         }
     }
@@ -148,12 +137,10 @@ fn position(list: &[Value], element: &PathElement) -> Option<usize> {
 
 /// How many of the fields are there with their value; `None` if one has another value.
 fn matching(item: &Map<String, Value>, fields: &[(String, KeyValue)]) -> Option<usize> {
-    fields
-        .iter()
-        .try_fold(0, |count, (name, wanted)| match item.get(name) {
-            Some(value) => same(value, wanted).then_some(count + 1),
-            None => Some(count),
-        })
+    fields.iter().try_fold(0, |count, (name, wanted)| match item.get(name) {
+        Some(value) => same(value, wanted).then_some(count + 1),
+        None => Some(count),
+    })
 }
 
 fn same(value: &Value, wanted: &KeyValue) -> bool {
@@ -167,10 +154,7 @@ struct Parser<'t> {
 
 impl Parser<'_> {
     fn fail<T>(&self, reason: &'static str) -> Result<T, PathError> {
-        Err(PathError {
-            at: self.at,
-            reason,
-        })
+        Err(PathError { at: self.at, reason })
     }
 
     fn rest(&self) -> &str {
@@ -232,11 +216,7 @@ impl Parser<'_> {
     }
 
     fn closed(&mut self, element: PathElement) -> Result<PathElement, PathError> {
-        if self.take(']') {
-            Ok(element)
-        } else {
-            self.fail("expected ']'")
-        }
+        if self.take(']') { Ok(element) } else { self.fail("expected ']'") }
     }
 
     fn json(&mut self) -> Result<Value, PathError> {

@@ -25,24 +25,17 @@ pub struct FieldNode {
 impl FieldSet {
     /// The empty set.
     pub const fn new() -> FieldSet {
-        FieldSet {
-            nodes: BTreeMap::new(),
-        }
+        FieldSet { nodes: BTreeMap::new() }
     }
 
     /// No path is in it.
     pub fn is_empty(&self) -> bool {
-        self.nodes
-            .values()
-            .all(|node| !node.member && node.children.is_empty())
+        self.nodes.values().all(|node| !node.member && node.children.is_empty())
     }
 
     /// Number of paths.
     pub fn len(&self) -> usize {
-        let counts = self
-            .nodes
-            .values()
-            .map(|node| usize::from(node.member) + node.children.len());
+        let counts = self.nodes.values().map(|node| usize::from(node.member) + node.children.len());
         counts.sum()
     }
 
@@ -94,15 +87,10 @@ impl FieldSet {
 
     /// Every path of `other` is in this set.
     pub fn contains_all(&self, other: &FieldSet) -> bool {
-        other
-            .nodes
-            .iter()
-            .all(|(element, theirs)| match self.nodes.get(element) {
-                Some(ours) => {
-                    (ours.member || !theirs.member) && ours.children.contains_all(&theirs.children)
-                }
-                None => !theirs.member && theirs.children.is_empty(),
-            })
+        other.nodes.iter().all(|(element, theirs)| match self.nodes.get(element) {
+            Some(ours) => (ours.member || !theirs.member) && ours.children.contains_all(&theirs.children),
+            None => !theirs.member && theirs.children.is_empty(),
+        })
     }
 
     /// Paths in either.
@@ -142,10 +130,7 @@ impl FieldSet {
         for (element, ours) in &self.nodes {
             let node = match other.nodes.get(element) {
                 None => ours.clone(),
-                Some(theirs) => FieldNode {
-                    member: ours.member && !theirs.member,
-                    children: ours.children.difference(&theirs.children),
-                },
+                Some(theirs) => FieldNode { member: ours.member && !theirs.member, children: ours.children.difference(&theirs.children) },
             };
             out.keep(element, node);
         }
@@ -159,10 +144,7 @@ impl FieldSet {
             let node = match other.nodes.get(element) {
                 None => ours.clone(),
                 Some(theirs) if theirs.member => continue,
-                Some(theirs) => FieldNode {
-                    member: ours.member,
-                    children: ours.children.recursive_difference(&theirs.children),
-                },
+                Some(theirs) => FieldNode { member: ours.member, children: ours.children.recursive_difference(&theirs.children) },
             };
             out.keep(element, node);
         }
@@ -177,10 +159,7 @@ impl FieldSet {
     pub fn with_named_fields(&self, shape: Shape<'_>) -> FieldSet {
         let nodes = self.nodes.iter().map(|(element, node)| {
             let (named, below) = match element {
-                PathElement::Field(name) => (
-                    shape.declares(name),
-                    shape.field(name).unwrap_or(Shape::Deduced),
-                ),
+                PathElement::Field(name) => (shape.declares(name), shape.field(name).unwrap_or(Shape::Deduced)),
                 _ => (false, shape.item()),
             };
             let node = FieldNode {
@@ -189,9 +168,7 @@ impl FieldSet {
             };
             (element.clone(), node)
         });
-        FieldSet {
-            nodes: nodes.collect(),
-        }
+        FieldSet { nodes: nodes.collect() }
     }
 
     /// All paths, parents before what is below them, in order.
@@ -225,11 +202,7 @@ impl FieldSet {
         }
     }
 
-    fn combine(
-        &self,
-        other: &FieldSet,
-        both: &dyn Fn(&FieldNode, &FieldNode) -> FieldNode,
-    ) -> FieldSet {
+    fn combine(&self, other: &FieldSet, both: &dyn Fn(&FieldNode, &FieldNode) -> FieldNode) -> FieldSet {
         let mut out = FieldSet::new();
         for (element, ours) in &self.nodes {
             if let Some(theirs) = other.nodes.get(element) {

@@ -38,10 +38,7 @@ pub enum Form {
 impl<'a> Shape<'a> {
     /// The shape of a schema's values.
     pub fn of(schema: SchemaRef<'a>) -> Shape<'a> {
-        Shape::Known {
-            schema,
-            open: schema.preserve_unknown_fields,
-        }
+        Shape::Known { schema, open: schema.preserve_unknown_fields }
     }
 
     /// Values of this form may stand here.
@@ -68,9 +65,7 @@ impl<'a> Shape<'a> {
         };
         let fallback = [Form::Map, Form::Scalar, Form::List];
         let mut candidates = own.into_iter().chain(fallback);
-        candidates
-            .find(|form| self.allows(*form))
-            .unwrap_or(Form::Scalar)
+        candidates.find(|form| self.allows(*form)).unwrap_or(Form::Scalar)
     }
 
     /// The field is declared by name (it is not a map's key).
@@ -170,21 +165,14 @@ impl<'a> Shape<'a> {
 
 /// References are types of their own in the server's schema: openness does not cross them.
 fn below(schema: SchemaRef<'_>, open: bool) -> Shape<'_> {
-    Shape::Known {
-        schema,
-        open: schema.preserve_unknown_fields || (open && !schema.is_reference()),
-    }
+    Shape::Known { schema, open: schema.preserve_unknown_fields || (open && !schema.is_reference()) }
 }
 
 fn set_element(item: &Value) -> Result<PathElement, String> {
     match item {
-        Value::Object(_) => {
-            Err("associative list without keys has an element that's a map type".into())
-        }
+        Value::Object(_) => Err("associative list without keys has an element that's a map type".into()),
         Value::Array(_) => Err("not supported: associative list with lists as elements".into()),
-        Value::Null => {
-            Err("associative list without keys has an element that's an explicit null".into())
-        }
+        Value::Null => Err("associative list without keys has an element that's an explicit null".into()),
         scalar => Ok(PathElement::value(scalar.clone())),
     }
 }

@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Number, Value};
 
-use crate::schema::{
-    Limits, ListType, Logic, MAX_DEPTH, MapType, Pattern, Rule, Schema, SchemaError, Type,
-};
+use crate::schema::{Limits, ListType, Logic, MAX_DEPTH, MapType, Pattern, Rule, Schema, SchemaError, Type};
 
 /// Whose OpenAPI it is: they mean different things by an object without fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +18,7 @@ pub enum Dialect {
 
 /// The name in `#/components/schemas/NAME` (or v2's `#/definitions/NAME`).
 pub fn definition_name(reference: &str) -> Option<String> {
-    let name = (reference.strip_prefix("#/components/schemas/"))
-        .or_else(|| reference.strip_prefix("#/definitions/"))?;
+    let name = (reference.strip_prefix("#/components/schemas/")).or_else(|| reference.strip_prefix("#/definitions/"))?;
     Some(name.to_owned())
 }
 
@@ -30,16 +27,8 @@ impl Schema {
     ///
     /// `resolve_ref` gives the definition's name of a `$ref` text ([`definition_name`]); where it
     /// gives `None` (CRDs have no references) the document is refused.
-    pub fn from_openapi(
-        document: &Value,
-        dialect: Dialect,
-        resolve_ref: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Schema, SchemaError> {
-        let mut reader = Reader {
-            dialect,
-            resolve_ref,
-            path: Vec::new(),
-        };
+    pub fn from_openapi(document: &Value, dialect: Dialect, resolve_ref: &dyn Fn(&str) -> Option<String>) -> Result<Schema, SchemaError> {
+        let mut reader = Reader { dialect, resolve_ref, path: Vec::new() };
         reader.schema(document)
     }
 }
@@ -52,21 +41,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn fail<T>(&self, reason: impl Into<String>) -> Result<T, SchemaError> {
-        Err(SchemaError::OpenApi {
-            path: if self.path.is_empty() {
-                "schema".into()
-            } else {
-                self.path.join(".")
-            },
-            reason: reason.into(),
-        })
+        Err(SchemaError::OpenApi { path: if self.path.is_empty() { "schema".into() } else { self.path.join(".") }, reason: reason.into() })
     }
 
-    fn within<T>(
-        &mut self,
-        name: &str,
-        read: impl FnOnce(&mut Self) -> Result<T, SchemaError>,
-    ) -> Result<T, SchemaError> {
+    fn within<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Result<T, SchemaError>) -> Result<T, SchemaError> {
         self.path.push(name.to_owned());
         let result = read(self);
         if result.is_ok() {
@@ -82,10 +60,7 @@ impl Reader<'_> {
         let Value::Object(map) = document else {
             return self.fail("a schema is an object");
         };
-        let mut schema = Schema {
-            reference: self.reference(map)?,
-            ..Schema::default()
-        };
+        let mut schema = Schema { reference: self.reference(map)?, ..Schema::default() };
         self.form(map, &mut schema)?;
         self.merging(map, &mut schema)?;
         schema.enumeration = list(map, "enum").to_vec();
@@ -94,10 +69,7 @@ impl Reader<'_> {
         schema.logic = self.logic(map, schema.reference.is_some())?;
         schema.rules = list(map, "x-kubernetes-validations")
             .iter()
-            .map(|rule| Rule {
-                rule: text(rule, "rule").unwrap_or_default(),
-                message: text(rule, "message"),
-            })
+            .map(|rule| Rule { rule: text(rule, "rule").unwrap_or_default(), message: text(rule, "message") })
             .collect();
         if self.dialect == Dialect::BuiltIn && holds_anything(&schema) {
             schema.preserve_unknown_fields = true;
@@ -122,8 +94,7 @@ impl Reader<'_> {
     }
 
     fn form(&mut self, map: &Map<String, Value>, out: &mut Schema) -> Result<(), SchemaError> {
-        out.int_or_string = flag(map, "x-kubernetes-int-or-string")
-            || field(map, "format") == Some("int-or-string");
+        out.int_or_string = flag(map, "x-kubernetes-int-or-string") || field(map, "format") == Some("int-or-string");
         if let Some(word) = field(map, "type") {
             match Type::parse(word) {
                 // "type: string, format: int-or-string" is how v2 said it.
@@ -142,9 +113,7 @@ impl Reader<'_> {
         out.additional_properties = match map.get("additionalProperties") {
             None | Some(Value::Bool(false)) => None,
             Some(Value::Bool(true)) => Some(Arc::new(Schema::default())),
-            Some(values) => Some(Arc::new(
-                self.within("additionalProperties", |r| r.schema(values))?,
-            )),
+            Some(values) => Some(Arc::new(self.within("additionalProperties", |r| r.schema(values))?)),
         };
         if let Some(items) = map.get("items") {
             out.items = Some(Arc::new(self.within("items", |r| r.schema(items))?));
@@ -201,29 +170,17 @@ impl Reader<'_> {
             unique_items: flag(map, "uniqueItems"),
             min_properties: self.count(map, "minProperties")?,
             max_properties: self.count(map, "maxProperties")?,
-            pattern: field(map, "pattern")
-                .filter(|p| !p.is_empty())
-                .map(Pattern::new),
-            format: (field(map, "format"))
-                .filter(|f| !f.is_empty() && *f != "int-or-string")
-                .map(String::from),
+            pattern: field(map, "pattern").filter(|p| !p.is_empty()).map(Pattern::new),
+            format: (field(map, "format")).filter(|f| !f.is_empty() && *f != "int-or-string").map(String::from),
         };
         Ok((limits != Limits::default()).then(|| Box::new(limits)))
     }
 
-    fn logic(
-        &mut self,
-        map: &Map<String, Value>,
-        referring: bool,
-    ) -> Result<Option<Box<Logic>>, SchemaError> {
+    fn logic(&mut self, map: &Map<String, Value>, referring: bool) -> Result<Option<Box<Logic>>, SchemaError> {
         let logic = Logic {
             one_of: self.alternatives(map, "oneOf")?,
             any_of: self.alternatives(map, "anyOf")?,
-            all_of: if referring {
-                Vec::new()
-            } else {
-                self.alternatives(map, "allOf")?
-            },
+            all_of: if referring { Vec::new() } else { self.alternatives(map, "allOf")? },
             not: match map.get("not") {
                 None => None,
                 Some(schema) => Some(Arc::new(self.within("not", |r| r.schema(schema))?)),
@@ -232,23 +189,11 @@ impl Reader<'_> {
         Ok((logic != Logic::default()).then(|| Box::new(logic)))
     }
 
-    fn alternatives(
-        &mut self,
-        map: &Map<String, Value>,
-        word: &str,
-    ) -> Result<Vec<Arc<Schema>>, SchemaError> {
-        self.within(word, |reader| {
-            (list(map, word).iter())
-                .map(|schema| reader.schema(schema).map(Arc::new))
-                .collect()
-        })
+    fn alternatives(&mut self, map: &Map<String, Value>, word: &str) -> Result<Vec<Arc<Schema>>, SchemaError> {
+        self.within(word, |reader| (list(map, word).iter()).map(|schema| reader.schema(schema).map(Arc::new)).collect())
     }
 
-    fn number(
-        &mut self,
-        map: &Map<String, Value>,
-        word: &str,
-    ) -> Result<Option<Number>, SchemaError> {
+    fn number(&mut self, map: &Map<String, Value>, word: &str) -> Result<Option<Number>, SchemaError> {
         match map.get(word) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::Number(number)) => Ok(Some(number.clone())),
@@ -268,9 +213,7 @@ impl Reader<'_> {
 }
 
 fn holds_anything(schema: &Schema) -> bool {
-    schema.kind == Some(Type::Object)
-        && schema.properties.is_empty()
-        && schema.additional_properties.is_none()
+    schema.kind == Some(Type::Object) && schema.properties.is_empty() && schema.additional_properties.is_none()
 }
 
 fn flag(map: &Map<String, Value>, word: &str) -> bool {
@@ -286,9 +229,7 @@ fn text(value: &Value, word: &str) -> Option<String> {
 }
 
 fn list<'a>(map: &'a Map<String, Value>, word: &str) -> &'a [Value] {
-    map.get(word)
-        .and_then(Value::as_array)
-        .map_or(&[], |list| list)
+    map.get(word).and_then(Value::as_array).map_or(&[], |list| list)
 }
 
 fn strings(map: &Map<String, Value>, word: &str) -> Vec<String> {

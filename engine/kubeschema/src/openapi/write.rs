@@ -53,19 +53,10 @@ fn form(schema: &Schema, depth: usize, out: &mut Map<String, Value>) {
     }
     set_flag(out, "nullable", schema.nullable);
     set_flag(out, "x-kubernetes-int-or-string", schema.int_or_string);
-    set_flag(
-        out,
-        "x-kubernetes-preserve-unknown-fields",
-        schema.preserve_unknown_fields,
-    );
-    set_flag(
-        out,
-        "x-kubernetes-embedded-resource",
-        schema.embedded_resource,
-    );
+    set_flag(out, "x-kubernetes-preserve-unknown-fields", schema.preserve_unknown_fields);
+    set_flag(out, "x-kubernetes-embedded-resource", schema.embedded_resource);
     if !schema.properties.is_empty() {
-        let properties = (schema.properties.iter())
-            .map(|(name, property)| (name.clone(), write(property, depth + 1)));
+        let properties = (schema.properties.iter()).map(|(name, property)| (name.clone(), write(property, depth + 1)));
         out.insert("properties".into(), Value::Object(properties.collect()));
     }
     if let Some(values) = &schema.additional_properties {
@@ -116,10 +107,7 @@ fn limits(limits: &Limits, out: &mut Map<String, Value>) {
     set("maxItems", limits.max_items.map(Value::from));
     set("minProperties", limits.min_properties.map(Value::from));
     set("maxProperties", limits.max_properties.map(Value::from));
-    set(
-        "pattern",
-        limits.pattern.as_ref().map(|p| p.as_str().into()),
-    );
+    set("pattern", limits.pattern.as_ref().map(|p| p.as_str().into()));
     set("format", limits.format.as_deref().map(Value::from));
     set_flag(out, "exclusiveMinimum", limits.exclusive_minimum);
     set_flag(out, "exclusiveMaximum", limits.exclusive_maximum);
