@@ -16,9 +16,25 @@
 //! the language on a thread of its own.
 
 pub mod ir;
+mod lower;
+mod lower_template;
+mod parse;
 mod reference;
 mod scope;
+mod split;
+mod syntax_error;
+#[cfg(test)]
+mod tests;
+
+use crate::diag::{FileId, Span};
 
 pub use ir::{Attribute, Block, Body, Expr};
+pub use parse::{MAX_FILE_BYTES, parse, parse_expression, parse_template};
 pub use reference::{Reference, ReferenceStep, as_reference, references};
 pub use scope::{Group, Names, Root, Scope};
+
+/// The span of `len` bytes from byte `start` on.
+fn span_of(file: FileId, start: usize, len: usize) -> Span {
+    let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
+    Span { file, start: number(start), len: number(len) }
+}

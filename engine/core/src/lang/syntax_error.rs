@@ -1,0 +1,118 @@
+//! Turns what the parser says into what a person can use. Knows the parser's messages; must not look at meaning.
+
+use hcl_edit::parser::Error;
+
+use super::span_of;
+use crate::diag::{Code, Diagnostic, FileId};
+
+/// The diagnostic for a syntax error in `source`, which begins at byte `offset` of the file.
+pub(super) fn translate(error: &Error, file: FileId, source: &str, offset: usize) -> Diagnostic {
+    let at = error.location().offset().min(source.len());
+    let rest = source.get(at..).unwrap_or_default();
+    let message = error.message();
+    let token = token_at(rest);
+    let span = span_of(file, offset + at, token.len().max(1).min(rest.len()));
+    if message.contains("redefined attribute") {
+        return Diagnostic::error(Code::DUPLICATE_ATTRIBUTE, format!("`{token}` is set twice")).at(span).hint("keep one of the two");
+    }
+    if message.contains("redefined object key") {
+        return Diagnostic::error(Code::DUPLICATE_KEY, format!("the key `{token}` stands twice in the object"))
+            .at(span)
+            .hint("keep one of the two");
+    }
+    if message.contains("nested levels") || message.contains("nesting depth") {
+        return Diagnostic::error(Code::NESTING_TOO_DEEP, "nested too deeply")
+            .at(span)
+            .detail("Expressions and blocks may be nested 64 levels deep.")
+            .hint("give an inner part a name in a `locals` block");
+    }
+    if message.contains("operator") && message.contains("at most") {
+        return Diagnostic::error(Code::NESTING_TOO_DEEP, "too many operators in one expression")
+            .at(span)
+            .detail("An expression may chain 128 operators.")
+            .hint("use `sum`, `alltrue`, `anytrue` or `join` on a list, or name a part in a `locals` block");
+    }
+    if message.contains("escape sequence") || message.contains("hex code") {
+        let backslash = source.get(..at).and_then(|before| before.rfind('\\')).unwrap_or(at);
+        return Diagnostic::error(Code::INVALID_ESCAPE, "a backslash sequence that does not exist")
+            .at(span_of(file, offset + backslash, 2))
+            .hint("the sequences are \\n \\r \\t \\\" \\\\ \\uXXXX and \\UXXXXXXXX; write a backslash as \\\\");
+    }
+    let (expected, hint) = explain(message, source, at, token);
+    let summary = if rest.is_empty() {
+        "the text ends too early".to_owned()
+    } else if token == "\n" {
+        "the line ends too early".to_owned()
+    } else {
+        format!("unexpected `{token}`")
+    };
+    let mut diagnostic = Diagnostic::error(Code::SYNTAX, summary).at(span).detail(expected);
+    diagnostic.hint = hint;
+    diagnostic
+}
+
+fn explain(message: &str, source: &str, at: usize, token: &str) -> (String, Option<String>) {
+    let before = source.get(..at).unwrap_or_default().trim_end_matches([' ', '\t']);
+    if token.starts_with('\'') {
+        return (String::new(), Some("strings stand in double quotes".into()));
+    }
+    if token == ";" {
+        return (String::new(), Some("end the line instead of writing `;`".into()));
+    }
+    if message.contains("invalid structure") {
+        let hint = (token == ":").then(|| "write `=` between name and value".to_owned());
+        return ("After a name comes `= value` for an attribute, or labels and `{` for a block.".into(), hint);
+    }
+    if message.contains("invalid expression") {
+        let what = if before.ends_with('=') { "A value is missing after `=`." } else { "A value is expected here." };
+        return (what.into(), None);
+    }
+    if message.contains("newline") && message.contains("eof") {
+        let hint = match token {
+            "{" => Some("a block has no `=` before its `{`; an object as a value needs one".to_owned()),
+            "=" => Some("a comparison is written `==`".to_owned()),
+            _ => None,
+        };
+        return ("The attribute or block is complete; the next one needs a line of its own.".into(), hint);
+    }
+    if message.contains("invalid object item") {
+        return ("Entries of an object are separated by a comma or a new line.".into(), None);
+    }
+    if message.contains("invalid object value assignment") {
+        return ("A key of an object is followed by `=` and a value.".into(), None);
+    }
+    if message.contains("invalid block body") {
+        return ("A block that stands on one line holds at most one attribute; else each stands on its own line.".into(), None);
+    }
+    if message.contains("invalid traversal operator") {
+        return ("After `.` comes the name of an attribute, a number or `*`.".into(), None);
+    }
+    if message.contains("expected `]`") {
+        return ("Elements are separated by commas, and the list ends with `]`.".into(), None);
+    }
+    if message.contains("`)`") {
+        return ("Arguments are separated by commas, and the call ends with `)`.".into(), None);
+    }
+    if message.contains("heredoc end delimiter") {
+        return ("The marker that ends the heredoc is missing.".into(), None);
+    }
+    if message.contains("endif") || message.contains("endfor") {
+        return ("A template directive `%{ if … }` or `%{ for … }` needs its `%{ endif }` or `%{ endfor }`.".into(), None);
+    }
+    if message == "unexpected token" {
+        return (String::new(), None);
+    }
+    (format!("The parser says: {message}."), None)
+}
+
+/// The word or character that stands first, for the message.
+fn token_at(rest: &str) -> &str {
+    let word = rest.char_indices().take_while(|(_, c)| c.is_alphanumeric() || matches!(c, '_' | '-')).last();
+    let len = match (word, rest.chars().next()) {
+        (Some((at, c)), _) => at + c.len_utf8(),
+        (None, Some('\r')) if rest.starts_with("\r\n") => return "\n",
+        (None, Some(c)) => c.len_utf8(),
+        (None, None) => 0,
+    };
+    rest.get(..len).unwrap_or_default()
+}
