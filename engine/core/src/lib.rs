@@ -9,6 +9,7 @@ pub mod desired;
 pub mod diag;
 pub mod facts;
 pub mod files;
+pub mod graph;
 pub mod lang;
 pub mod layer;
 pub mod marks;
