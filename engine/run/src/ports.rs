@@ -13,7 +13,7 @@ use windlass_core::plan::{Fingerprint, PlanPlane, Step};
 use windlass_core::recorded::{Effect, JournalRecord, Phase, Recorded};
 
 /// Why the store did not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The file is damaged, newer, of another lineage, on a network file system, …: `reason` is for people, `hint` says what to do.
     #[error("{reason}")]
