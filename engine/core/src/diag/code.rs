@@ -72,6 +72,11 @@ codes! {
     115 SECRET_NOT_ALLOWED "A secret value stands where it would become visible."
     116 UNKNOWN_NOT_ALLOWED "A value that is known only after apply stands where it is needed now."
     117 NOT_STATIC "An expression stands where only a constant or a plain reference is allowed."
+    350 CLOUD_VALUE "An attribute has a value that the cloud does not take."
+    351 CLOUD_CONFLICT "Attributes of a cloud exclude each other."
+    352 CLOUD_INCOMPLETE "An attribute of a cloud needs another one beside it."
+    353 CLOUD_NO_IMAGE "No machine image is given for the region and the Kubernetes version."
+    354 CLOUD_RISK "A setting of a cloud works, but is seldom wanted."
 }
 
 #[cfg(test)]
