@@ -15,6 +15,8 @@
 //! Recursion is bounded (64 levels of syntax, limits for values), but a debug build wants a stack of 16 MiB: the roof runs
 //! the language on a thread of its own.
 
+mod eval;
+mod functions;
 pub mod ir;
 mod lower;
 mod lower_template;
@@ -28,6 +30,8 @@ mod tests;
 
 use crate::diag::{FileId, Span};
 
+pub use eval::{Evaluator, Limits};
+pub use functions::{Function, Kind, Param, Policy, all as all_functions, find as find_function};
 pub use ir::{Attribute, Block, Body, Expr};
 pub use parse::{MAX_FILE_BYTES, parse, parse_expression, parse_template};
 pub use reference::{Reference, ReferenceStep, as_reference, references};

@@ -58,6 +58,14 @@ pub fn references(expr: &Expr) -> Vec<Reference> {
     collector.found
 }
 
+/// All references of a template in the order of the source.
+#[must_use]
+pub fn template_references(template: &Template) -> Vec<Reference> {
+    let mut collector = Collector { bound: Vec::new(), found: Vec::new() };
+    collector.template(template);
+    collector.found
+}
+
 /// The one reference that the expression is, as in `depends_on = [cluster.shop]`; `None` when it is anything else.
 #[must_use]
 pub fn as_reference(expr: &Expr) -> Option<Reference> {

@@ -38,6 +38,11 @@ pub(super) fn translate(error: &Error, file: FileId, source: &str, offset: usize
             .at(span_of(file, offset + backslash, 2))
             .hint("the sequences are \\n \\r \\t \\\" \\\\ \\uXXXX and \\UXXXXXXXX; write a backslash as \\\\");
     }
+    if is_exponent(token, source.get(..at).unwrap_or_default()) {
+        return Diagnostic::error(Code::NUMBER_RANGE, "a number too large or too small to be written this way")
+            .at(span)
+            .hint("write it as `tonumber(\"…\")`");
+    }
     let (expected, hint) = explain(message, source, at, token);
     let summary = if rest.is_empty() {
         "the text ends too early".to_owned()
@@ -103,6 +108,13 @@ fn explain(message: &str, source: &str, at: usize, token: &str) -> (String, Opti
         return (String::new(), None);
     }
     (format!("The parser says: {message}."), None)
+}
+
+/// Whether the token is the exponent of a number that stands before it: the parser stops there when it cannot hold the number.
+fn is_exponent(token: &str, before: &str) -> bool {
+    let digits = token.strip_prefix(['e', 'E']).map(|rest| rest.trim_start_matches('-'));
+    digits.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+        && before.ends_with(|c: char| c.is_ascii_digit())
 }
 
 /// The word or character that stands first, for the message.

@@ -62,6 +62,14 @@ impl Value {
         }
     }
 
+    /// A part of a secret, hidden again; parts of secrets hold no secrets.
+    pub(crate) fn hidden_part(self) -> Value {
+        match self {
+            Value::Secret(_) => self,
+            plain => Value::Secret(Arc::new(plain)),
+        }
+    }
+
     /// The value, hidden when `secret` says so.
     #[must_use]
     pub fn secret_if(self, secret: bool) -> Value {

@@ -71,7 +71,7 @@ fn words_for_common_slips() {
     check("x = \"a\\qb\"\n", "WL0017 1:7 a backslash sequence that does not exist\nread:");
     check("x = f(1 2)\n", "WL0010 1:9 unexpected `2`\nread:");
     check("x = [1 2]\n", "WL0010 1:8 unexpected `2`\nread:");
-    check("x = 1e99999\n", "WL0113 1:5 the number is too large or too small to be computed with\nread: x");
+    check("x = 1e99999\n", "WL0113 1:6 a number too large or too small to be written this way\nread:");
     check("x = { a.b = 1 }\n", "WL0010 1:7 an ambiguous key\nread: x");
 }
 

@@ -1,0 +1,172 @@
+//! Addresses of networks in CIDR notation.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use ipnet::IpNet;
+
+use super::collection::{argument, count, text};
+use super::{Body, Fault, Function, Kind, Param, Policy, Run, required};
+use crate::value::Value;
+
+const fn cidr(
+    name: &'static str,
+    params: &'static [Param],
+    variadic: Option<Param>,
+    result: Kind,
+    doc: &'static str,
+    example: (&'static str, &'static str),
+    body: fn(&mut Run<'_>, &[Value]) -> Result<Value, Fault>,
+) -> Function {
+    Function { name, params, variadic, policy: Policy::Plain, result, doc, example, body: Body::Eager(body) }
+}
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    cidr(
+        "cidrsubnet",
+        &[required("prefix", Kind::String), required("newbits", Kind::Number), required("netnum", Kind::Number)],
+        None,
+        Kind::String,
+        "The subnet of that number, longer by that many bits.",
+        ("cidrsubnet(\"10.0.0.0/8\", 8, 2)", "\"10.2.0.0/16\""),
+        |_, a| {
+            let network = network(a)?;
+            let length = longer(network, count(a, 1)?, 1)?;
+            subnet(network, length, whole(a, 2)?, 2).map(Value::from)
+        },
+    ),
+    cidr(
+        "cidrsubnets",
+        &[required("prefix", Kind::String)],
+        Some(required("newbits", Kind::Number)),
+        Kind::Strings,
+        "Subnets one after the other, each longer by its number of bits.",
+        ("cidrsubnets(\"10.0.0.0/8\", 8, 8)", "tolist([\"10.0.0.0/16\", \"10.1.0.0/16\"])"),
+        subnets,
+    ),
+    cidr(
+        "cidrhost",
+        &[required("prefix", Kind::String), required("hostnum", Kind::Number)],
+        None,
+        Kind::String,
+        "The address of that number in the network; a negative number counts from its end.",
+        ("cidrhost(\"10.0.0.0/8\", 5)", "\"10.0.0.5\""),
+        host,
+    ),
+    cidr(
+        "cidrnetmask",
+        &[required("prefix", Kind::String)],
+        None,
+        Kind::String,
+        "The netmask of an IPv4 network.",
+        ("cidrnetmask(\"10.0.0.0/8\")", "\"255.0.0.0\""),
+        |_, a| match network(a)? {
+            IpNet::V4(network) => Ok(network.netmask().to_string().into()),
+            IpNet::V6(_) => Err(Fault::new(0, "IPv6 networks have no netmask")),
+        },
+    ),
+    cidr(
+        "cidrcontains",
+        &[required("prefix", Kind::String), required("address", Kind::String)],
+        None,
+        Kind::Bool,
+        "Whether an address or a smaller network lies in the network.",
+        ("cidrcontains(\"10.0.0.0/8\", \"10.1.2.3\")", "true"),
+        |_, a| {
+            let outer = network(a)?;
+            if let Ok(inner) = text(a, 1).parse::<IpNet>() {
+                return Ok(Value::Bool(outer.contains(&inner)));
+            }
+            match text(a, 1).parse::<IpAddr>() {
+                Ok(address) => Ok(Value::Bool(outer.contains(&address))),
+                Err(_) => Err(Fault::new(1, format!("{:?} is neither an address nor a network", text(a, 1)))),
+            }
+        },
+    ),
+];
+
+/// The network of the first argument; bits after the prefix are dropped.
+fn network(a: &[Value]) -> Result<IpNet, Fault> {
+    let prefix = text(a, 0);
+    match prefix.parse::<IpNet>() {
+        Ok(network) => Ok(network.trunc()),
+        Err(_) => Err(Fault::new(0, format!("{prefix:?} is no network")).hint("write it like 10.0.0.0/16")),
+    }
+}
+
+fn whole(a: &[Value], position: usize) -> Result<i128, Fault> {
+    let number = argument(a, position).as_number();
+    let digits = number.and_then(|number| number.in_base(10));
+    digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| Fault::new(position, "a whole number is required"))
+}
+
+fn longer(network: IpNet, newbits: usize, position: usize) -> Result<u8, Fault> {
+    let length = usize::from(network.prefix_len()).saturating_add(newbits);
+    match u8::try_from(length) {
+        Ok(length) if length <= network.max_prefix_len() => Ok(length),
+        _ => Err(Fault::new(
+            position,
+            format!("a prefix of {} bits cannot be longer by {newbits}: there are {}", network.prefix_len(), network.max_prefix_len()),
+        )),
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(u32::from(address)),
+        IpAddr::V6(address) => u128::from(address),
+    }
+}
+
+fn address(like: IpNet, bits: u128) -> IpAddr {
+    match like {
+        IpNet::V4(_) => IpAddr::V4(Ipv4Addr::from(u32::try_from(bits).unwrap_or(u32::MAX))),
+        IpNet::V6(_) => IpAddr::V6(Ipv6Addr::from(bits)),
+    }
+}
+
+/// `2^bits`, or the greatest number when that is more than 128 bits hold.
+fn power(bits: u32) -> u128 {
+    1u128.checked_shl(bits).unwrap_or(u128::MAX)
+}
+
+fn subnet(network: IpNet, length: u8, number: i128, position: usize) -> Result<String, Fault> {
+    let room = u32::from(length - network.prefix_len());
+    let number = u128::try_from(number).map_err(|_| Fault::new(position, "the number of a subnet cannot be below 0"))?;
+    if room < 128 && number >= power(room) {
+        return Err(Fault::new(position, format!("{room} bits hold {} subnets, there is no number {number}", power(room))));
+    }
+    let shift = u32::from(network.max_prefix_len() - length);
+    let offset = number.checked_shl(shift).unwrap_or(0);
+    Ok(format!("{}/{length}", address(network, bits(network.network()) | offset)))
+}
+
+fn subnets(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
+    let network = network(a)?;
+    let end = bits(network.broadcast());
+    let mut next = Some(bits(network.network()));
+    let mut made = Vec::new();
+    for position in 1..a.len() {
+        let length = longer(network, count(a, position)?, position)?;
+        let size = power(u32::from(network.max_prefix_len() - length));
+        let full = || Fault::new(position, format!("there is no room for a subnet of {length} bits after the others"));
+        let start = next.ok_or_else(full)?;
+        // A subnet begins at a multiple of its size.
+        let start = start.checked_next_multiple_of(size).ok_or_else(full)?;
+        let last = start.checked_add(size - 1).filter(|last| *last <= end).ok_or_else(full)?;
+        made.push(format!("{}/{length}", address(network, start)));
+        next = last.checked_add(1);
+    }
+    Ok(Value::list(made))
+}
+
+fn host(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
+    let network = network(a)?;
+    let number = whole(a, 1)?;
+    let room = u32::from(network.max_prefix_len() - network.prefix_len());
+    let size = power(room);
+    let offset = if number < 0 { size.checked_sub(number.unsigned_abs()) } else { Some(number.unsigned_abs()) };
+    match offset.filter(|offset| room >= 128 || *offset < size) {
+        Some(offset) => Ok(address(network, bits(network.network()) | offset).to_string().into()),
+        None => Err(Fault::new(1, format!("the network has {size} addresses, there is no number {number}"))),
+    }
+}

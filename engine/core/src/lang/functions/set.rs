@@ -1,0 +1,70 @@
+//! Sets.
+
+use std::collections::BTreeSet;
+
+use super::collection::elements;
+use super::{Body, Fault, Function, Kind, Param, Policy, Run, required};
+use crate::value::{Type, Value, convert};
+
+const MORE: Option<Param> = Some(required("set", Kind::Set));
+
+const fn set_function(
+    name: &'static str,
+    params: &'static [Param],
+    variadic: Option<Param>,
+    doc: &'static str,
+    example: (&'static str, &'static str),
+    body: fn(&mut Run<'_>, &[Value]) -> Result<Value, Fault>,
+) -> Function {
+    Function { name, params, variadic, policy: Policy::Plain, result: Kind::Set, doc, example, body: Body::Eager(body) }
+}
+
+pub(super) const FUNCTIONS: &[Function] = &[
+    set_function(
+        "setunion",
+        &[required("set", Kind::Set)],
+        MORE,
+        "The elements that are in at least one of the sets.",
+        ("setunion([\"a\"], [\"b\"])", "toset([\"a\", \"b\"])"),
+        |_, a| {
+            fold(a, |mut all, more| {
+                all.extend(more);
+                all
+            })
+        },
+    ),
+    set_function(
+        "setintersection",
+        &[required("set", Kind::Set)],
+        MORE,
+        "The elements that are in all of the sets.",
+        ("setintersection([\"a\", \"b\"], [\"b\"])", "toset([\"b\"])"),
+        |_, a| fold(a, |all, more| all.intersection(&more).cloned().collect()),
+    ),
+    set_function(
+        "setsubtract",
+        &[required("set", Kind::Set), required("minus", Kind::Set)],
+        None,
+        "The elements of the first set that are not in the second.",
+        ("setsubtract([\"a\", \"b\"], [\"b\"])", "toset([\"a\"])"),
+        |_, a| fold(a, |all, less| all.difference(&less).cloned().collect()),
+    ),
+];
+
+/// Folds sets that were brought to one element type.
+fn fold(arguments: &[Value], step: impl Fn(BTreeSet<Value>, BTreeSet<Value>) -> BTreeSet<Value>) -> Result<Value, Fault> {
+    let types: Vec<Type> = arguments.iter().map(Value::type_of).collect();
+    let Some(common) = crate::value::unify(&types) else {
+        return Err(Fault::whole("the sets have elements without a common type"));
+    };
+    let mut result: Option<BTreeSet<Value>> = None;
+    for (position, argument) in arguments.iter().enumerate() {
+        let set = convert(argument, &common).map_err(|error| Fault::new(position, error.to_string()))?;
+        let set: BTreeSet<Value> = elements(std::slice::from_ref(&set), 0)?.iter().cloned().collect();
+        result = Some(match result {
+            Some(so_far) => step(so_far, set),
+            None => set,
+        });
+    }
+    Ok(Value::set(result.unwrap_or_default()))
+}
