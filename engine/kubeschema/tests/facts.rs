@@ -70,7 +70,7 @@ fn wrong(root: SchemaRef<'_>, line: &str) -> Option<String> {
             }
             Some(("def", value)) => schema.default.as_ref().is_some_and(|default| match default {
                 Value::String(text) => text == value,
-                other => other.to_string() == value.to_lowercase(),
+                other => value.eq_ignore_ascii_case(&other.to_string()),
             }),
             Some(("maxItems", value)) => {
                 schema.limits.as_ref().and_then(|limits| limits.max_items).is_some_and(|most| most.to_string() == value)
