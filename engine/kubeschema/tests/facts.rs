@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use sha2::Digest as _;
 use windlass_kubeschema::facts::{Bundle, Scope};
 use windlass_kubeschema::facts_table::{bundle, bundles, latest};
 use windlass_kubeschema::schema::{ListType, MapType, Type};
@@ -133,6 +134,17 @@ fn a_file_says_what_the_table_says() {
     }
     assert!(bundle("aws", "v0.0.1").is_none());
     assert!(latest("nobody").is_none());
+}
+
+/// Whoever edits a facts file by hand, or changes the form in which facts are stored, is told here.
+#[test]
+fn a_digest_is_that_of_the_facts() {
+    for file in bundles() {
+        let loaded = bundle(file.name, file.version).expect("in the table").expect("readable");
+        let text = serde_json::to_vec(&Bundle { digest: String::new(), ..loaded.clone() }).expect("JSON");
+        let digest = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(text));
+        assert_eq!(format!("sha256:{digest}"), file.digest, "{}: run `cargo xtask crds`", file.name);
+    }
 }
 
 #[test]

@@ -80,3 +80,43 @@ fn name(object: &Value, path: &str) -> Result<String, String> {
     let name = object.pointer("/metadata/name").and_then(Value::as_str);
     name.map(str::to_owned).ok_or_else(|| format!("{path}: no metadata.name"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{crds, labels};
+
+    const CRD: &str = "kind: CustomResourceDefinition\nmetadata:\n  name: shops.example.org\n  labels: {own: a}\n";
+
+    fn folder(name: &str, kustomization: &str) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("windlass-kustomize-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("bases")).expect("a folder");
+        std::fs::write(folder.join("kustomization.yaml"), kustomization).expect("a file");
+        std::fs::write(folder.join("bases/shops.yaml"), CRD).expect("a file");
+        std::fs::write(folder.join("patch.yaml"), "metadata:\n  name: shops.example.org\n  labels: {patched: b}\n").expect("a file");
+        folder
+    }
+
+    /// The three ways in which upstream's kustomizations put labels on CRDs.
+    #[test]
+    fn labels_come_from_everywhere() {
+        let table = [
+            ("common", "commonLabels: {all: c}\nresources: [bases/shops.yaml]\npatchesStrategicMerge: [patch.yaml]\n"),
+            ("pairs", "labels: [{pairs: {all: c}}]\nresources: [bases/shops.yaml]\npatches: [{path: patch.yaml}]\n"),
+        ];
+        for (name, kustomization) in table {
+            let folder = folder(name, kustomization);
+            let found = crds(&folder).expect("readable");
+            let found: Vec<_> =
+                found.iter().map(|crd| labels(crd).into_iter().map(|(key, value)| key + &value).collect::<Vec<_>>()).collect();
+            assert_eq!(found, [["allc", "owna", "patchedb"]], "{name}");
+            std::fs::remove_dir_all(folder).expect("removed");
+        }
+    }
+
+    #[test]
+    fn a_missing_crd_is_named() {
+        let folder = folder("missing", "resources: [bases/other.yaml]\n");
+        assert!(crds(&folder).expect_err("it is missing").contains("bases/other.yaml"));
+        std::fs::remove_dir_all(folder).expect("removed");
+    }
+}
