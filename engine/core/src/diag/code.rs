@@ -77,6 +77,20 @@ codes! {
     352 CLOUD_INCOMPLETE "An attribute of a cloud needs another one beside it."
     353 CLOUD_NO_IMAGE "No machine image is given for the region and the Kubernetes version."
     354 CLOUD_RISK "A setting of a cloud works, but is seldom wanted."
+    401 RESERVED_KEY "A value uses a key that is kept for placeholders."
+    402 OBJECT_EXISTS "An object that would be made exists already and is not ours."
+    403 DAY_TWO "The change is recognised, and this release cannot make it yet."
+    404 PROTECTED "Something that is protected by prevent_destroy would be destroyed."
+    405 OTHER_PLANE "A plane is not the one that the state was made with."
+    406 OLD_STATE "The state is older than one that a plane has seen."
+    407 UNANSWERED "A plane answers, but refused a question of the planner."
+    408 FOREIGN_CONTENT "A cluster holds load balancers or volumes that do not come from our layers."
+    409 HOSTS_CLUSTERS "A cluster manages other clusters and cannot be destroyed."
+    410 INVALID_OBJECT "An object does not follow the schema of its kind."
+    411 BEING_DESTROYED "A cluster is in the middle of being destroyed."
+    412 STILL_NEEDED "Something would be destroyed that others still need."
+    413 BROKEN_RECORD "The state lacks what the planner needs to know of a resource."
+    414 CLUSTER_CYCLE "Clusters wait for each other in a circle."
 }
 
 #[cfg(test)]

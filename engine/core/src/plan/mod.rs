@@ -5,7 +5,21 @@
 
 pub mod action;
 pub mod change;
+pub mod demands;
+pub mod file;
+pub mod fingerprint;
+pub mod kept_facts;
+pub mod make;
+pub mod options;
+
+mod assemble;
+mod day_two;
+mod planes;
 pub mod reach;
+mod saga;
+mod validate;
+mod verdict;
+mod wish;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +31,10 @@ use crate::facts::ClusterAccess;
 use crate::object::ObjectKey;
 
 pub use action::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
+pub use demands::{demands, follow_up};
+pub use make::plan;
+pub use options::PlanOptions;
+
 pub use change::{Actor, Change, ChangeAction, LeafChange, ObjectAction, ObjectChange, Reason};
 
 use crate::recorded::Effect;

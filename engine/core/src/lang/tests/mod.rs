@@ -1,4 +1,3 @@
 //! Tests of the language.
 
-
 mod syntax;

@@ -1,0 +1,126 @@
+//! Drift: what we applied and recorded against what lives, without any wish. Read-only by construction: it takes facts and gives a report.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::addr::Address;
+use crate::diff::{Comparison, LeafDiff, compare};
+use crate::encode::DigestKey;
+use crate::facts::{Facts, PlaneFact};
+use crate::kinds::known_kind;
+use crate::object::ObjectKey;
+use crate::plan::{Actor, Unplanned};
+use crate::recorded::{Recorded, RecordedObject};
+
+/// What has been found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct DriftReport {
+    /// Objects that are gone and leaves that differ, sorted by resource, object and path.
+    pub entries: Vec<DriftEntry>,
+    /// Planes that do not answer, so that nothing is known of their objects.
+    pub unreachable: Vec<Unplanned>,
+    /// Questions that planes refused to answer.
+    pub failed: Vec<String>,
+    /// Objects that were compared.
+    pub compared: usize,
+}
+
+/// One finding.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DriftEntry {
+    /// The resource that owns the object.
+    pub resource: Address,
+    /// The object.
+    pub object: ObjectKey,
+    /// What about it.
+    #[serde(flatten)]
+    pub finding: DriftFinding,
+}
+
+/// What is wrong with an object.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "finding", rename_all = "snake_case")]
+pub enum DriftFinding {
+    /// It is gone. Nobody can know who did it.
+    Deleted,
+    /// Another object has its name.
+    Replaced {
+        /// uid that we recorded.
+        recorded: String,
+        /// uid that lives.
+        live: String,
+    },
+    /// One leaf is not as we applied it.
+    Leaf {
+        /// `spec.replicas`.
+        leaf: String,
+        /// As applied, in placeholder form; `None`: we apply it no more and still own it.
+        applied: Option<Json>,
+        /// As it is, secrets as digests; `None`: removed.
+        live: Option<Json>,
+        /// Who owns it now; `None`: actor unknown.
+        actor: Option<Actor>,
+    },
+}
+
+/// An object that is not as we applied it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectDrift {
+    /// It does not exist.
+    pub deleted: bool,
+    /// uids, where another object has its name: recorded, live.
+    pub replaced: Option<(String, String)>,
+    /// Leaves that differ.
+    pub leaves: Vec<LeafDiff>,
+}
+
+/// Compares one recorded object with the live one; `None`: it is as we applied it.
+pub fn object_drift(key: &ObjectKey, recorded: &RecordedObject, live: Option<&Json>, digest_key: &DigestKey) -> Option<ObjectDrift> {
+    let Some(live) = live else { return Some(ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() }) };
+    let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or("");
+    let other = !recorded.uid.is_empty() && uid != recorded.uid;
+    let replaced = other.then(|| (recorded.uid.clone(), uid.to_owned()));
+    let schema = known_kind(&recorded.api_version, &key.kind).map(|kind| kind.schema);
+    let leaves = compare(Comparison { applied: &recorded.applied, live, schema, key: Some(digest_key) });
+    (replaced.is_some() || !leaves.is_empty()).then_some(ObjectDrift { deleted: false, replaced, leaves })
+}
+
+/// The drift of everything that the state holds.
+pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> DriftReport {
+    let mut report = DriftReport {
+        failed: facts.failed.iter().map(|(question, reason)| format!("{question}: {reason}")).collect(),
+        ..DriftReport::default()
+    };
+    let mut planes: std::collections::BTreeSet<&Address> = recorded.planes.keys().collect();
+    planes.extend(recorded.objects.keys().map(|key| &key.plane));
+    for plane in planes {
+        let reason = match facts.planes.get(plane) {
+            Some(PlaneFact::Reachable(_)) => continue,
+            Some(PlaneFact::Unreachable { reason }) => reason.clone(),
+            Some(PlaneFact::Absent) => "there is no kubeconfig for it".to_owned(),
+            None => "it was not asked".to_owned(),
+        };
+        report.unreachable.push(Unplanned { address: plane.clone(), reason });
+    }
+    for (key, object) in &recorded.objects {
+        // An object without uid was only intended.
+        if facts.reachable(&key.plane).is_none() || object.uid.is_empty() {
+            continue;
+        }
+        report.compared += 1;
+        let Some(drift) = object_drift(key, object, facts.object(key), digest_key) else { continue };
+        let entry = |finding| DriftEntry { resource: object.resource.clone(), object: key.clone(), finding };
+        if drift.deleted {
+            report.entries.push(entry(DriftFinding::Deleted));
+        }
+        if let Some((recorded, live)) = drift.replaced {
+            report.entries.push(entry(DriftFinding::Replaced { recorded, live }));
+        }
+        for leaf in drift.leaves {
+            let finding = DriftFinding::Leaf { leaf: leaf.path_text(), applied: leaf.applied, live: leaf.live, actor: leaf.actor };
+            report.entries.push(entry(finding));
+        }
+    }
+    report.entries.sort_by(|a, b| (&a.resource, &a.object).cmp(&(&b.resource, &b.object)));
+    report
+}

@@ -1,0 +1,17 @@
+//! Placeholder form: how wishes, plans and states are written without secrets and without what is not known yet (design section 7).
+//!
+//! Must not know planning. JSON with real values of secrets is made in one other place only, the request encoder of `providers/kube`.
+
+mod canonical;
+mod digest;
+mod live;
+mod object;
+mod placeholder;
+mod secrets;
+
+pub use canonical::{canonical_text, sha256_digest};
+pub use digest::DigestKey;
+pub use live::hide_secret_data;
+pub use object::{Encoder, is_secret_object};
+pub use placeholder::{MARK, Placeholder, contains_placeholder, resolve_unknowns};
+pub use secrets::collect_secrets;

@@ -1,0 +1,313 @@
+//! From verdicts and steps to the plan as data: changes with reasons, planes, fingerprints. Decides nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+use windlass_kubeschema::SchemaRef;
+use windlass_kubeschema::fieldpath::FieldSet;
+
+use super::demands::planes;
+use super::saga::{Draft, written};
+use super::verdict::{Repair, Verdict, Verdicts, View};
+use super::wish::{Placed, Wish};
+use super::{
+    Action, Change, ChangeAction, Fingerprint, LeafChange, ObjectAction, ObjectChange, PLAN_FORMAT, Plan, PlanOutput, PlanPlane, Reason,
+    Unplanned,
+};
+use crate::addr::{Address, Part};
+use crate::desired::Home;
+use crate::diff::path_to_text;
+use crate::encode::{Placeholder, contains_placeholder};
+use crate::kinds::known_kind;
+use crate::object::ObjectKey;
+
+/// What a plan is put together from beside verdicts and steps.
+pub(super) struct PlanParts {
+    pub(super) warnings: Vec<String>,
+    pub(super) unplanned: Vec<Unplanned>,
+    /// Resources that go.
+    pub(super) gone: BTreeSet<Address>,
+    /// Lines for a reviewer.
+    pub(super) notes: BTreeMap<Address, Vec<String>>,
+    /// `prevent_destroy` that changes.
+    pub(super) protection: BTreeMap<Address, bool>,
+    /// Outputs that change.
+    pub(super) outputs: BTreeMap<String, (Option<Json>, Option<Json>)>,
+}
+
+pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts: PlanParts) -> Plan {
+    let mut changes: BTreeMap<Address, Change> = BTreeMap::new();
+    for (address, verdict) in &verdicts.by_address {
+        if let Some(wish) = view.wishes.resources.get(address) {
+            let mut change = change(view, wish, verdict);
+            if let Some(protect) = parts.protection.get(address) {
+                protect_change(&mut change, *protect);
+            }
+            if matches!(address.part, Some(Part::Pivot)) && matches!(verdict, Verdict::Keep) {
+                access_change(&mut change, address, &draft);
+            }
+            changes.insert(address.clone(), change);
+        }
+    }
+    for address in &parts.gone {
+        changes.insert(address.clone(), deletion(view, address, &parts.notes));
+    }
+    let mut steps = draft.steps;
+    let fingerprints = if steps.is_empty() { Vec::new() } else { verdicts_and_doomed(view, verdicts, &steps) };
+    let index: BTreeMap<&ObjectKey, u32> = fingerprints.iter().zip(0..).map(|(fingerprint, index)| (&fingerprint.object, index)).collect();
+    let mut seen: BTreeSet<ObjectKey> = BTreeSet::new();
+    for step in &mut steps {
+        let mut expects = BTreeSet::new();
+        for key in written(&step.action) {
+            // What an earlier step of this plan has written is as that step left it.
+            if seen.insert(key.clone()) {
+                expects.extend(index.get(key).copied());
+            }
+        }
+        step.expects = expects.into_iter().collect();
+        moved_by_pivot(view, &step.action, &mut seen);
+    }
+    Plan {
+        windlass_plan: PLAN_FORMAT,
+        tool_version: view.options.tool_version.to_owned(),
+        lineage: view.recorded.lineage.clone(),
+        serial: view.recorded.serial,
+        mode: view.options.mode,
+        desired_digest: view.wishes.desired_digest.clone(),
+        planes: plan_planes(view),
+        changes: changes.into_values().collect(),
+        steps,
+        fingerprints,
+        outputs: plan_outputs(view, &parts.outputs),
+        warnings: parts.warnings,
+        unplanned: parts.unplanned,
+    }
+}
+
+/// What a pivot moves is this run's own writing, on both planes.
+fn moved_by_pivot(view: &View<'_>, action: &Action, seen: &mut BTreeSet<ObjectKey>) {
+    let Action::Pivot { pivot } = action else { return };
+    for (key, object) in &view.recorded.objects {
+        if object.resource.root() == pivot.cluster && key.plane == pivot.from {
+            seen.insert(key.on(&pivot.to));
+            seen.insert(key.clone());
+        }
+    }
+}
+
+/// Fingerprints of all that was read, and of recorded objects that are deleted.
+fn verdicts_and_doomed(view: &View<'_>, mut verdicts: Verdicts, steps: &[super::Step]) -> Vec<Fingerprint> {
+    for step in steps {
+        let objects = match &step.action {
+            Action::Delete { objects, .. } | Action::DeleteLayer { objects, .. } => objects,
+            _ => continue,
+        };
+        for object in objects {
+            let known = view.recorded.objects.get(&object.key);
+            if let (Some(known), true) =
+                (known, view.facts.object(&object.key).is_some() && !verdicts.fingerprints.contains_key(&object.key))
+            {
+                verdicts.read(view.facts, &object.key, &known.api_version, &known.applied);
+            }
+        }
+    }
+    verdicts.fingerprints.into_values().collect()
+}
+
+fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
+    let address = &wish.resource.address;
+    let is_pivot = matches!(address.part, Some(Part::Pivot));
+    let mut change = Change {
+        address: address.clone(),
+        action: ChangeAction::NoOp,
+        reasons: Vec::new(),
+        input: wish.input.clone(),
+        objects: Vec::new(),
+        machines: 0,
+        notes: Vec::new(),
+    };
+    match verdict {
+        Verdict::Keep => {}
+        Verdict::Create | Verdict::Finish => {
+            change.action = if is_pivot { ChangeAction::Pivot } else { ChangeAction::Create };
+            let rule = if matches!(verdict, Verdict::Finish) {
+                change.notes.push("finish creating".to_owned());
+                "was begun and is not finished"
+            } else {
+                "new in configuration"
+            };
+            change.reasons.push(Reason { field: None, old: Json::Null, new: Json::Null, rule: rule.to_owned() });
+            change.objects = new_objects(view, wish);
+        }
+        Verdict::Repair(repairs) | Verdict::Update(repairs) => {
+            change.action = ChangeAction::Update;
+            for repair in repairs {
+                change.reasons.extend(reasons(repair, matches!(verdict, Verdict::Update(_))));
+                change.objects.push(object_change(repair));
+            }
+            let rolled = repairs.iter().any(rolls_machines);
+            if rolled {
+                change.action = ChangeAction::Repave;
+                change.machines = machines(&wish.objects);
+            }
+        }
+    }
+    change
+}
+
+fn new_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
+    let credentials = view.wishes.credentials.get(&wish.resource.address).map_or(&[][..], Vec::as_slice);
+    let cluster = view.desired.clusters.get(&wish.resource.address.root());
+    let mut objects = Vec::new();
+    for object in wish.objects.iter().chain(credentials) {
+        let moved = cluster.map(|cluster| object.key.on(&view.final_home(cluster)));
+        let made = view.recorded.objects.contains_key(&object.key)
+            || (object.home == Home::Capi && moved.is_some_and(|key| view.recorded.objects.contains_key(&key)));
+        if !made {
+            objects.push(ObjectChange { key: object.key.clone(), action: ObjectAction::Create, leaves: new_leaves(object) });
+        }
+    }
+    objects
+}
+
+/// Every leaf of a new object.
+fn new_leaves(object: &Placed) -> Vec<LeafChange> {
+    let schema = known_kind(&object.api_version, &object.key.kind).map_or_else(SchemaRef::untyped, |kind| kind.schema);
+    let leaves = FieldSet::of(&object.content, schema.as_resource()).without_identity().leaves();
+    let leaf = |path: windlass_kubeschema::fieldpath::FieldPath| LeafChange {
+        after: path.get(&object.content).cloned(),
+        path: path_to_text(&path),
+        before: None,
+        actor: None,
+    };
+    leaves.into_iter().map(leaf).collect()
+}
+
+fn object_change(repair: &Repair) -> ObjectChange {
+    let action = if repair.drift.deleted { ObjectAction::Create } else { ObjectAction::Update };
+    let leaves = match (&repair.wish, repair.drift.deleted) {
+        (Some(wish), true) => new_leaves(wish),
+        _ => repair.drift.leaves.iter().map(crate::diff::LeafDiff::to_change).collect(),
+    };
+    ObjectChange { key: repair.key.clone(), action, leaves }
+}
+
+fn reasons(repair: &Repair, rendered: bool) -> Vec<Reason> {
+    let object = repair.key.short();
+    if repair.drift.deleted {
+        let rule = if rendered { "new in this release's rendering".to_owned() } else { "deleted outside of windlass".to_owned() };
+        return vec![Reason { field: Some(object), old: Json::Null, new: Json::Null, rule }];
+    }
+    let mut reasons = Vec::new();
+    if let Some((old, new)) = &repair.drift.replaced {
+        let rule = "replaced by another object outside of windlass".to_owned();
+        reasons.push(Reason {
+            field: Some(format!("{object} metadata.uid")),
+            old: Json::String(old.clone()),
+            new: Json::String(new.clone()),
+            rule,
+        });
+    }
+    for leaf in &repair.drift.leaves {
+        let rule = match (&leaf.actor, rendered) {
+            (_, true) => "rendered in another way by this release".to_owned(),
+            (Some(actor), false) => format!("changed outside of windlass by {}", actor.manager),
+            (None, false) => "removed outside of windlass, actor unknown".to_owned(),
+        };
+        let (old, new) = (leaf.live.clone().unwrap_or(Json::Null), leaf.applied.clone().unwrap_or(Json::Null));
+        reasons.push(Reason { field: Some(format!("{object} {}", leaf.path_text())), old, new, rule });
+    }
+    reasons
+}
+
+/// Whether putting this right rolls machines (reference/cluster-api.md 3.1 and 3.2).
+fn rolls_machines(repair: &Repair) -> bool {
+    let rolling: &[&str] = match repair.key.kind.as_str() {
+        "KubeadmControlPlane" => &["spec.version", "spec.kubeadmConfigSpec", "spec.machineTemplate.spec.infrastructureRef"],
+        "MachineDeployment" => &[
+            "spec.template.spec.version",
+            "spec.template.spec.bootstrap",
+            "spec.template.spec.infrastructureRef",
+            "spec.template.spec.failureDomain",
+        ],
+        _ => return false,
+    };
+    !repair.drift.deleted && repair.drift.leaves.iter().any(|leaf| rolling.iter().any(|path| leaf.path_text().starts_with(path)))
+}
+
+fn machines(objects: &[Placed]) -> u32 {
+    let replicas = objects.iter().find_map(|object| object.content.pointer("/spec/replicas").and_then(Json::as_u64));
+    u32::try_from(replicas.unwrap_or(0)).unwrap_or(u32::MAX)
+}
+
+fn protect_change(change: &mut Change, protect: bool) {
+    if change.action == ChangeAction::NoOp {
+        change.action = ChangeAction::Update;
+    }
+    let field = Some("lifecycle.prevent_destroy".to_owned());
+    change.reasons.push(Reason { field, old: Json::Bool(!protect), new: Json::Bool(protect), rule: "changed in configuration".to_owned() });
+}
+
+fn access_change(change: &mut Change, address: &Address, draft: &Draft) {
+    if draft.steps.iter().any(|step| &step.address == address && matches!(step.action, Action::RefreshAccess { .. })) {
+        change.action = ChangeAction::Update;
+        let rule = "the access Secret is older than the cluster's kubeconfig".to_owned();
+        change.reasons.push(Reason { field: Some("access".to_owned()), old: Json::Null, new: Json::Null, rule });
+    }
+}
+
+fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
+    let own = view.recorded.objects.iter().filter(|(_, object)| &object.resource == address);
+    let objects: Vec<ObjectChange> =
+        own.map(|(key, _)| ObjectChange { key: key.clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
+    let is_provider = matches!(address.part, Some(Part::Provider(_)));
+    let mut notes = notes.get(address).cloned().unwrap_or_default();
+    if is_provider {
+        notes.push("the provider itself stays on the management plane".to_owned());
+    }
+    let rule = if view.destroys_all() { "destroy" } else { "no longer in configuration" };
+    Change {
+        address: address.clone(),
+        action: if is_provider && objects.is_empty() { ChangeAction::Forget } else { ChangeAction::Delete },
+        reasons: vec![Reason { field: None, old: Json::Null, new: Json::Null, rule: rule.to_owned() }],
+        input: Json::Null,
+        objects,
+        machines: 0,
+        notes,
+    }
+}
+
+fn plan_planes(view: &View<'_>) -> Vec<PlanPlane> {
+    let plane = |(address, access): (Address, Option<crate::facts::ClusterAccess>)| {
+        let management = view.desired.management.as_ref().filter(|management| management.address == address);
+        let uid = view.facts.reachable(&address).map(|identity| identity.uid.clone());
+        PlanPlane {
+            uid: uid.or_else(|| view.recorded.planes.get(&address).map(|plane| plane.uid.clone())),
+            sandbox: management.is_some_and(|management| management.sandbox),
+            kubeconfig: management.and_then(|management| management.kubeconfig.clone()),
+            context: management.and_then(|management| management.context.clone()),
+            access,
+            address,
+        }
+    };
+    planes(view.desired, view.recorded).into_iter().map(plane).collect()
+}
+
+fn plan_outputs(view: &View<'_>, changed: &BTreeMap<String, (Option<Json>, Option<Json>)>) -> BTreeMap<String, PlanOutput> {
+    let mut outputs = BTreeMap::new();
+    for (name, value) in view.wishes.outputs.iter().filter(|_| !view.destroys_all()) {
+        let sensitive = view.desired.outputs.get(*name).is_some_and(|output| output.sensitive)
+            || contains_placeholder(value, &|p| matches!(p, Placeholder::Secret { .. }));
+        // A sensitive output is not stored, so nothing is known of what it was.
+        let before = if sensitive { value.clone() } else { view.recorded.outputs.get(*name).cloned().unwrap_or(Json::Null) };
+        outputs.insert((*name).to_owned(), PlanOutput { before, after: value.clone(), sensitive });
+    }
+    for (name, (before, after)) in changed {
+        outputs.entry(name.clone()).or_insert_with(|| PlanOutput {
+            before: before.clone().unwrap_or(Json::Null),
+            after: after.clone().unwrap_or(Json::Null),
+            sensitive: false,
+        });
+    }
+    outputs
+}

@@ -1,0 +1,84 @@
+//! Changes of living clusters that this release recognises and does not make: refused by name, never applied wrongly.
+
+use serde_json::Value as Json;
+
+use super::kept_facts::kept_input;
+use super::wish::Wish;
+use crate::addr::{Address, Part};
+use crate::diag::{Code, Diagnostic, Span};
+use crate::encode::canonical_text;
+use crate::recorded::RecordedResource;
+
+/// The refusal of one named change; `old` and `new` are shown where they are known.
+pub(super) fn refusal(address: &Address, what: &str, field: &str, old: &Json, new: &Json, span: Option<Span>) -> Diagnostic {
+    let mut diagnostic = Diagnostic::error(Code::DAY_TWO, format!("{address}: {what} is not possible yet"))
+        .detail(format!("`{field}` was {}, is now {}.", shown(old), shown(new)))
+        .hint("this release creates, repairs and destroys clusters; put the old value back, or destroy and create the cluster");
+    diagnostic.primary = span;
+    diagnostic
+}
+
+/// What differs between the input that a ready resource was applied with and the one it has now, each by name.
+pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec<Diagnostic> {
+    if recorded.input_digest == wish.input_digest {
+        return Vec::new();
+    }
+    let mut changes = Vec::new();
+    attributes(kept_input(recorded), &wish.input, "", &mut changes);
+    if changes.is_empty() {
+        // The digest covers more than the two can show (another way to write the same); it is still another wish.
+        changes.push(("(input)".to_owned(), Json::Null, Json::Null));
+    }
+    let address = &wish.resource.address;
+    changes.iter().map(|(field, old, new)| refusal(address, name_of(address, field), field, old, new, wish.resource.span)).collect()
+}
+
+/// The name of a change, in the words of the documentation.
+fn name_of(address: &Address, field: &str) -> &'static str {
+    let under = |name: &str| field == name || field.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
+    match &address.part {
+        None if under("kubernetes_version") => "a change of the Kubernetes version",
+        None if under("pivot") => "switching the pivot",
+        None if under("credentials") => "a change of cloud credentials",
+        None if address.is_cluster() => "a change of the cluster",
+        None => "a change of the cloud",
+        Some(Part::ControlPlane | Part::WorkerPool(_)) if under("replicas") => "scaling",
+        Some(Part::ControlPlane | Part::WorkerPool(_)) if under("machine") => "a change of machines",
+        Some(Part::ControlPlane | Part::WorkerPool(_)) => "a change of the pool",
+        Some(Part::Layer(_)) => "a change of a layer's content",
+        Some(Part::Provider(_)) if under("version") => "an upgrade of a provider",
+        Some(Part::Provider(_)) => "a change of a provider",
+        Some(Part::Pivot) => "switching the pivot",
+        Some(Part::Agent) => "a change of the agent",
+    }
+}
+
+/// The attributes that differ, as dotted paths.
+fn attributes(old: &Json, new: &Json, path: &str, out: &mut Vec<(String, Json, Json)>) {
+    if old == new {
+        return;
+    }
+    match (old, new) {
+        (Json::Object(before), Json::Object(after)) if !before.contains_key("$wl") && !after.contains_key("$wl") => {
+            let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
+            names.sort();
+            names.dedup();
+            for name in names {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                attributes(before.get(name).unwrap_or(&Json::Null), after.get(name).unwrap_or(&Json::Null), &path, out);
+            }
+        }
+        _ => out.push((if path.is_empty() { "(input)".to_owned() } else { path.to_owned() }, old.clone(), new.clone())),
+    }
+}
+
+fn shown(value: &Json) -> String {
+    if value.is_null() {
+        return "not set".to_owned();
+    }
+    if crate::encode::Placeholder::of(value).is_some() {
+        return "(sensitive)".to_owned();
+    }
+    let text = canonical_text(value);
+    if text.chars().count() > 200 { text.chars().take(200).chain("…".chars()).collect() } else { text }
+}

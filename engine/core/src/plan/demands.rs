@@ -1,0 +1,149 @@
+//! What the planner must know of living planes before it can plan. Asks only; what the answers mean is decided in `make`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::kept_facts::{KeptCluster, KeptProvider, kept};
+use super::{Mode, ProviderSpec};
+use crate::addr::{Address, Part};
+use crate::desired::{Desired, Home};
+use crate::facts::{ClusterAccess, Demand, Facts};
+use crate::marks;
+use crate::object::ObjectKey;
+use crate::recorded::Recorded;
+
+/// `apiVersion` of CAPI's core kinds.
+pub(super) const CAPI_CORE: &str = "cluster.x-k8s.io/v1beta2";
+
+/// The first round of questions, sorted: each plane, one LIST for each kind and plane by label, one GET for each name that we may make
+/// on a plane that may have it, and whole LISTs of what a destroyed cluster must give back to its cloud.
+pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand> {
+    let mut asked = BTreeSet::new();
+    for (plane, access) in planes(desired, recorded) {
+        asked.insert(Demand::Plane { plane, access });
+    }
+    for (key, object) in &recorded.objects {
+        asked.insert(Demand::List { plane: key.plane.clone(), api_version: object.api_version.clone(), kind: key.kind.clone() });
+    }
+    for (key, api_version) in wanted(desired, recorded) {
+        asked.insert(Demand::List { plane: key.plane.clone(), api_version: api_version.clone(), kind: key.kind.clone() });
+        if !recorded.objects.contains_key(&key) {
+            asked.insert(Demand::Get { key, api_version });
+        }
+    }
+    for (plane, provider) in providers(desired, recorded) {
+        asked.insert(Demand::Get { key: manager(&plane, &provider), api_version: "apps/v1".to_owned() });
+    }
+    for cluster in doomed(desired, recorded, mode) {
+        for (api_version, kind) in [
+            ("v1", "Service"),
+            ("v1", "PersistentVolumeClaim"),
+            ("v1", "PersistentVolume"),
+            ("apps/v1", "StatefulSet"),
+            (CAPI_CORE, "Cluster"),
+        ] {
+            asked.insert(Demand::ListAll { plane: cluster.clone(), api_version: api_version.to_owned(), kind: kind.to_owned() });
+        }
+    }
+    asked.into_iter().collect()
+}
+
+/// The second round: recorded objects that no LIST by label has brought. Their label may have been taken away, which is not the same
+/// as their being gone. Empty for a healthy world.
+pub fn follow_up(recorded: &Recorded, facts: &Facts) -> Vec<Demand> {
+    recorded
+        .objects
+        .iter()
+        .filter(|(key, _)| facts.reachable(&key.plane).is_some() && facts.object(key).is_none())
+        .map(|(key, object)| Demand::Get { key: key.clone(), api_version: object.api_version.clone() })
+        .collect()
+}
+
+/// The Deployment of a provider's manager.
+pub(super) fn manager(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
+    ObjectKey {
+        plane: plane.clone(),
+        group: "apps".to_owned(),
+        kind: "Deployment".to_owned(),
+        namespace: Some(provider.namespace.clone()),
+        name: provider.deployment.clone(),
+    }
+}
+
+/// Clusters that this plan takes down.
+pub(super) fn doomed(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Address> {
+    let clusters = recorded.resources.keys().filter(|address| address.is_cluster()).map(Address::root);
+    let unique: BTreeSet<Address> = clusters.collect();
+    unique.into_iter().filter(|cluster| mode == Mode::Destroy || !desired.clusters.contains_key(cluster)).collect()
+}
+
+/// All planes with the way into each.
+pub(super) fn planes(desired: &Desired, recorded: &Recorded) -> BTreeMap<Address, Option<ClusterAccess>> {
+    let mut planes = BTreeMap::new();
+    for address in recorded.resources.keys().filter(|address| address.is_management()) {
+        planes.insert(address.root(), None);
+    }
+    for (address, resource) in recorded.resources.iter().filter(|(address, _)| address.is_cluster() && address.part.is_none()) {
+        if let Some(cluster) = kept::<KeptCluster>(resource) {
+            let access =
+                ClusterAccess { name: cluster.kind.name, namespace: cluster.kind.namespace, management: cluster.kind.management.clone() };
+            planes.insert(cluster.kind.management, None);
+            planes.insert(address.clone(), Some(access));
+        }
+    }
+    if let Some(management) = &desired.management {
+        planes.insert(management.address.clone(), None);
+        for (address, cluster) in &desired.clusters {
+            let access =
+                ClusterAccess { name: cluster.name.clone(), namespace: cluster.namespace.clone(), management: management.address.clone() };
+            planes.entry(address.clone()).or_insert(Some(access));
+        }
+    }
+    planes
+}
+
+/// Every object that HCL asks for, at each place where it is or will be, if that plane is there already.
+fn wanted(desired: &Desired, recorded: &Recorded) -> BTreeMap<ObjectKey, String> {
+    let mut wanted = BTreeMap::new();
+    let objects = desired.resources.values().flat_map(|resource| resource.objects.iter().map(move |object| (&resource.address, object)));
+    let credentials =
+        desired.providers.iter().flat_map(|provider| provider.credentials.iter().map(move |object| (&provider.address, object)));
+    for (owner, object) in objects.chain(credentials) {
+        if !owner.is_cluster() {
+            wanted.insert(object.key.clone(), object.api_version.clone());
+            for (address, cluster) in &desired.clusters {
+                let copied = cluster.pivot && (&cluster.cloud == owner || matches!(owner.part, Some(Part::Provider(_))));
+                if copied && recorded.planes.contains_key(address) {
+                    wanted.insert(object.key.on(address), object.api_version.clone());
+                }
+            }
+            continue;
+        }
+        let pivoted = desired.clusters.get(&owner.root()).is_some_and(|cluster| cluster.pivot);
+        let there = recorded.planes.contains_key(&owner.root());
+        if object.home != Home::Workload {
+            wanted.insert(object.key.clone(), object.api_version.clone());
+        }
+        if there && (object.home == Home::Workload || (object.home == Home::Capi && pivoted)) {
+            wanted.insert(object.key.on(&owner.root()), object.api_version.clone());
+        }
+    }
+    wanted
+}
+
+/// Providers on management planes, as wished and as recorded.
+fn providers(desired: &Desired, recorded: &Recorded) -> Vec<(Address, ProviderSpec)> {
+    let wished = desired.providers.iter().map(|provider| (provider.address.root(), provider.spec.clone()));
+    let known = recorded.resources.iter().filter(|(address, _)| matches!(address.part, Some(Part::Provider(_))));
+    wished.chain(known.filter_map(|(address, resource)| Some((address.root(), kept::<KeptProvider>(resource)?.kind.provider)))).collect()
+}
+
+/// The Secret on the management plane that opens a pivoted cluster.
+pub(super) fn access_secret(access: &ClusterAccess) -> ObjectKey {
+    ObjectKey {
+        plane: access.management.clone(),
+        group: String::new(),
+        kind: "Secret".to_owned(),
+        namespace: Some(marks::SYSTEM_NAMESPACE.to_owned()),
+        name: marks::access_secret(&access.name),
+    }
+}

@@ -1,0 +1,95 @@
+//! The plan file: canonical JSON text with a digest over itself. Every changed byte is found; nothing panics.
+
+use serde_json::Value as Json;
+
+use super::{PLAN_FORMAT, Plan};
+use crate::encode::{canonical_text, sha256_digest};
+
+/// Most bytes that a compressed plan may unpack to.
+const MAX_PLAN_BYTES: u64 = 1 << 30;
+/// First bytes of a zstd stream.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Why a file is no plan that can be applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlanFileError {
+    /// It is not a plan at all.
+    #[error("this is not a plan file: {0}")]
+    NotAPlan(String),
+    /// Its digest is not the one of its content.
+    #[error("the plan file is damaged: its content is not what its digest says")]
+    Damaged,
+    /// It was made by a newer release.
+    #[error("the plan has format {found}, this release reads formats up to {PLAN_FORMAT}")]
+    Newer {
+        /// Its format.
+        found: u64,
+    },
+}
+
+/// The bytes of a plan; the same plan gives the same bytes.
+pub fn to_bytes(plan: &Plan) -> Vec<u8> {
+    let (mut body, digest) = body(plan);
+    if let Some(map) = body.as_object_mut() {
+        map.insert("digest".to_owned(), Json::String(digest));
+    }
+    let mut text = canonical_text(&body);
+    text.push('\n');
+    text.into_bytes()
+}
+
+/// The same, compressed with zstd.
+///
+/// # Errors
+/// What the compressor says.
+pub fn to_compressed_bytes(plan: &Plan) -> std::io::Result<Vec<u8>> {
+    zstd::bulk::compress(&to_bytes(plan), 3)
+}
+
+/// `sha256:…` of a plan, as it stands in its file.
+pub fn plan_digest(plan: &Plan) -> String {
+    body(plan).1
+}
+
+/// Reads what [`to_bytes`] or [`to_compressed_bytes`] wrote.
+///
+/// # Errors
+/// The file is no plan, is damaged, or is newer than this release.
+pub fn from_bytes(bytes: &[u8]) -> Result<Plan, PlanFileError> {
+    let unpacked;
+    let bytes = if bytes.starts_with(&ZSTD_MAGIC) {
+        unpacked = unpack(bytes).map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
+        unpacked.as_slice()
+    } else {
+        bytes
+    };
+    let mut body: Json = serde_json::from_slice(bytes).map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
+    let format = body.get("windlass_plan").and_then(Json::as_u64);
+    let Some(found) = format else { return Err(PlanFileError::NotAPlan("it has no `windlass_plan`".to_owned())) };
+    if found > u64::from(PLAN_FORMAT) {
+        return Err(PlanFileError::Newer { found });
+    }
+    // Other spellings of the same JSON are damage too: then every byte counts.
+    if canonical_text(&body).as_bytes() != bytes.strip_suffix(b"\n").ok_or(PlanFileError::Damaged)? {
+        return Err(PlanFileError::Damaged);
+    }
+    let claimed = body.as_object_mut().and_then(|map| map.remove("digest"));
+    if claimed != Some(Json::String(sha256_digest(&canonical_text(&body)))) {
+        return Err(PlanFileError::Damaged);
+    }
+    serde_json::from_value(body).map_err(|error| PlanFileError::NotAPlan(error.to_string()))
+}
+
+fn body(plan: &Plan) -> (Json, String) {
+    // Every type of a plan has string keys only, so this never fails.
+    let body = serde_json::to_value(plan).unwrap_or(Json::Null);
+    let digest = sha256_digest(&canonical_text(&body));
+    (body, digest)
+}
+
+fn unpack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut text = Vec::new();
+    zstd::stream::read::Decoder::new(bytes)?.take(MAX_PLAN_BYTES).read_to_end(&mut text)?;
+    Ok(text)
+}

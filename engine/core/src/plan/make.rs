@@ -1,0 +1,175 @@
+//! `plan`: wish, state and facts in, a plan out. Pure; the same input gives the same bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::assemble::{PlanParts, assemble};
+use super::day_two::refusal;
+use super::demands::doomed;
+use super::options::PlanOptions;
+use super::planes::{known_references, reach, warnings};
+use super::saga::{Draft, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
+use super::validate::validate_objects;
+use super::verdict::{Verdicts, View};
+use super::wish::wishes;
+use super::{Action, Mode, Plan};
+use crate::addr::Address;
+use crate::desired::Desired;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::encode::{Placeholder, contains_placeholder};
+use crate::facts::Facts;
+use crate::graph::Graph;
+use crate::recorded::{Effect, Recorded};
+
+/// Makes the plan. With errors among the findings it must not be applied.
+pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &PlanOptions<'_>) -> (Plan, Diagnostics) {
+    let mut diagnostics = Diagnostics::new();
+    let reach = reach(desired, recorded, facts, &mut diagnostics);
+    let known = known_references(facts);
+    let wishes = wishes(desired, options.key, &known, &mut diagnostics);
+    let view = View { desired, recorded, facts, options, wishes: &wishes };
+    let mut draft = Draft::default();
+    let planned = |root: &Address| reach.is_planned(root);
+    let verdicts = match options.mode {
+        Mode::Apply => {
+            validate_objects(&wishes, &mut diagnostics);
+            refuse_replacements(&view, &mut diagnostics);
+            let verdicts = view.judge(&planned, &mut diagnostics);
+            bring_up(&view, &verdicts, &planned, &mut draft, &mut diagnostics);
+            verdicts
+        }
+        Mode::Destroy => Verdicts::default(),
+    };
+    let going: Vec<Address> = doomed(desired, recorded, options.mode).into_iter().filter(|cluster| planned(cluster)).collect();
+    let mut notes = BTreeMap::new();
+    let mut gone: BTreeSet<Address> = BTreeSet::new();
+    for cluster in &going {
+        notes.append(&mut destroy_cluster(&view, cluster, &mut draft, &mut diagnostics));
+        gone.extend(recorded.resources.keys().filter(|address| &address.root() == cluster).cloned());
+    }
+    if reach.is_planned(&view.management(&Address::management(""))) {
+        gone.extend(destroy_shared(&view, &planned, &mut draft));
+    }
+    let protection = record_protection(&view, &verdicts, &mut draft);
+    let outputs = outputs(&view, &mut draft);
+    let mut parts = PlanParts { warnings: warnings(recorded, facts), unplanned: reach.unplanned.clone(), gone, notes, protection, outputs };
+    parts.unplanned.sort_by(|a, b| a.address.cmp(&b.address));
+    (assemble(&view, verdicts, draft, parts), diagnostics)
+}
+
+/// Providers, clouds, then clusters, each after those that it depends on.
+fn bring_up(view: &View<'_>, verdicts: &Verdicts, planned: &dyn Fn(&Address) -> bool, draft: &mut Draft, diagnostics: &mut Diagnostics) {
+    providers(view, &verdicts.by_address, draft);
+    clouds(view, &verdicts.by_address, draft);
+    let clusters: Vec<&crate::desired::DesiredCluster> =
+        view.desired.clusters.values().filter(|cluster| planned(&cluster.address)).collect();
+    let place: BTreeMap<&Address, u32> = clusters.iter().zip(0..).map(|(cluster, index)| (&cluster.address, index)).collect();
+    let mut graph = Graph::new(clusters.len());
+    for (cluster, index) in clusters.iter().zip(0..) {
+        let needs = view.desired.resources.get(&cluster.address).into_iter().flat_map(|resource| &resource.needs);
+        for (need, needed) in
+            needs.filter_map(|need| place.get(&need.root()).map(|needed| (need, *needed))).filter(|(_, needed)| *needed != index)
+        {
+            graph.edge(index, needed, format!("{} depends on {need}", cluster.address));
+        }
+    }
+    match graph.order() {
+        Ok(order) => {
+            for cluster in order.into_iter().filter_map(|index| clusters.get(index as usize)) {
+                create_or_repair(view, &verdicts.by_address, cluster, draft);
+            }
+        }
+        Err(cycle) => {
+            let chain: Vec<&str> = cycle.edges.iter().map(|edge| edge.reason.as_str()).collect();
+            diagnostics.push(
+                Diagnostic::error(Code::CLUSTER_CYCLE, "clusters wait for each other in a circle").detail(format!("{}.", chain.join(", "))),
+            );
+        }
+    }
+}
+
+/// `-replace` works on what rolls or is made again, and that is for later; each address is refused by name.
+fn refuse_replacements(view: &View<'_>, diagnostics: &mut Diagnostics) {
+    for address in view.options.replace {
+        if view.recorded.resources.contains_key(address) {
+            let span = view.desired.resources.get(address).and_then(|resource| resource.span);
+            diagnostics.push(refusal(address, "-replace", "-replace", &Json::Null, &Json::String(address.to_string()), span));
+        } else {
+            let known: Vec<String> = view.recorded.resources.keys().map(Address::to_string).collect();
+            let summary = format!("-replace={address}: the state holds no such resource");
+            diagnostics
+                .push(Diagnostic::error(Code::DAY_TWO, summary).did_you_mean(&address.to_string(), known.iter().map(String::as_str)));
+        }
+    }
+}
+
+/// A change of `prevent_destroy` alone is a change: it is written to the state. Returns the resources it is shown for.
+fn record_protection(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) -> BTreeMap<Address, bool> {
+    let mut shown = BTreeMap::new();
+    let mut effects: BTreeMap<Address, Vec<Effect>> = BTreeMap::new();
+    for (address, wish) in &view.wishes.resources {
+        let Some(record) =
+            view.recorded.resources.get(*address).filter(|_| verdicts.by_address.get(*address).is_some_and(|verdict| !verdict.makes()))
+        else {
+            continue;
+        };
+        let wanted = wish.resource.prevent_destroy;
+        if record.protect == wanted {
+            continue;
+        }
+        let mut resource = record.clone();
+        resource.protect = wanted;
+        effects.entry(address.root()).or_default().push(Effect::Resource { address: (*address).clone(), resource });
+        if address.part.is_none() || !view.wishes.resources.contains_key(&address.root()) {
+            shown.insert((*address).clone(), wanted);
+        }
+    }
+    for (root, effects) in effects {
+        let needs: Vec<u32> = draft.ready.iter().filter(|(address, _)| address.root() == root).map(|(_, step)| *step).collect();
+        draft.record(&root, effects, needs);
+    }
+    shown
+}
+
+/// Outputs that change, as before and after; the step that stores them comes after the planes that they ask are open.
+fn outputs(view: &View<'_>, draft: &mut Draft) -> BTreeMap<String, (Option<Json>, Option<Json>)> {
+    let mut changed: BTreeMap<String, (Option<Json>, Option<Json>)> = BTreeMap::new();
+    let destroy = view.destroys_all();
+    let mut set = BTreeMap::new();
+    for (name, value) in view.wishes.outputs.iter().filter(|_| !destroy) {
+        let sensitive = view.desired.outputs.get(*name).is_some_and(|output| output.sensitive)
+            || contains_placeholder(value, &|p| matches!(p, Placeholder::Secret { .. }));
+        if sensitive {
+            continue;
+        }
+        let before = view.recorded.outputs.get(*name);
+        if before != Some(value) {
+            changed.insert((*name).to_owned(), (before.cloned(), Some(value.clone())));
+            set.insert((*name).to_owned(), value.clone());
+        }
+    }
+    let wanted = |name: &String| !destroy && view.wishes.outputs.contains_key(name.as_str());
+    let removed: Vec<String> = view.recorded.outputs.keys().filter(|name| !wanted(name)).cloned().collect();
+    for name in &removed {
+        changed.insert(name.clone(), (view.recorded.outputs.get(name).cloned(), None));
+    }
+    if set.is_empty() && removed.is_empty() {
+        return changed;
+    }
+    let asks_planes = set.values().any(|value| contains_placeholder(value, &|p| matches!(p, Placeholder::Unknown { .. })));
+    let needs: Vec<u32> = if asks_planes { draft.opened.values().copied().collect() } else { Vec::new() };
+    let address = view.management(&Address::management("sandbox"));
+    let effects: Vec<Effect> = removed.iter().map(|name| Effect::Output { name: name.clone(), value: None }).collect();
+    let known: Vec<Effect> = set
+        .iter()
+        .filter(|(_, value)| !contains_placeholder(value, &|p| matches!(p, Placeholder::Unknown { .. })))
+        .map(|(name, value)| Effect::Output { name: name.clone(), value: Some(value.clone()) })
+        .collect();
+    let step = draft.outputs(&address, Action::StoreOutputs { outputs: set, removed }, needs);
+    if let Some(step) = draft.steps.get_mut(step as usize) {
+        step.on_done.extend(effects);
+        step.on_done.extend(known);
+    }
+    changed
+}

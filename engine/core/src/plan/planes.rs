@@ -1,0 +1,126 @@
+//! What the planes' answers mean before anything is planned: which clusters are left out, which answers forbid planning.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::Unplanned;
+use super::demands::planes;
+use crate::addr::Address;
+use crate::desired::Desired;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::facts::{Facts, PlaneFact};
+use crate::marks::AGENT_STALE_SECONDS;
+use crate::recorded::{Recorded, ResourceStatus};
+
+/// Days before the end of an access certificate from which on it is said.
+const CERTIFICATE_DAYS: i64 = 60;
+
+/// What can be planned.
+#[derive(Debug, Default)]
+pub(super) struct Reach {
+    /// Left out, with the reason.
+    pub(super) unplanned: Vec<Unplanned>,
+    blocked: BTreeSet<Address>,
+    management: bool,
+}
+
+impl Reach {
+    /// Whether a cluster (or with its own address a cloud or management plane) can be planned.
+    pub(super) fn is_planned(&self, root: &Address) -> bool {
+        self.management && !self.blocked.contains(root)
+    }
+}
+
+/// Which clusters can be planned. Planes that are not the recorded ones, states that are older than a plane has seen, and refused
+/// questions are errors; planes that do not answer are not.
+pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagnostics: &mut Diagnostics) -> Reach {
+    for (address, fact) in &facts.planes {
+        let PlaneFact::Reachable(identity) = fact else { continue };
+        if let Some(known) = recorded.planes.get(address).filter(|known| known.uid != identity.uid) {
+            diagnostics.push(
+                Diagnostic::error(Code::OTHER_PLANE, format!("{address} is not the plane that this state was made with"))
+                    .detail(format!("Its identity (uid of namespace kube-system) is {}, the state says {}.", identity.uid, known.uid))
+                    .hint("check the kubeconfig; a state belongs to its planes"),
+            );
+        }
+        if let Some(seen) = identity.last_serial.filter(|seen| *seen > recorded.serial) {
+            diagnostics.push(
+                Diagnostic::error(Code::OLD_STATE, format!("this state is older than the one that {address} has seen"))
+                    .detail(format!("The plane has seen serial {seen}, this state has serial {}.", recorded.serial))
+                    .hint("use the newest copy of the state file"),
+            );
+        }
+    }
+    for (question, reason) in &facts.failed {
+        diagnostics.push(
+            Diagnostic::error(Code::UNANSWERED, format!("{question} could not be read"))
+                .detail(format!("The plane answered: {reason}."))
+                .hint("the kubeconfig's user needs get and list on it; nothing is planned on half the facts"),
+        );
+    }
+    let mut reach = Reach { management: true, ..Reach::default() };
+    let all = planes(desired, recorded);
+    for address in all.iter().filter(|(_, access)| access.is_none()).map(|(address, _)| address) {
+        if let Some(reason) = silent(facts.planes.get(address)) {
+            reach.management = false;
+            reach.unplanned.push(Unplanned { address: address.clone(), reason });
+        }
+    }
+    for address in all.iter().filter(|(_, access)| access.is_some()).map(|(address, _)| address) {
+        let Some(reason) = silent(facts.planes.get(address)) else { continue };
+        let known = recorded.planes.contains_key(address);
+        let going = recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Deleting);
+        if known && !going {
+            reach.blocked.insert(address.clone());
+            reach.unplanned.push(Unplanned { address: address.clone(), reason });
+        } else if !reach.management {
+            reach.unplanned.push(Unplanned { address: address.clone(), reason: "its management plane does not answer".to_owned() });
+        }
+    }
+    reach
+}
+
+/// Why a plane says nothing; `None`: it answers.
+fn silent(fact: Option<&PlaneFact>) -> Option<String> {
+    match fact {
+        Some(PlaneFact::Reachable(_)) => None,
+        Some(PlaneFact::Unreachable { reason }) => Some(reason.clone()),
+        Some(PlaneFact::Absent) => Some("there is no kubeconfig for it".to_owned()),
+        None => Some("it was not asked".to_owned()),
+    }
+}
+
+/// What the planes tell that outputs and layers may refer to.
+pub(super) fn known_references(facts: &Facts) -> BTreeMap<String, Json> {
+    let mut known = BTreeMap::new();
+    for (address, fact) in facts.planes.iter().filter(|(address, _)| address.is_cluster()) {
+        if let PlaneFact::Reachable(identity) = fact {
+            known.insert(format!("{address}.endpoint"), Json::String(identity.endpoint.clone()));
+            known.insert(format!("{address}.ca_certificate"), Json::String(identity.ca_certificate.clone()));
+        }
+    }
+    known
+}
+
+/// What a reviewer should know of planes that answer.
+pub(super) fn warnings(recorded: &Recorded, facts: &Facts) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for (address, fact) in &facts.planes {
+        let PlaneFact::Reachable(identity) = fact else { continue };
+        let agent = address.with(crate::addr::Part::Agent);
+        if recorded.resources.get(&agent).is_some_and(|resource| resource.status == ResourceStatus::Ready) {
+            match identity.agent_heartbeat_age {
+                Some(age) if age > AGENT_STALE_SECONDS => {
+                    warnings.push(format!("{agent}: its last heartbeat is {age} s old; layers stay as they are until it runs again"))
+                }
+                None => warnings.push(format!("{agent}: there is no heartbeat of it; layers stay as they are until it runs again")),
+                Some(_) => {}
+            }
+        }
+        if let Some(days) = identity.certificate_days.filter(|days| *days < CERTIFICATE_DAYS) {
+            warnings.push(format!("{address}: the certificate in its access Secret ends in {days} days"));
+        }
+    }
+    warnings
+}

@@ -1,0 +1,625 @@
+//! How a cluster comes up, step by step, and how what living clusters have lost is put back (design section 5).
+//!
+//! A cluster that was begun goes through the same steps again: each is an `ensure`, so what is done already costs a look.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+
+use super::steps::Draft;
+use crate::addr::{Address, Part};
+use crate::desired::{DesiredCluster, DesiredLayer, Home};
+use crate::encode::{canonical_text, sha256_digest};
+use crate::facts::ClusterAccess;
+use crate::graph::Graph;
+use crate::layer::LayerKind;
+use crate::marks;
+use crate::object::ObjectKey;
+use crate::plan::action::{DoomedObject, LayerContent};
+use crate::plan::verdict::{Repair, Verdict, View, is_shared};
+use crate::plan::wish::{Placed, providers_of};
+use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
+use crate::recorded::{Effect, ResourceStatus};
+
+/// Seconds for steps that belong to no cluster.
+const SHARED_TIMEOUT: u64 = 3600;
+const CORE: &str = "cluster.x-k8s.io/v1beta2";
+const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io/v1beta2";
+
+type Verdicts = BTreeMap<Address, Verdict>;
+
+/// Step 1: CAPI and the clouds' providers on the management plane, one after the other.
+pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) {
+    let mut previous = None;
+    for provider in &view.desired.providers {
+        let Some(verdict) = verdicts.get(&provider.address) else { continue };
+        if matches!(verdict, Verdict::Keep) {
+            continue;
+        }
+        let plane = provider.address.root();
+        let credentials = view.wishes.credentials.get(&provider.address).map_or(&[][..], Vec::as_slice);
+        let credentials = credentials.iter().map(|object| planned(view, object, &plane)).collect();
+        let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), credentials };
+        let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
+        begin_and_end(view, verdict, &provider.address, step, step, draft);
+        previous = Some(step);
+    }
+}
+
+/// Step 2: identities and their Secrets on the management plane.
+pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) {
+    for (address, wish) in &view.wishes.resources {
+        let Some(verdict) = verdicts.get(*address).filter(|_| matches!(address.root, crate::addr::Root::Cloud(..))) else { continue };
+        let needs: Vec<u32> = view.desired.providers.iter().filter_map(|provider| draft.ready.get(&provider.address).copied()).collect();
+        if verdict.makes() {
+            let plane = view.management(address);
+            let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
+            let action = Action::Apply { plane, objects, takeovers: Vec::new(), prune: Vec::new() };
+            let step = draft.add(address, action, needs, SHARED_TIMEOUT);
+            begin_and_end(view, verdict, address, step, step, draft);
+        } else {
+            repair_objects(view, address, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
+        }
+    }
+}
+
+/// Steps 3 to 15 of one cluster, or the repairs of one that is ready.
+pub(in crate::plan) fn create_or_repair(view: &View<'_>, verdicts: &Verdicts, cluster: &DesiredCluster, draft: &mut Draft) {
+    let mut saga = Saga::new(view, verdicts, cluster);
+    saga.infrastructure_and_first_machine(draft);
+    saga.first_layers(draft);
+    saga.first_node(draft);
+    saga.agent(draft);
+    saga.pivot(draft);
+    saga.control_plane_to_size(draft);
+    saga.worker_pools(draft);
+    saga.remaining_layers(draft);
+    saga.leftovers_and_end(draft);
+}
+
+/// One cluster on its way up.
+struct Saga<'v> {
+    view: &'v View<'v>,
+    verdicts: &'v Verdicts,
+    cluster: &'v DesiredCluster,
+    management: Address,
+    access: ClusterAccess,
+    /// Where the CAPI objects are now.
+    now: Address,
+    /// Where they are in the end.
+    home: Address,
+    /// A pivot has begun to move objects and has not ended: nothing but the pivot itself may touch them.
+    half_moved: bool,
+    /// The last step on the way to "nodes can be used"; what comes later needs it.
+    gate: Vec<u32>,
+    /// All steps after which a part of the cluster is ready.
+    ends: Vec<u32>,
+}
+
+impl<'v> Saga<'v> {
+    fn new(view: &'v View<'v>, verdicts: &'v Verdicts, cluster: &'v DesiredCluster) -> Self {
+        let management = view.management(&cluster.address);
+        let home = view.final_home(cluster);
+        let pivoted = !cluster.pivot || view.is_ready(&cluster.address.with(Part::Pivot));
+        let moved = |key: &ObjectKey| key.plane == cluster.address && key.group.ends_with("cluster.x-k8s.io") && key.kind != "Provider";
+        let owned = |address: &Address| {
+            matches!(&address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_))) && address.root() == cluster.address
+        };
+        let half_moved = !pivoted && view.recorded.objects.iter().any(|(key, object)| moved(key) && owned(&object.resource));
+        let access = ClusterAccess { name: cluster.name.clone(), namespace: cluster.namespace.clone(), management: management.clone() };
+        let now = if pivoted { home.clone() } else { management.clone() };
+        Self { view, verdicts, cluster, management, access, now, home, half_moved, gate: Vec::new(), ends: Vec::new() }
+    }
+
+    fn verdict(&self, address: &Address) -> &'v Verdict {
+        self.verdicts.get(address).unwrap_or(&Verdict::Keep)
+    }
+
+    fn makes(&self, address: &Address) -> bool {
+        self.verdict(address).makes()
+    }
+
+    fn part(&self, part: Part) -> Address {
+        self.cluster.address.with(part)
+    }
+
+    fn timeout(&self) -> u64 {
+        self.cluster.timeout_seconds
+    }
+
+    /// Whether anything of the cluster is still to be made.
+    fn is_under_way(&self) -> bool {
+        self.makes(&self.cluster.address)
+    }
+
+    /// Whether the pivot is still to come.
+    fn is_before_pivot(&self) -> bool {
+        !self.half_moved && self.now != self.home
+    }
+
+    fn capi_key(&self, group: &str, kind: &str, name: String, plane: &Address) -> ObjectKey {
+        ObjectKey {
+            plane: plane.clone(),
+            group: group.to_owned(),
+            kind: kind.to_owned(),
+            namespace: Some(self.cluster.namespace.clone()),
+            name,
+        }
+    }
+
+    fn wait(&self, key: ObjectKey, api_version: &str, ready: Readiness) -> Action {
+        Action::Wait { plane: key.plane.clone(), conditions: vec![WaitFor { key, api_version: api_version.to_owned(), ready }] }
+    }
+
+    fn wait_control_plane(&self, plane: &Address, replicas: u32) -> Action {
+        let key = self.capi_key("controlplane.cluster.x-k8s.io", "KubeadmControlPlane", marks::control_plane(&self.cluster.name), plane);
+        self.wait(key, CONTROL_PLANE, Readiness::ControlPlaneReady { replicas })
+    }
+
+    /// Control plane machines that are asked for before the pivot: one, unless more have been applied already.
+    fn first_replicas(&self) -> u32 {
+        let wanted = self.cluster.control_plane_replicas;
+        let key =
+            self.capi_key("controlplane.cluster.x-k8s.io", "KubeadmControlPlane", marks::control_plane(&self.cluster.name), &self.now);
+        let applied =
+            self.view.recorded.objects.get(&key).and_then(|object| object.applied.pointer("/spec/replicas")).and_then(Json::as_u64);
+        if self.now == self.home && applied == Some(u64::from(wanted)) { wanted } else { 1 }
+    }
+
+    /// Objects of a resource as they are applied on a plane, with the control plane's size set.
+    fn objects(&self, address: &Address, plane: &Address, replicas: Option<u32>) -> Vec<PlannedObject> {
+        let Some(wish) = self.view.wishes.resources.get(address) else { return Vec::new() };
+        let mut objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(self.view, object, plane)).collect();
+        for object in objects.iter_mut().filter(|object| object.key.kind == "KubeadmControlPlane") {
+            if let (Some(replicas), Some(spec)) = (replicas, object.content.get_mut("spec").and_then(Json::as_object_mut)) {
+                spec.insert("replicas".to_owned(), json!(replicas));
+            }
+        }
+        objects
+    }
+
+    /// Objects that an earlier attempt applied and that are not rendered any more (templates of another content).
+    fn outdated(&self, address: &Address, plane: &Address) -> Vec<DoomedObject> {
+        let Some(wish) = self.view.wishes.resources.get(address) else { return Vec::new() };
+        let wanted: BTreeSet<ObjectKey> = wish.objects.iter().map(|object| object.key.on(plane)).collect();
+        let own = self
+            .view
+            .recorded
+            .objects
+            .iter()
+            .filter(|(key, object)| &object.resource == address && &key.plane == plane && !wanted.contains(*key));
+        own.map(|(key, object)| DoomedObject {
+            key: key.clone(),
+            api_version: object.api_version.clone(),
+            uid: Some(object.uid.clone()).filter(|uid| !uid.is_empty()),
+        })
+        .collect()
+    }
+
+    fn apply(
+        &self,
+        address: &Address,
+        plane: &Address,
+        replicas: Option<u32>,
+        needs: impl IntoIterator<Item = u32>,
+        draft: &mut Draft,
+    ) -> u32 {
+        let objects = self.objects(address, plane, replicas);
+        let prune = self.outdated(address, plane);
+        let gone: Vec<ObjectKey> = prune.iter().map(|object| object.key.clone()).collect();
+        let action = Action::Apply { plane: plane.clone(), objects, takeovers: Vec::new(), prune };
+        let step = draft.add(address, action, needs, self.timeout());
+        for key in gone {
+            draft.on_done(step, Effect::ObjectGone { key });
+        }
+        step
+    }
+
+    fn end(&mut self, address: &Address, first: u32, last: u32, draft: &mut Draft) {
+        begin_and_end(self.view, self.verdict(address), address, first, last, draft);
+        self.ends.push(last);
+    }
+
+    /// Steps 3 to 5: Cluster and infrastructure, control plane with one machine, provisioned, API open.
+    fn infrastructure_and_first_machine(&mut self, draft: &mut Draft) {
+        let root = self.cluster.address.clone();
+        let control_plane = self.part(Part::ControlPlane);
+        let mut needs: Vec<u32> = self
+            .view
+            .wishes
+            .resources
+            .get(&root)
+            .into_iter()
+            .flat_map(|wish| &wish.resource.needs)
+            .filter_map(|need| draft.ready.get(need).copied())
+            .collect();
+        needs.extend(providers_of(self.view.desired, self.cluster).filter_map(|provider| draft.ready.get(&provider.address).copied()));
+        if !self.is_under_way() {
+            let repaired = self.repair(&root, needs.clone(), draft);
+            self.gate = repaired.map_or(needs, |step| vec![step]);
+            return;
+        }
+        self.gate = needs.clone();
+        if self.half_moved {
+            return;
+        }
+        let base = self.apply(&root, &self.now.clone(), None, needs, draft);
+        let effect = self.begin_effect(&root);
+        if let Some(effect) = effect {
+            draft.on_start(base, effect);
+        }
+        let mut before = base;
+        if self.makes(&control_plane) {
+            before = self.apply(&control_plane, &self.now.clone(), Some(self.first_replicas()), [base], draft);
+            if let Some(effect) = self.begin_effect(&control_plane) {
+                draft.on_start(before, effect);
+            }
+        }
+        if !self.is_before_pivot() && self.view.recorded.planes.contains_key(&root) && !self.makes(&control_plane) {
+            self.gate = vec![before];
+            return;
+        }
+        let key = self.capi_key("cluster.x-k8s.io", "Cluster", self.cluster.name.clone(), &self.now);
+        let provisioned = draft.add(&root, self.wait(key, CORE, Readiness::InfrastructureProvisioned), [base, before], self.timeout());
+        let open = Action::OpenPlane { plane: root.clone(), access: self.access.clone() };
+        let open = draft.add(&root, open, [provisioned], self.timeout());
+        draft.opened.insert(root, open);
+        self.gate = vec![open];
+    }
+
+    fn begin_effect(&self, address: &Address) -> Option<Effect> {
+        let wish = self.view.wishes.resources.get(address)?;
+        self.makes(address).then(|| Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Creating) })
+    }
+
+    /// Step 6: network and cloud-controller layers by the engine, while there is no agent.
+    fn first_layers(&mut self, draft: &mut Draft) {
+        if self.cluster.agent && !self.makes(&self.part(Part::Agent)) {
+            return;
+        }
+        let mut done = BTreeMap::new();
+        let early: Vec<&DesiredLayer> = self.layers_in_order().into_iter().filter(|layer| layer.kind.before_agent()).collect();
+        for layer in early {
+            let address = self.part(Part::Layer(layer.name.clone()));
+            if !self.makes(&address) {
+                continue;
+            }
+            let needs = layer
+                .depends_on
+                .iter()
+                .filter_map(|name| done.get(name.as_str()).copied())
+                .chain(self.gate.iter().copied())
+                .collect::<Vec<u32>>();
+            let content = self.layer_content(layer, &[]);
+            let step =
+                draft.add(&address, Action::ApplyLayer { plane: self.cluster.address.clone(), layer: content }, needs, self.timeout());
+            if self.cluster.agent {
+                if let Some(effect) = self.begin_effect(&address) {
+                    draft.on_start(step, effect);
+                }
+            } else {
+                self.end(&address, step, step, draft);
+            }
+            done.insert(layer.name.as_str(), step);
+        }
+        self.gate.extend(done.into_values());
+    }
+
+    /// Step 7: the first node is Ready, has its providerID, and its machine knows it.
+    fn first_node(&mut self, draft: &mut Draft) {
+        let control_plane = self.part(Part::ControlPlane);
+        if !self.is_under_way() || self.half_moved || !(self.is_before_pivot() || self.makes(&control_plane)) {
+            return;
+        }
+        let machines = self.now.clone();
+        let nodes =
+            Action::WaitNodes { plane: self.cluster.address.clone(), machines: machines.clone(), access: self.access.clone(), nodes: 1 };
+        let nodes = draft.add(&control_plane, nodes, self.gate.clone(), self.timeout());
+        let ready = draft.add(&control_plane, self.wait_control_plane(&machines, self.first_replicas()), [nodes], self.timeout());
+        self.gate = vec![ready];
+    }
+
+    /// Step 8: the agent, from now on the only writer of layers.
+    fn agent(&mut self, draft: &mut Draft) {
+        let address = self.part(Part::Agent);
+        let verdict = self.verdict(&address);
+        let plane = self.cluster.address.clone();
+        let first = match verdict {
+            Verdict::Keep => return,
+            Verdict::Create | Verdict::Finish => self.apply(&address, &plane, None, self.gate.clone(), draft),
+            Verdict::Repair(repairs) | Verdict::Update(repairs) => {
+                match repair_objects(self.view, &address, repairs, self.gate.clone(), self.timeout(), draft) {
+                    Some(step) => step,
+                    None => return,
+                }
+            }
+        };
+        let alive = draft.add(&address, Action::WaitAgent { plane }, [first], self.timeout());
+        if matches!(verdict, Verdict::Update(_)) {
+            if let Some(wish) = self.view.wishes.resources.get(&address) {
+                draft.on_done(alive, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
+            }
+        }
+        self.end(&address, first, alive, draft);
+        self.gate = vec![alive];
+    }
+
+    /// Steps 9 to 12: the same providers on the workload plane, preflight, pivot, verification.
+    fn pivot(&mut self, draft: &mut Draft) {
+        let address = self.part(Part::Pivot);
+        let verdict = self.verdict(&address);
+        if !self.cluster.pivot || matches!(verdict, Verdict::Keep) {
+            return;
+        }
+        let ready = self.install_on_workload_plane(&address, draft);
+        if !verdict.makes() {
+            self.gate.extend(ready);
+            return;
+        }
+        let pivot = PivotSpec {
+            cluster: self.cluster.address.clone(),
+            access: self.access.clone(),
+            from: self.management.clone(),
+            to: self.home.clone(),
+            providers: self.provider_specs(),
+        };
+        let first = ready.first().copied();
+        let mut before = ready;
+        if !self.half_moved {
+            before = vec![draft.add(&address, Action::PivotPreflight { pivot: pivot.clone() }, before, self.timeout())];
+        }
+        let moved = draft.add(&address, Action::Pivot { pivot: pivot.clone() }, before, self.timeout());
+        let verified = draft.add(&address, Action::VerifyPivot { pivot }, [moved], self.timeout());
+        self.end(&address, first.unwrap_or(moved), verified, draft);
+        self.gate = vec![verified];
+        self.now = self.home.clone();
+        self.half_moved = false;
+    }
+
+    fn provider_specs(&self) -> Vec<ProviderSpec> {
+        providers_of(self.view.desired, self.cluster).map(|provider| provider.spec.clone()).collect()
+    }
+
+    /// Step 9: providers with their credentials, the cluster's namespace, identities.
+    fn install_on_workload_plane(&self, address: &Address, draft: &mut Draft) -> Vec<u32> {
+        let plane = &self.cluster.address;
+        let mut previous = self.gate.clone();
+        for provider in providers_of(self.view.desired, self.cluster) {
+            let credentials = self.view.wishes.credentials.get(&provider.address).map_or(&[][..], Vec::as_slice);
+            let credentials = credentials.iter().map(|object| planned(self.view, object, plane)).collect();
+            // Nobody else installs on a plane that is ours.
+            let spec = ProviderSpec { install: true, ..provider.spec.clone() };
+            let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, credentials };
+            previous = vec![draft.add(address, action, previous, self.timeout())];
+        }
+        let mut ready = previous.clone();
+        let root = self.view.wishes.resources.get(&self.cluster.address);
+        let namespaces: Vec<PlannedObject> = root
+            .into_iter()
+            .flat_map(|wish| &wish.objects)
+            .filter(|object| object.key.kind == "Namespace")
+            .map(|object| planned(self.view, object, plane))
+            .collect();
+        for (owner, objects) in [(&self.cluster.address, namespaces), (&self.cluster.cloud, self.identities(plane))] {
+            if !objects.is_empty() {
+                let action = Action::Apply { plane: plane.clone(), objects, takeovers: Vec::new(), prune: Vec::new() };
+                ready.push(draft.add(owner, action, previous.clone(), self.timeout()));
+            }
+        }
+        ready
+    }
+
+    fn identities(&self, plane: &Address) -> Vec<PlannedObject> {
+        let cloud = self.view.wishes.resources.get(&self.cluster.cloud);
+        cloud.into_iter().flat_map(|wish| &wish.objects).map(|object| planned(self.view, object, plane)).collect()
+    }
+
+    /// Step 13: the control plane to its size.
+    fn control_plane_to_size(&mut self, draft: &mut Draft) {
+        let address = self.part(Part::ControlPlane);
+        let wanted = self.cluster.control_plane_replicas;
+        if self.makes(&address) {
+            let mut before = self.gate.clone();
+            let first = self.first_replicas();
+            if first != wanted || !self.cluster.pivot || wanted != 1 {
+                before = vec![self.apply(&address, &self.home.clone(), Some(wanted), before, draft)];
+            }
+            let ready = draft.add(&address, self.wait_control_plane(&self.home, wanted), before, self.timeout());
+            self.end(&address, ready, ready, draft);
+            return;
+        }
+        if let Some(step) = self.repair(&address, self.gate.clone(), draft) {
+            let ready = draft.add(&address, self.wait_control_plane(&self.home, wanted), [step], self.timeout());
+            self.ends.push(ready);
+            draft.ready.insert(address, ready);
+        }
+    }
+
+    /// Step 13, too: the worker pools, all at once.
+    fn worker_pools(&mut self, draft: &mut Draft) {
+        let cluster = self.cluster;
+        for (pool, replicas) in &cluster.pools {
+            let address = self.part(Part::WorkerPool(pool.clone()));
+            let key = self.capi_key("cluster.x-k8s.io", "MachineDeployment", marks::machine_deployment(&cluster.name, pool), &self.home);
+            let wait = self.wait(key, CORE, Readiness::MachineDeploymentReady { replicas: *replicas });
+            if self.makes(&address) {
+                let applied = self.apply(&address, &self.home.clone(), None, self.gate.clone(), draft);
+                let ready = draft.add(&address, wait, [applied], self.timeout());
+                self.end(&address, applied, ready, draft);
+            } else if let Some(step) = self.repair(&address, self.gate.clone(), draft) {
+                let ready = draft.add(&address, wait, [step], self.timeout());
+                self.ends.push(ready);
+                draft.ready.insert(address, ready);
+            }
+        }
+    }
+
+    /// Step 14: layers by dependency; addons after storage. With an agent, also those that the engine applied before it.
+    fn remaining_layers(&mut self, draft: &mut Draft) {
+        let storage: Vec<&str> =
+            self.cluster.layers.iter().filter(|layer| layer.kind == LayerKind::Storage).map(|layer| layer.name.as_str()).collect();
+        let gate: Vec<u32> = self.gate.iter().chain(&self.ends).copied().collect();
+        let mut done: BTreeMap<&str, u32> = BTreeMap::new();
+        for layer in self.layers_in_order() {
+            let address = self.part(Part::Layer(layer.name.clone()));
+            let verdict = self.verdict(&address);
+            let early = layer.kind.before_agent() && !self.cluster.agent;
+            if matches!(verdict, Verdict::Keep) || (early && verdict.makes()) {
+                continue;
+            }
+            let implied = storage.iter().copied().filter(|_| layer.kind == LayerKind::Addon);
+            let needs: Vec<u32> = layer
+                .depends_on
+                .iter()
+                .map(String::as_str)
+                .chain(implied)
+                .filter_map(|name| done.get(name).copied())
+                .chain(gate.iter().copied())
+                .collect();
+            let content = self.layer_content(layer, verdict.repairs());
+            let plane = self.cluster.address.clone();
+            let action = if self.cluster.agent {
+                Action::PublishLayer { plane, layer: content, repair: repair_digest(verdict.repairs()) }
+            } else {
+                Action::ApplyLayer { plane, layer: content }
+            };
+            let step = draft.add(&address, action, needs, self.timeout());
+            self.end(&address, step, step, draft);
+            done.insert(layer.name.as_str(), step);
+        }
+    }
+
+    /// Layers, each after those that it depends on; a circle has been reported with the configuration.
+    fn layers_in_order(&self) -> Vec<&'v DesiredLayer> {
+        let layers = &self.cluster.layers;
+        let place: BTreeMap<&str, u32> = layers.iter().zip(0..).map(|(layer, index)| (layer.name.as_str(), index)).collect();
+        let mut graph = Graph::new(layers.len());
+        for (layer, index) in layers.iter().zip(0..) {
+            for needed in layer.depends_on.iter().filter_map(|name| place.get(name.as_str())) {
+                graph.edge(index, *needed, "depends_on");
+            }
+            if layer.kind == LayerKind::Addon {
+                for (_, needed) in
+                    layers.iter().zip(0..).filter(|(other, _)| other.kind == LayerKind::Storage && !other.depends_on.contains(&layer.name))
+                {
+                    graph.edge(index, needed, "storage comes before addons");
+                }
+            }
+        }
+        match graph.order() {
+            Ok(order) => order.into_iter().filter_map(|index| layers.get(index as usize)).collect(),
+            Err(_) => layers.iter().collect(),
+        }
+    }
+
+    fn layer_content(&self, layer: &DesiredLayer, repairs: &[Repair]) -> LayerContent {
+        let address = self.part(Part::Layer(layer.name.clone()));
+        let objects = self.objects(&address, &self.cluster.address, None);
+        let digest = sha256_digest(&canonical_text(&objects.iter().map(|object| object.content.clone()).collect()));
+        LayerContent {
+            name: layer.name.clone(),
+            kind: layer.kind,
+            depends_on: layer.depends_on.clone(),
+            objects,
+            digest,
+            prune: Vec::new(),
+            takeovers: repairs.iter().flat_map(Repair::takeovers).collect(),
+            address,
+            mode: self.cluster.agent_mode.clone(),
+        }
+    }
+
+    /// Step 15: what the bootstrap left on the management plane goes; then the cluster is ready.
+    fn leftovers_and_end(&mut self, draft: &mut Draft) {
+        let root = self.cluster.address.clone();
+        self.refresh_access(draft);
+        if !self.is_under_way() {
+            return;
+        }
+        let mut ends: Vec<u32> = self.gate.iter().chain(&self.ends).copied().collect();
+        if self.cluster.pivot {
+            let wish = self.view.wishes.resources.get(&root);
+            let objects: Vec<DoomedObject> = wish
+                .into_iter()
+                .flat_map(|wish| &wish.objects)
+                .filter(|object| object.key.kind == "Namespace" && object.home == Home::Capi)
+                .map(|object| DoomedObject { key: object.key.clone(), api_version: object.api_version.clone(), uid: None })
+                .collect();
+            if !objects.is_empty() {
+                let action = Action::RemoveLeftovers { plane: self.management.clone(), objects };
+                ends = vec![draft.add(&root, action, ends, self.timeout())];
+            }
+        }
+        let Some(wish) = self.view.wishes.resources.get(&root) else { return };
+        let end = draft.record(&root, vec![Effect::Resource { address: root.clone(), resource: wish.record(ResourceStatus::Ready) }], ends);
+        draft.ready.insert(root, end);
+    }
+
+    /// The access Secret of a pivoted cluster is brought up to date when it opens the cluster no more as it should.
+    fn refresh_access(&mut self, draft: &mut Draft) {
+        let outdated = self.view.facts.reachable(&self.cluster.address).is_some_and(|identity| identity.access_outdated);
+        if self.cluster.pivot && outdated && !self.is_under_way() {
+            let action = Action::RefreshAccess { access: self.access.clone(), source: self.cluster.address.clone() };
+            draft.add(&self.part(Part::Pivot), action, self.gate.clone(), self.timeout());
+        }
+    }
+
+    /// Puts a ready resource's objects right; the last step, if there is anything to do.
+    fn repair(&mut self, address: &Address, needs: Vec<u32>, draft: &mut Draft) -> Option<u32> {
+        let step = repair_objects(self.view, address, self.verdict(address).repairs(), needs, self.timeout(), draft)?;
+        self.ends.push(step);
+        Some(step)
+    }
+}
+
+/// Applies objects that are not as we applied them, one step for each plane; the last step.
+fn repair_objects(view: &View<'_>, address: &Address, repairs: &[Repair], needs: Vec<u32>, timeout: u64, draft: &mut Draft) -> Option<u32> {
+    let mut planes: BTreeMap<&Address, Vec<&Repair>> = BTreeMap::new();
+    for repair in repairs {
+        planes.entry(&repair.key.plane).or_default().push(repair);
+    }
+    let mut last = None;
+    for (plane, repairs) in planes {
+        let objects: Vec<PlannedObject> = repairs
+            .iter()
+            .filter_map(|repair| repair.wish.as_ref().map(|wish| PlannedObject { create: false, ..planned(view, wish, plane) }))
+            .collect();
+        if objects.is_empty() {
+            continue;
+        }
+        let takeovers = repairs.iter().flat_map(|repair| repair.takeovers()).collect();
+        let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
+        last = Some(draft.add(address, action, needs.clone(), timeout));
+    }
+    if let Some(step) = last {
+        draft.ready.insert(address.clone(), step);
+    }
+    last
+}
+
+/// The object for a plane; `create` where neither the state nor the plane has it.
+fn planned(view: &View<'_>, object: &Placed, plane: &Address) -> PlannedObject {
+    let key = object.key.on(plane);
+    let create = !is_shared(&key) && !view.recorded.objects.contains_key(&key) && view.facts.object(&key).is_none();
+    object.planned(plane, create)
+}
+
+/// Marks a resource as begun and as ready in the effects of its first and last step.
+fn begin_and_end(view: &View<'_>, verdict: &Verdict, address: &Address, first: u32, last: u32, draft: &mut Draft) {
+    draft.ready.insert(address.clone(), last);
+    let Some(wish) = view.wishes.resources.get(address).filter(|_| verdict.makes()) else { return };
+    draft.on_start(first, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Creating) });
+    draft.on_done(last, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
+}
+
+/// Digest of the leaves that a repair is about, so that the agent does it once for each finding.
+fn repair_digest(repairs: &[Repair]) -> Option<String> {
+    if repairs.is_empty() {
+        return None;
+    }
+    let leaves = |repair: &Repair| -> Vec<Json> {
+        repair.drift.leaves.iter().map(|leaf| json!([leaf.path_text(), leaf.applied, leaf.live])).collect()
+    };
+    let all: Vec<Json> = repairs.iter().map(|repair| json!([repair.key, repair.drift.deleted, leaves(repair)])).collect();
+    Some(sha256_digest(&canonical_text(&Json::Array(all))))
+}

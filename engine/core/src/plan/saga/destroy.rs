@@ -1,0 +1,396 @@
+//! How a cluster goes down, from state and planes alone (design section 5, Destroy).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::foreign::cloud_holdings;
+use super::steps::Draft;
+use crate::addr::{Address, Part, Root};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::facts::ClusterAccess;
+use crate::graph::Graph;
+use crate::marks;
+use crate::object::ObjectKey;
+use crate::plan::action::DoomedObject;
+use crate::plan::demands::{access_secret, manager};
+use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
+use crate::plan::verdict::View;
+use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec};
+use crate::recorded::{Effect, RecordedResource, ResourceStatus};
+
+const CORE: &str = "cluster.x-k8s.io/v1beta2";
+/// Seconds for steps that belong to no cluster.
+const SHARED_TIMEOUT: u64 = 3600;
+
+/// Takes one recorded cluster down. Notes for the reviewer are returned by the address they belong to.
+pub(in crate::plan) fn destroy_cluster(
+    view: &View<'_>,
+    address: &Address,
+    draft: &mut Draft,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<Address, Vec<String>> {
+    let mut notes = BTreeMap::new();
+    let Some(kept) = view.kept_cluster(address) else {
+        if view.recorded.resources.contains_key(address) {
+            let summary = format!("the state does not say what is needed to destroy {address}");
+            diagnostics.push(Diagnostic::error(Code::BROKEN_RECORD, summary).hint("restore the state file from a copy"));
+        }
+        return notes;
+    };
+    let mut fall = Fall::new(view, address, kept);
+    if fall.refused(diagnostics, &mut notes) {
+        return notes;
+    }
+    fall.providers_on_management(draft);
+    fall.agent_stops(draft);
+    fall.addons(draft);
+    fall.cloud_resources(draft);
+    fall.pivot_back(draft);
+    fall.cluster_goes(draft);
+    fall.rest_goes(draft);
+    notes
+}
+
+/// Clouds that no cluster uses any more and providers on the management plane, after all clusters that go.
+pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address) -> bool, draft: &mut Draft) -> Vec<Address> {
+    let mut gone = Vec::new();
+    let after: Vec<u32> = draft.ready.iter().filter(|(address, _)| address.is_cluster()).map(|(_, step)| *step).collect();
+    let used: BTreeSet<&Address> = view.desired.clusters.values().map(|cluster| &cluster.cloud).collect();
+    let blocked: Vec<Address> = view
+        .recorded
+        .resources
+        .keys()
+        .filter(|address| address.is_cluster() && address.part.is_none() && !planned(address))
+        .filter_map(|address| view.kept_cluster(address).map(|kept| kept.cloud))
+        .collect();
+    for (address, record) in &view.recorded.resources {
+        let wished = view.desired.resources.contains_key(address) && !view.destroys_all();
+        let is_cloud = matches!(address.root, Root::Cloud(..));
+        let is_provider = matches!(address.part, Some(Part::Provider(_)));
+        if wished || !(is_cloud || is_provider) || (is_cloud && !view.destroys_all() && used.contains(address)) || blocked.contains(address)
+        {
+            continue;
+        }
+        if is_provider && !blocked.is_empty() {
+            continue;
+        }
+        delete_shared(view, address, record, &after, draft);
+        gone.push(address.clone());
+    }
+    gone
+}
+
+fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, after: &[u32], draft: &mut Draft) {
+    let mut planes: BTreeMap<&Address, Vec<DoomedObject>> = BTreeMap::new();
+    for (key, object) in
+        view.recorded.objects.iter().filter(|(key, object)| &object.resource == address && view.facts.reachable(&key.plane).is_some())
+    {
+        // Copies in clusters go with them.
+        if key.plane.is_management() && key.kind != "Namespace" {
+            planes.entry(&key.plane).or_default().push(doomed(key, &object.api_version, &object.uid));
+        }
+    }
+    let gone = Effect::ResourceGone { address: address.clone() };
+    let mut step = None;
+    for (plane, mut objects) in planes {
+        // What refers to Secrets goes before them.
+        objects.sort_by(|a, b| (a.key.kind == "Secret", &a.key).cmp(&(b.key.kind == "Secret", &b.key)));
+        step = Some(draft.add(address, Action::Delete { plane: plane.clone(), objects }, after.iter().copied(), SHARED_TIMEOUT));
+    }
+    let last = match step {
+        Some(step) => {
+            draft.on_start(
+                step,
+                Effect::Resource {
+                    address: address.clone(),
+                    resource: RecordedResource { status: ResourceStatus::Deleting, ..record.clone() },
+                },
+            );
+            draft.on_done(step, gone);
+            step
+        }
+        None => draft.record(address, vec![gone], after.iter().copied()),
+    };
+    draft.ready.insert(address.clone(), last);
+}
+
+fn doomed(key: &ObjectKey, api_version: &str, uid: &str) -> DoomedObject {
+    DoomedObject { key: key.clone(), api_version: api_version.to_owned(), uid: Some(uid.to_owned()).filter(|uid| !uid.is_empty()) }
+}
+
+/// One cluster on its way down.
+struct Fall<'v> {
+    view: &'v View<'v>,
+    address: &'v Address,
+    kept: KeptCluster,
+    access: ClusterAccess,
+    /// Its CAPI objects, or some of them, are in the cluster itself.
+    pivoted: bool,
+    /// Its API still matters: it answers, and the cluster is not being deleted already.
+    open: bool,
+    gate: Vec<u32>,
+}
+
+impl<'v> Fall<'v> {
+    fn new(view: &'v View<'v>, address: &'v Address, kept: KeptCluster) -> Self {
+        let access = ClusterAccess { name: kept.name.clone(), namespace: kept.namespace.clone(), management: kept.management.clone() };
+        let capi = |key: &ObjectKey| &key.plane == address && key.group == "cluster.x-k8s.io";
+        let pivoted =
+            view.recorded.objects.iter().any(|(key, object)| {
+                capi(key) && object.resource.root() == *address && !matches!(object.resource.part, Some(Part::Layer(_)))
+            });
+        let deleting = view.recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Deleting);
+        let open = view.facts.reachable(address).is_some() && !(deleting && !pivoted);
+        Self { view, address, kept, access, pivoted, open, gate: Vec::new() }
+    }
+
+    fn timeout(&self) -> u64 {
+        self.kept.timeout_seconds
+    }
+
+    /// What must not be destroyed: protected clusters, clusters that host others, clouds' things that are not ours.
+    fn refused(&self, diagnostics: &mut Diagnostics, notes: &mut BTreeMap<Address, Vec<String>>) -> bool {
+        let before = diagnostics.len();
+        let span = self.view.desired.clusters.get(self.address).and_then(|cluster| cluster.span);
+        let own = self.view.recorded.resources.iter().filter(|(address, _)| &address.root() == self.address);
+        let wished = self.view.desired.resources.get(self.address).is_some_and(|resource| resource.prevent_destroy);
+        if wished || own.clone().any(|(_, resource)| resource.protect) {
+            let mut diagnostic = Diagnostic::error(Code::PROTECTED, format!("{} is protected and would be destroyed", self.address))
+                .detail("It was applied with lifecycle { prevent_destroy = true }, which holds until a plan without it has been applied.")
+                .hint("set prevent_destroy = false, apply, and destroy then");
+            diagnostic.primary = span;
+            diagnostics.push(diagnostic);
+        }
+        for (key, live) in &self.view.facts.objects {
+            let other =
+                &key.plane == self.address && key.group == "cluster.x-k8s.io" && key.kind == "Cluster" && key.name != self.kept.name;
+            if other {
+                let owner = live
+                    .pointer("/metadata/annotations")
+                    .and_then(|marks| marks.get(marks::ANNOTATION_ADDRESS)?.as_str())
+                    .unwrap_or("not of windlass");
+                let summary = format!("{} hosts {} ({owner}) and cannot be destroyed", self.address, key.short());
+                diagnostics.push(Diagnostic::error(Code::HOSTS_CLUSTERS, summary).hint("destroy or move the clusters that it hosts first"));
+            }
+        }
+        if self.open {
+            let holdings = cloud_holdings(self.address, self.view.recorded, self.view.facts);
+            for holding in holdings.iter().filter(|holding| !holding.ours && !self.view.options.release_foreign) {
+                let summary = format!("{} holds {}, which is not from its layers", self.address, holding.line);
+                diagnostics.push(Diagnostic::error(Code::FOREIGN_CONTENT, summary).hint("delete it, or destroy with -release-foreign"));
+            }
+            let lines: Vec<String> = holdings.into_iter().map(|holding| format!("deletes {}", holding.line)).collect();
+            if !lines.is_empty() {
+                notes.insert(self.address.clone(), lines);
+            }
+        }
+        diagnostics.len() > before
+    }
+
+    /// The providers in the versions that made the cluster, on the plane where it will be deleted.
+    fn providers_on_management(&mut self, draft: &mut Draft) {
+        for provider in &self.kept.providers {
+            let plane = self.kept.management.clone();
+            let action = Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(provider) };
+            self.gate = vec![draft.add(self.address, action, self.gate.clone(), self.timeout())];
+        }
+    }
+
+    /// Manager credentials, where HCL still has them; else those on the plane serve.
+    fn credentials(&self, provider: &ProviderSpec) -> Vec<PlannedObject> {
+        let wished = self.view.wishes.credentials.iter().find(|(address, _)| address.part == Some(Part::Provider(provider.name.clone())));
+        let objects = wished.map_or(&[][..], |(_, objects)| objects.as_slice());
+        objects.iter().map(|object| object.planned(&self.kept.management, false)).collect()
+    }
+
+    /// The agent's Deployment goes: nobody puts back what is deleted from now on.
+    fn agent_stops(&mut self, draft: &mut Draft) {
+        let address = self.address.with(Part::Agent);
+        if !self.open || !self.view.recorded.resources.contains_key(&address) {
+            return;
+        }
+        let own = self.view.recorded.objects.iter().filter(|(key, object)| object.resource == address && key.kind == "Deployment");
+        let objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(key, &object.api_version, &object.uid)).collect();
+        let step = draft.add(&address, Action::Delete { plane: self.address.clone(), objects }, self.gate.clone(), self.timeout());
+        self.deleting(&address, step, draft);
+        draft.on_done(step, Effect::ResourceGone { address });
+        self.gate = vec![step];
+    }
+
+    fn deleting(&self, address: &Address, step: u32, draft: &mut Draft) {
+        if let Some(record) = self.view.recorded.resources.get(address) {
+            let resource = RecordedResource { status: ResourceStatus::Deleting, ..record.clone() };
+            draft.on_start(step, Effect::Resource { address: address.clone(), resource });
+        }
+    }
+
+    /// Addon layers in reverse waves: what depends on a layer goes before it.
+    fn addons(&mut self, draft: &mut Draft) {
+        if !self.open {
+            return;
+        }
+        let mut layers: Vec<(&str, BTreeSet<String>)> = Vec::new();
+        for (address, record) in self.view.recorded.resources.iter().filter(|(address, _)| &address.root() == self.address) {
+            if let (Some(Part::Layer(name)), Some(kept)) = (&address.part, kept::<KeptLayer>(record)) {
+                if kept.kind.layer.deleted_alone() {
+                    layers.push((name, kept.kind.depends_on));
+                }
+            }
+        }
+        let place: BTreeMap<&str, u32> = layers.iter().zip(0..).map(|((name, _), index)| (*name, index)).collect();
+        let mut graph = Graph::new(layers.len());
+        for ((name, depends_on), index) in layers.iter().zip(0..) {
+            for needed in depends_on.iter().filter_map(|needed| place.get(needed.as_str())) {
+                graph.edge(*needed, index, format!("{name} depends on it"));
+            }
+        }
+        let order = graph.order().unwrap_or_else(|_| place.values().copied().collect());
+        let mut done: BTreeMap<&str, u32> = BTreeMap::new();
+        for (name, _) in order.into_iter().filter_map(|index| layers.get(index as usize)) {
+            let dependents =
+                layers.iter().filter(|(_, depends_on)| depends_on.contains(*name)).filter_map(|(other, _)| done.get(other).copied());
+            let needs: Vec<u32> = dependents.chain(self.gate.iter().copied()).collect();
+            let address = self.address.with(Part::Layer((*name).to_owned()));
+            let own = self.view.recorded.objects.iter().filter(|(_, object)| object.resource == address);
+            let mut objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(key, &object.api_version, &object.uid)).collect();
+            objects.sort_by_key(|object| (deletion_rank(&object.key), object.key.clone()));
+            let action = Action::DeleteLayer { plane: self.address.clone(), layer: (*name).to_owned(), objects };
+            let step = draft.add(&address, action, needs, self.timeout());
+            self.deleting(&address, step, draft);
+            draft.on_done(step, Effect::ResourceGone { address });
+            done.insert(name, step);
+        }
+        self.gate.extend(done.into_values());
+    }
+
+    /// Load balancers and volumes, released while the cloud controllers still run.
+    fn cloud_resources(&mut self, draft: &mut Draft) {
+        if !self.open {
+            return;
+        }
+        let objects: Vec<DoomedObject> =
+            cloud_holdings(self.address, self.view.recorded, self.view.facts).into_iter().map(|holding| holding.object).collect();
+        if !objects.is_empty() {
+            let action = Action::ReleaseCloudResources { plane: self.address.clone(), objects };
+            self.gate = vec![draft.add(self.address, action, self.gate.clone(), self.timeout())];
+        }
+    }
+
+    /// The workload plane's managers stop, and the CAPI objects come back to the management plane.
+    fn pivot_back(&mut self, draft: &mut Draft) {
+        if !self.pivoted {
+            return;
+        }
+        let address = self.address.with(Part::Pivot);
+        let deployments = self.kept.providers.iter().map(|provider| manager(self.address, provider)).collect();
+        let quiesce = draft.add(&address, Action::Quiesce { plane: self.address.clone(), deployments }, self.gate.clone(), self.timeout());
+        self.deleting(&address, quiesce, draft);
+        let mut needs = vec![quiesce];
+        let namespaces: Vec<PlannedObject> = self
+            .view
+            .recorded
+            .objects
+            .iter()
+            .filter(|(key, object)| key.kind == "Namespace" && &object.resource == self.address && &key.plane == self.address)
+            .map(|(key, object)| PlannedObject {
+                key: key.on(&self.kept.management),
+                api_version: object.api_version.clone(),
+                content: object.applied.clone(),
+                create: false,
+            })
+            .collect();
+        if !namespaces.is_empty() {
+            let action =
+                Action::Apply { plane: self.kept.management.clone(), objects: namespaces, takeovers: Vec::new(), prune: Vec::new() };
+            needs.push(draft.add(self.address, action, self.gate.clone(), self.timeout()));
+        }
+        let pivot = PivotSpec {
+            cluster: self.address.clone(),
+            access: self.access.clone(),
+            from: self.address.clone(),
+            to: self.kept.management.clone(),
+            providers: self.kept.providers.clone(),
+        };
+        let moved = draft.add(&address, Action::Pivot { pivot }, needs, self.timeout());
+        self.gate = vec![moved];
+    }
+
+    /// Only the Cluster is deleted; CAPI takes the rest down in its order.
+    fn cluster_goes(&mut self, draft: &mut Draft) {
+        let key = ObjectKey {
+            plane: self.kept.management.clone(),
+            group: "cluster.x-k8s.io".to_owned(),
+            kind: "Cluster".to_owned(),
+            namespace: Some(self.kept.namespace.clone()),
+            name: self.kept.name.clone(),
+        };
+        // After a pivot back the object is another one than the recorded.
+        let uid = self.view.recorded.objects.get(&key).map(|object| object.uid.clone()).filter(|uid| !uid.is_empty() && !self.pivoted);
+        let object = DoomedObject { key, api_version: CORE.to_owned(), uid };
+        let action = Action::Delete { plane: self.kept.management.clone(), objects: vec![object] };
+        let step = draft.add(self.address, action, self.gate.clone(), self.timeout());
+        self.deleting(self.address, step, draft);
+        for address in self.view.recorded.resources.keys().filter(|address| &address.root() == self.address && address.part.is_some()) {
+            draft.on_done(step, Effect::ResourceGone { address: address.clone() });
+        }
+        for (key, _) in self
+            .view
+            .recorded
+            .objects
+            .iter()
+            .filter(|(key, object)| &key.plane == self.address || (&object.resource == self.address && key.kind != "Namespace"))
+        {
+            draft.on_done(step, Effect::ObjectGone { key: key.clone() });
+        }
+        draft.on_done(step, Effect::PlaneGone { address: self.address.clone() });
+        self.gate = vec![step];
+    }
+
+    /// The namespace, if nothing else lives in it, and the access Secret.
+    fn rest_goes(&mut self, draft: &mut Draft) {
+        let plane = self.kept.management.clone();
+        let namespace = ObjectKey {
+            plane: plane.clone(),
+            group: String::new(),
+            kind: "Namespace".to_owned(),
+            namespace: None,
+            name: self.kept.namespace.clone(),
+        };
+        let own = self.view.recorded.objects.iter().any(|(key, object)| &object.resource == self.address && key.on(&plane) == namespace);
+        if own && !self.namespace_is_shared() {
+            let objects = vec![DoomedObject { key: namespace, api_version: "v1".to_owned(), uid: None }];
+            self.gate =
+                vec![draft.add(self.address, Action::RemoveLeftovers { plane: plane.clone(), objects }, self.gate.clone(), self.timeout())];
+        }
+        let objects = vec![DoomedObject { key: access_secret(&self.access), api_version: "v1".to_owned(), uid: None }];
+        let last = draft.add(self.address, Action::Delete { plane, objects }, self.gate.clone(), self.timeout());
+        draft.on_done(last, Effect::ResourceGone { address: self.address.clone() });
+        draft.ready.insert(self.address.clone(), last);
+    }
+
+    /// Another recorded cluster lives in the same namespace.
+    fn namespace_is_shared(&self) -> bool {
+        let others = self
+            .view
+            .recorded
+            .resources
+            .keys()
+            .filter(|address| address.is_cluster() && address.part.is_none() && *address != self.address);
+        others
+            .filter_map(|address| self.view.kept_cluster(address))
+            .any(|other| other.namespace == self.kept.namespace && other.management == self.kept.management)
+    }
+}
+
+/// Custom resources and workloads before what they need, definitions and namespaces last.
+fn deletion_rank(key: &ObjectKey) -> u8 {
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("", "Namespace") => 9,
+        ("apiextensions.k8s.io", _) => 8,
+        ("rbac.authorization.k8s.io", _) | ("", "ServiceAccount") => 7,
+        ("", "Secret" | "ConfigMap" | "PersistentVolume") | ("storage.k8s.io" | "scheduling.k8s.io", _) => 6,
+        ("", _) => 5,
+        ("apps" | "batch" | "policy" | "autoscaling" | "networking.k8s.io", _) => 4,
+        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => 2,
+        _ => 3,
+    }
+}

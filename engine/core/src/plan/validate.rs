@@ -1,0 +1,53 @@
+//! Every rendered object against the facts of its kind, before anything is planned with it.
+
+use serde_json::Value as Json;
+use windlass_kubeschema::check::{unknown_fields, validate};
+
+use super::wish::{Placed, Wishes};
+use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::encode::Placeholder;
+use crate::kinds::known_kind;
+
+/// Violations of one object that are reported one by one.
+const MOST_VIOLATIONS: usize = 10;
+
+/// Reports what an API server would refuse or silently drop. Kinds without facts are not looked at.
+pub(super) fn validate_objects(wishes: &Wishes<'_>, diagnostics: &mut Diagnostics) {
+    for wish in wishes.resources.values() {
+        for object in &wish.objects {
+            check(object, wish.resource.span, diagnostics);
+        }
+    }
+    for object in wishes.credentials.values().flatten() {
+        check(object, None, diagnostics);
+    }
+}
+
+fn check(object: &Placed, span: Option<Span>, diagnostics: &mut Diagnostics) {
+    let Some(kind) = known_kind(&object.api_version, &object.key.kind) else { return };
+    let mut found: Vec<String> = Vec::new();
+    if kind.namespaced != object.key.namespace.is_some() {
+        let rule = if kind.namespaced { "lives in a namespace and names none" } else { "lives in no namespace and names one" };
+        found.push(format!("metadata.namespace: a {} {rule}", object.key.kind));
+    }
+    let violations = validate(&object.content, kind.schema, &|value: &Json| Placeholder::of(value).is_some());
+    found.extend(violations.into_iter().map(|violation| violation.to_string()));
+    found.extend(
+        unknown_fields(&object.content, kind.schema)
+            .into_iter()
+            .filter(|path| !path.contains("$wl"))
+            .map(|path| format!("{path}: unknown field")),
+    );
+    let count = found.len();
+    for violation in found.into_iter().take(MOST_VIOLATIONS) {
+        let mut diagnostic = Diagnostic::error(Code::INVALID_OBJECT, format!("{} would be refused by the API server", object.key.short()))
+            .detail(violation)
+            .hint(format!("see the fields of {} in {}", object.key.kind, object.api_version));
+        diagnostic.primary = span;
+        diagnostics.push(diagnostic);
+    }
+    if count > MOST_VIOLATIONS {
+        let more = format!("{} has {} more faults of this kind", object.key.short(), count - MOST_VIOLATIONS);
+        diagnostics.push(Diagnostic::error(Code::INVALID_OBJECT, more));
+    }
+}

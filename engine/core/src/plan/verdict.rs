@@ -1,0 +1,467 @@
+//! What is to be done with each resource, decided from wish, record and living objects alone. The order of doing it is the saga's.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use windlass_kubeschema::SchemaRef;
+use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, PathElement};
+
+use super::action::Takeover;
+use super::day_two::{input_changes, refusal};
+use super::demands::manager;
+use super::kept_facts::{KeptCluster, kept};
+use super::options::PlanOptions;
+use super::wish::{Placed, Wish, Wishes};
+use super::{Fingerprint, Mode};
+use crate::addr::{Address, Part};
+use crate::desired::{Desired, DesiredCluster, Home};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diff::{Comparison, Owners, compare};
+use crate::drift::{ObjectDrift, object_drift};
+use crate::encode::MARK;
+use crate::facts::Facts;
+use crate::kinds::known_kind;
+use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
+use crate::object::ObjectKey;
+use crate::recorded::{Recorded, ResourceStatus};
+
+/// Everything that a plan is made from.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) desired: &'a Desired,
+    pub(super) recorded: &'a Recorded,
+    pub(super) facts: &'a Facts,
+    pub(super) options: &'a PlanOptions<'a>,
+    pub(super) wishes: &'a Wishes<'a>,
+}
+
+/// What is to be done with a resource.
+#[derive(Debug)]
+pub(super) enum Verdict {
+    /// It is as it should be.
+    Keep,
+    /// It is made.
+    Create,
+    /// It was begun and is finished.
+    Finish,
+    /// Living objects are not as we applied them.
+    Repair(Vec<Repair>),
+    /// The same wish is rendered in another way now.
+    Update(Vec<Repair>),
+}
+
+impl Verdict {
+    /// Whether the saga of making it is gone through.
+    pub(super) fn makes(&self) -> bool {
+        matches!(self, Verdict::Create | Verdict::Finish)
+    }
+
+    /// Objects to be put right.
+    pub(super) fn repairs(&self) -> &[Repair] {
+        match self {
+            Verdict::Repair(repairs) | Verdict::Update(repairs) => repairs,
+            _ => &[],
+        }
+    }
+}
+
+/// An object to be put right.
+#[derive(Debug)]
+pub(super) struct Repair {
+    /// Where it is.
+    pub(super) key: ObjectKey,
+    /// How it should be; `None`: bookkeeping of a step, which makes it again.
+    pub(super) wish: Option<Placed>,
+    /// What is wrong with it.
+    pub(super) drift: ObjectDrift,
+}
+
+impl Repair {
+    /// Fields that others own now and that are taken back.
+    pub(super) fn takeovers(&self) -> Vec<Takeover> {
+        let taken = self.drift.leaves.iter().flat_map(|leaf| leaf.others.iter().map(move |manager| (leaf.path_text(), manager)));
+        taken.map(|(path, manager)| Takeover { key: self.key.clone(), path, manager: manager.clone() }).collect()
+    }
+}
+
+/// Verdicts with the fingerprints of all that was read for them.
+#[derive(Default)]
+pub(super) struct Verdicts {
+    pub(super) by_address: BTreeMap<Address, Verdict>,
+    pub(super) fingerprints: BTreeMap<ObjectKey, Fingerprint>,
+}
+
+impl<'a> View<'a> {
+    /// The plane on which the CAPI objects of a cluster are in the end.
+    pub(super) fn final_home(&self, cluster: &DesiredCluster) -> Address {
+        if cluster.pivot { cluster.address.clone() } else { self.management(&cluster.address) }
+    }
+
+    /// The management plane.
+    pub(super) fn management(&self, fallback: &Address) -> Address {
+        self.desired.management.as_ref().map_or_else(|| fallback.clone(), |management| management.address.clone())
+    }
+
+    /// Whether a resource is recorded as ready.
+    pub(super) fn is_ready(&self, address: &Address) -> bool {
+        self.recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Ready)
+    }
+
+    /// Decides on every desired resource of these clusters, and on clouds and providers.
+    pub(super) fn judge(&self, planned: &dyn Fn(&Address) -> bool, diagnostics: &mut Diagnostics) -> Verdicts {
+        let mut verdicts = Verdicts::default();
+        for (address, wish) in &self.wishes.resources {
+            if !planned(&address.root()) {
+                continue;
+            }
+            let verdict = self.judge_one(address, wish, &mut verdicts, diagnostics);
+            verdicts.by_address.insert((*address).clone(), verdict);
+        }
+        self.refuse_removed_parts(planned, diagnostics);
+        verdicts
+    }
+
+    fn judge_one(&self, address: &Address, wish: &Wish<'_>, verdicts: &mut Verdicts, diagnostics: &mut Diagnostics) -> Verdict {
+        let Some(record) = self.recorded.resources.get(address) else {
+            self.refuse_added_part(address, wish, diagnostics);
+            self.expect_absent(address, wish, verdicts, diagnostics);
+            return Verdict::Create;
+        };
+        match record.status {
+            ResourceStatus::Deleting => {
+                let mut diagnostic = Diagnostic::error(
+                    Code::BEING_DESTROYED,
+                    format!("{address} is being destroyed, and the configuration still asks for it"),
+                )
+                .hint("finish with `windlass destroy`, or take the block out of the configuration and apply");
+                diagnostic.primary = wish.resource.span;
+                diagnostics.push(diagnostic);
+                return Verdict::Keep;
+            }
+            ResourceStatus::Absent | ResourceStatus::Creating => {
+                self.expect_absent(address, wish, verdicts, diagnostics);
+                return Verdict::Finish;
+            }
+            ResourceStatus::Ready => {}
+        }
+        let is_agent = matches!(address.part, Some(Part::Agent));
+        let changes = if is_agent { Vec::new() } else { input_changes(wish, record) };
+        let changed = !changes.is_empty();
+        diagnostics.extend(changes);
+        if changed {
+            return Verdict::Keep;
+        }
+        let expected = self.expected(address, wish);
+        let mut updates = Vec::new();
+        let mut repairs = Vec::new();
+        for (key, object) in &expected {
+            let Some(known) = self.recorded.objects.get(key) else {
+                // Copies on planes that are still being made are the saga's.
+                if self.rendered_anew(address, wish, key, &Json::Null, &object.content, diagnostics) {
+                    updates.push(Repair {
+                        key: key.clone(),
+                        wish: Some((*object).clone()),
+                        drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() },
+                    });
+                }
+                continue;
+            };
+            let rendering = self.rendering(key, &known.applied, object);
+            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &known.applied, &object.content, diagnostics) {
+                updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: rendering });
+            }
+            verdicts.read(self.facts, key, &object.api_version, &known.applied);
+            if let Some(drift) = object_drift(key, known, self.facts.object(key), self.options.key) {
+                repairs.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
+            }
+        }
+        repairs.extend(self.lost_bookkeeping(address, &expected));
+        self.refuse_dropped_objects(address, wish, &expected, diagnostics);
+        if let Some(Part::Provider(_)) = address.part {
+            repairs.extend(self.lost_manager(address));
+        }
+        match (updates.is_empty(), repairs.is_empty()) {
+            (true, true) => Verdict::Keep,
+            (true, false) => Verdict::Repair(repairs),
+            (false, _) => {
+                updates.extend(repairs);
+                updates.sort_by(|a, b| a.key.cmp(&b.key));
+                updates.dedup_by(|a, b| a.key == b.key);
+                Verdict::Update(updates)
+            }
+        }
+    }
+
+    /// Where the objects of a ready resource are, on planes that answer.
+    fn expected<'w>(&self, address: &Address, wish: &'w Wish<'_>) -> Vec<(ObjectKey, &'w Placed)>
+    where
+        'a: 'w,
+    {
+        let cluster = self.desired.clusters.get(&address.root());
+        let home = cluster.map(|cluster| self.final_home(cluster));
+        let mut expected = Vec::new();
+        for object in &wish.objects {
+            let key = match (&home, object.home) {
+                (Some(home), Home::Capi) => object.key.on(home),
+                _ => object.key.clone(),
+            };
+            expected.push((key, object));
+            if matches!(address.root, crate::addr::Root::Cloud(..)) {
+                // Copies stand on the planes of pivoted clusters; those that are not recorded are the saga's business.
+                for cluster in self.desired.clusters.values().filter(|cluster| cluster.pivot && &cluster.cloud == address) {
+                    let copy = object.key.on(&cluster.address);
+                    if self.recorded.objects.contains_key(&copy) && self.facts.reachable(&cluster.address).is_some() {
+                        expected.push((copy, object));
+                    }
+                }
+            }
+        }
+        if let (Some(Part::Provider(_)), Some(credentials)) = (&address.part, self.wishes.credentials.get(address)) {
+            expected.extend(
+                credentials
+                    .iter()
+                    .filter(|object| self.recorded.objects.contains_key(&object.key))
+                    .map(|object| (object.key.clone(), object)),
+            );
+        }
+        expected
+    }
+
+    /// What differs between the fields as sent and the fields as they would be sent now.
+    fn rendering(&self, key: &ObjectKey, applied: &Json, object: &Placed) -> ObjectDrift {
+        let schema = known_kind(&object.api_version, &key.kind).map(|kind| kind.schema);
+        let mut leaves = compare(Comparison { applied: &object.content, live: applied, schema, key: None });
+        // Leaves that were sent and are not any more.
+        let gone = compare(Comparison { applied, live: &object.content, schema, key: None });
+        leaves.extend(gone.into_iter().filter(|leaf| leaf.live.is_none()).map(|mut leaf| {
+            std::mem::swap(&mut leaf.applied, &mut leaf.live);
+            leaf
+        }));
+        leaves.sort_by(|a, b| a.path.cmp(&b.path));
+        leaves.dedup_by(|a, b| a.path == b.path);
+        ObjectDrift { deleted: false, replaced: None, leaves }
+    }
+
+    /// Whether an object that is rendered in another way than it was applied may be updated; else that is reported.
+    ///
+    /// Only the agent may: its image follows the release. A layer's objects come from files, so their change is the user's.
+    fn rendered_anew(
+        &self,
+        address: &Address,
+        wish: &Wish<'_>,
+        key: &ObjectKey,
+        old: &Json,
+        new: &Json,
+        diagnostics: &mut Diagnostics,
+    ) -> bool {
+        let what = match &address.part {
+            Some(Part::Agent) => return true,
+            Some(Part::Layer(_)) => "a change of a layer's content",
+            Some(Part::Provider(_)) => "a change of a provider's credentials",
+            _ if matches!(address.root, crate::addr::Root::Cloud(..)) => "a change of cloud credentials",
+            _ => "a change of what is rendered from the same configuration",
+        };
+        if old.is_null() {
+            diagnostics.push(refusal(address, what, &key.short(), &Json::Null, &Json::String("new".to_owned()), wish.resource.span));
+            return false;
+        }
+        let schema = known_kind(new.get("apiVersion").and_then(Json::as_str).unwrap_or(""), &key.kind).map(|kind| kind.schema);
+        for leaf in compare(Comparison { applied: new, live: old, schema, key: None }).into_iter().take(5) {
+            let field = format!("{} {}", key.short(), leaf.path_text());
+            let (before, after) = (leaf.live.unwrap_or(Json::Null), leaf.applied.unwrap_or(Json::Null));
+            diagnostics.push(refusal(address, what, &field, &before, &after, wish.resource.span));
+        }
+        for leaf in
+            compare(Comparison { applied: old, live: new, schema, key: None }).into_iter().filter(|leaf| leaf.live.is_none()).take(5)
+        {
+            let field = format!("{} {}", key.short(), leaf.path_text());
+            diagnostics.push(refusal(address, what, &field, &leaf.applied.unwrap_or(Json::Null), &Json::Null, wish.resource.span));
+        }
+        false
+    }
+
+    /// Objects that steps made for themselves (inventories, the agent's layer objects) and that are gone.
+    fn lost_bookkeeping(&self, address: &Address, expected: &[(ObjectKey, &Placed)]) -> Vec<Repair> {
+        let own = self.recorded.objects.iter().filter(|(_, object)| &object.resource == address && !object.uid.is_empty());
+        own.filter(|(key, _)| !expected.iter().any(|(wanted, _)| wanted == *key))
+            .filter(|(key, _)| is_bookkeeping(key) && self.facts.reachable(&key.plane).is_some() && self.facts.object(key).is_none())
+            .map(|(key, _)| Repair {
+                key: key.clone(),
+                wish: None,
+                drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() },
+            })
+            .collect()
+    }
+
+    /// The manager's Deployment, if it is gone from the management plane.
+    fn lost_manager(&self, address: &Address) -> Option<Repair> {
+        let provider = self.desired.providers.iter().find(|provider| &provider.address == address)?;
+        let key = manager(&address.root(), &provider.spec);
+        let gone = self.facts.reachable(&key.plane).is_some() && self.facts.object(&key).is_none();
+        gone.then_some(Repair { key, wish: None, drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() } })
+    }
+
+    /// Objects that were applied for a ready resource and that it does not have any more.
+    fn refuse_dropped_objects(&self, address: &Address, wish: &Wish<'_>, expected: &[(ObjectKey, &Placed)], diagnostics: &mut Diagnostics) {
+        if !matches!(address.part, Some(Part::Layer(_) | Part::ControlPlane | Part::WorkerPool(_))) {
+            return;
+        }
+        for (key, _) in self.recorded.objects.iter().filter(|(_, object)| &object.resource == address) {
+            if !is_bookkeeping(key) && !expected.iter().any(|(wanted, _)| wanted == key) {
+                let what = "a change of a layer's content";
+                diagnostics.push(refusal(
+                    address,
+                    what,
+                    &key.short(),
+                    &Json::String("applied".to_owned()),
+                    &Json::Null,
+                    wish.resource.span,
+                ));
+            }
+        }
+    }
+
+    /// A pool, layer, agent or pivot that is new in a cluster that is ready.
+    fn refuse_added_part(&self, address: &Address, wish: &Wish<'_>, diagnostics: &mut Diagnostics) {
+        let what = match &address.part {
+            Some(Part::WorkerPool(_)) => "adding a worker pool",
+            Some(Part::Layer(_)) => "adding a layer",
+            Some(Part::Agent) => "switching the agent on",
+            Some(Part::Pivot) => "switching the pivot",
+            _ => return,
+        };
+        if self.is_ready(&address.root()) {
+            diagnostics.push(refusal(
+                address,
+                what,
+                &address.to_string(),
+                &Json::Null,
+                &Json::String("new".to_owned()),
+                wish.resource.span,
+            ));
+        }
+    }
+
+    /// A pool, layer, agent or pivot that is gone from a cluster that stays.
+    fn refuse_removed_parts(&self, planned: &dyn Fn(&Address) -> bool, diagnostics: &mut Diagnostics) {
+        for address in self.recorded.resources.keys().filter(|address| address.is_cluster() && address.part.is_some()) {
+            let Some(cluster) = self.desired.clusters.get(&address.root()) else { continue };
+            if self.wishes.resources.contains_key(address) || !planned(&address.root()) {
+                continue;
+            }
+            let what = match &address.part {
+                Some(Part::WorkerPool(_)) => "removing a worker pool",
+                Some(Part::Layer(_)) => "removing a layer",
+                Some(Part::Agent) => "switching the agent off",
+                _ => "switching the pivot",
+            };
+            diagnostics.push(refusal(address, what, &address.to_string(), &Json::String("recorded".to_owned()), &Json::Null, cluster.span));
+        }
+    }
+
+    /// Objects that will be made: fingerprints of their absence; those that exist and are not ours are reported.
+    fn expect_absent(&self, address: &Address, wish: &Wish<'_>, verdicts: &mut Verdicts, diagnostics: &mut Diagnostics) {
+        let credentials = self.wishes.credentials.get(address).map_or(&[][..], Vec::as_slice);
+        for object in wish.objects.iter().chain(credentials) {
+            let mut keys = vec![object.key.clone()];
+            if object.home == Home::Capi {
+                keys.push(object.key.on(&address.root()));
+            }
+            for key in keys {
+                if self.facts.reachable(&key.plane).is_none() {
+                    continue;
+                }
+                match (self.facts.object(&key), self.recorded.objects.get(&key)) {
+                    (_, Some(known)) => verdicts.read(self.facts, &key, &object.api_version, &known.applied),
+                    (None, None) => {
+                        let fingerprint = Fingerprint::of(&key, &object.api_version, None, []);
+                        verdicts.fingerprints.insert(key, fingerprint);
+                    }
+                    (Some(live), None) => {
+                        if !is_shared(&key) && !self.is_ours(live, address) {
+                            diagnostics.push(self.somebody_elses(&key, live, address, wish));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether a live object carries our lineage and the address of this resource.
+    fn is_ours(&self, live: &Json, address: &Address) -> bool {
+        mark(live, "labels", LABEL_LINEAGE) == Some(&self.recorded.lineage)
+            && mark(live, "annotations", ANNOTATION_ADDRESS) == Some(&address.to_string())
+    }
+
+    fn somebody_elses(&self, key: &ObjectKey, live: &Json, address: &Address, wish: &Wish<'_>) -> Diagnostic {
+        let owner = match (mark(live, "labels", LABEL_LINEAGE), mark(live, "annotations", ANNOTATION_ADDRESS)) {
+            (Some(lineage), Some(owner)) if lineage == self.recorded.lineage => format!("it belongs to {owner} of this state"),
+            (Some(lineage), owner) => format!("it belongs to {} of the windlass state {lineage}", owner.unwrap_or("a resource")),
+            _ => match Owners::of(live).actor(&FieldPath(vec![PathElement::field("metadata")])) {
+                Some(actor) => format!("its fields belong to field manager {:?}", actor.manager),
+                None => "it carries no mark of windlass".to_owned(),
+            },
+        };
+        let mut diagnostic = Diagnostic::error(Code::OBJECT_EXISTS, format!("{address}: {key} exists already and is not ours"))
+            .detail(format!("Windlass would create it; {owner}."))
+            .hint("give the cluster another `name` or `namespace`, or remove the object");
+        diagnostic.primary = wish.resource.span;
+        diagnostic
+    }
+
+    /// What is kept of a recorded cluster.
+    pub(super) fn kept_cluster(&self, address: &Address) -> Option<KeptCluster> {
+        kept::<KeptCluster>(self.recorded.resources.get(address)?).map(|kept| kept.kind)
+    }
+
+    /// Whether the plan takes everything down.
+    pub(super) fn destroys_all(&self) -> bool {
+        self.options.mode == Mode::Destroy
+    }
+}
+
+impl Verdicts {
+    /// Notes that an object was read, with the leaves that were compared.
+    pub(super) fn read(&mut self, facts: &Facts, key: &ObjectKey, api_version: &str, applied: &Json) {
+        if facts.reachable(&key.plane).is_none() {
+            return;
+        }
+        let live = facts.object(key);
+        let leaves = live.map(|live| leaves(applied, live, api_version, &key.kind)).unwrap_or_default();
+        self.fingerprints.insert(key.clone(), Fingerprint::of(key, api_version, live, leaves));
+    }
+}
+
+/// The leaves that a comparison looks at: those that we applied and those that we own.
+fn leaves(applied: &Json, live: &Json, api_version: &str, kind: &str) -> Vec<FieldPath> {
+    let schema = known_kind(api_version, kind).map_or_else(SchemaRef::untyped, |kind| kind.schema);
+    let mut set = FieldSet::of(applied, schema.as_resource());
+    if let Some(ours) = Owners::of(live).ours() {
+        set.extend(ours);
+    }
+    let mut paths: Vec<FieldPath> = set
+        .without_identity()
+        .leaves()
+        .into_iter()
+        .map(|path| {
+            FieldPath(path.0.into_iter().take_while(|element| !matches!(element, PathElement::Field(name) if name == MARK)).collect())
+        })
+        .filter(|path| !matches!(path.0.first(), Some(PathElement::Field(name)) if name == "status"))
+        .collect();
+    paths.dedup();
+    paths
+}
+
+fn mark<'l>(live: &'l Json, kind: &str, name: &str) -> Option<&'l str> {
+    live.get("metadata")?.get(kind)?.get(name)?.as_str()
+}
+
+/// Objects that steps make for themselves stand in our own namespace, and are not rendered.
+fn is_bookkeeping(key: &ObjectKey) -> bool {
+    key.namespace.as_deref() == Some(SYSTEM_NAMESPACE)
+}
+
+/// Our own namespace is made by whoever comes first on a plane.
+pub(super) fn is_shared(key: &ObjectKey) -> bool {
+    key.kind == "Namespace" && key.group.is_empty() && key.name == SYSTEM_NAMESPACE
+}

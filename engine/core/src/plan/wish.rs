@@ -1,0 +1,155 @@
+//! The wish in placeholder form: what HCL asks for, ready to be compared with what was applied.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::kept_facts::{Kept, KeptCluster, KeptLayer, KeptNothing, KeptProvider};
+use super::{PlannedObject, ProviderSpec};
+use crate::addr::{Address, Part};
+use crate::desired::{Desired, DesiredCluster, DesiredObject, DesiredProvider, DesiredResource, Home};
+use crate::diag::{Diagnostics, Span};
+use crate::encode::{DigestKey, Encoder, canonical_text, resolve_unknowns, sha256_digest};
+use crate::object::ObjectKey;
+use crate::recorded::{RecordedResource, ResourceStatus};
+
+/// A rendered object in placeholder form.
+#[derive(Debug, Clone)]
+pub(super) struct Placed {
+    pub(super) home: Home,
+    pub(super) key: ObjectKey,
+    pub(super) api_version: String,
+    pub(super) content: Json,
+}
+
+impl Placed {
+    /// To be applied on a plane; `create`: nothing of this name may be there that is not ours.
+    pub(super) fn planned(&self, plane: &Address, create: bool) -> PlannedObject {
+        PlannedObject { key: self.key.on(plane), api_version: self.api_version.clone(), content: self.content.clone(), create }
+    }
+}
+
+/// A resource in placeholder form.
+#[derive(Debug)]
+pub(super) struct Wish<'a> {
+    pub(super) resource: &'a DesiredResource,
+    pub(super) input: Json,
+    pub(super) input_digest: String,
+    pub(super) objects: Vec<Placed>,
+    pub(super) facts: Json,
+}
+
+impl Wish<'_> {
+    /// As it is to be recorded.
+    pub(super) fn record(&self, status: ResourceStatus) -> RecordedResource {
+        RecordedResource {
+            status,
+            input_digest: self.input_digest.clone(),
+            render_revision: self.resource.render_revision,
+            protect: self.resource.prevent_destroy,
+            needs: self.resource.needs.clone(),
+            facts: self.facts.clone(),
+        }
+    }
+}
+
+/// All that HCL asks for.
+#[derive(Debug)]
+pub(super) struct Wishes<'a> {
+    pub(super) resources: BTreeMap<&'a Address, Wish<'a>>,
+    /// Secrets of providers' managers by the provider's address.
+    pub(super) credentials: BTreeMap<&'a Address, Vec<Placed>>,
+    pub(super) outputs: BTreeMap<&'a str, Json>,
+    pub(super) desired_digest: String,
+}
+
+/// Writes the wish in placeholder form. `known`: references that were unknown to HCL and are known to the planes.
+pub(super) fn wishes<'a>(
+    desired: &'a Desired,
+    key: &DigestKey,
+    known: &BTreeMap<String, Json>,
+    diagnostics: &mut Diagnostics,
+) -> Wishes<'a> {
+    let encoder = Encoder { key };
+    let mut digest_input: BTreeMap<String, Json> = BTreeMap::new();
+    let mut resources = BTreeMap::new();
+    for (address, resource) in &desired.resources {
+        let unknowns = matches!(address.part, Some(Part::Layer(_)));
+        let mut objects = placed(&resource.objects, address, unknowns, resource.span, &encoder, diagnostics);
+        let input = encoder.input(&resource.input, address);
+        digest_input.insert(address.to_string(), json!([input, objects.iter().map(|object| &object.content).collect::<Vec<_>>()]));
+        objects.iter_mut().for_each(|object| resolve_unknowns(&mut object.content, known));
+        let input_digest = key.digest(&input);
+        let facts = facts(desired, address, &input);
+        resources.insert(address, Wish { resource, input, input_digest, objects, facts });
+    }
+    let mut credentials = BTreeMap::new();
+    for provider in &desired.providers {
+        let span = desired.resources.get(&provider.address).and_then(|resource| resource.span);
+        let objects = placed(&provider.credentials, &provider.address, false, span, &encoder, diagnostics);
+        digest_input.insert(format!("{} credentials", provider.address), objects.iter().map(|object| object.content.clone()).collect());
+        credentials.insert(&provider.address, objects);
+    }
+    let mut outputs = BTreeMap::new();
+    for (name, output) in &desired.outputs {
+        let mut value = encoder.output(&output.value, name, output.sensitive);
+        digest_input.insert(format!("output {name}"), value.clone());
+        resolve_unknowns(&mut value, known);
+        outputs.insert(name.as_str(), value);
+    }
+    let desired_digest = sha256_digest(&canonical_text(&json!(digest_input)));
+    Wishes { resources, credentials, outputs, desired_digest }
+}
+
+fn placed(
+    objects: &[DesiredObject],
+    owner: &Address,
+    unknowns: bool,
+    span: Option<Span>,
+    encoder: &Encoder<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<Placed> {
+    let one = |object: &DesiredObject| Placed {
+        home: object.home,
+        key: object.key.clone(),
+        api_version: object.api_version.clone(),
+        content: encoder.object(object, owner, unknowns, span, diagnostics),
+    };
+    objects.iter().map(one).collect()
+}
+
+fn facts(desired: &Desired, address: &Address, input: &Json) -> Json {
+    let input = input.clone();
+    let cluster = desired.clusters.get(&address.root());
+    match (&address.part, cluster) {
+        (None, Some(cluster)) => Kept { input, kind: kept_cluster(desired, cluster) }.to_json(),
+        (Some(Part::Layer(name)), Some(cluster)) => match cluster.layers.iter().find(|layer| &layer.name == name) {
+            Some(layer) => Kept { input, kind: KeptLayer { layer: layer.kind, depends_on: layer.depends_on.clone() } }.to_json(),
+            None => Kept { input, kind: KeptNothing {} }.to_json(),
+        },
+        (Some(Part::Provider(_)), _) => match desired.providers.iter().find(|provider| &provider.address == address) {
+            Some(provider) => Kept { input, kind: KeptProvider { provider: provider.spec.clone() } }.to_json(),
+            None => Kept { input, kind: KeptNothing {} }.to_json(),
+        },
+        _ => Kept { input, kind: KeptNothing {} }.to_json(),
+    }
+}
+
+fn kept_cluster(desired: &Desired, cluster: &DesiredCluster) -> KeptCluster {
+    KeptCluster {
+        name: cluster.name.clone(),
+        namespace: cluster.namespace.clone(),
+        management: desired.management.as_ref().map_or_else(|| cluster.address.clone(), |management| management.address.clone()),
+        cloud: cluster.cloud.clone(),
+        pivot: cluster.pivot,
+        agent: cluster.agent,
+        kubernetes_version: cluster.kubernetes_version.clone(),
+        providers: providers_of(desired, cluster).map(|provider| provider.spec.clone()).collect::<Vec<ProviderSpec>>(),
+        timeout_seconds: cluster.timeout_seconds,
+    }
+}
+
+/// The providers that a cluster needs, in the order in which they are installed.
+pub(super) fn providers_of<'a>(desired: &'a Desired, cluster: &'a DesiredCluster) -> impl Iterator<Item = &'a DesiredProvider> {
+    desired.providers.iter().filter(|provider| provider.core || provider.spec.name == cluster.provider)
+}
