@@ -187,9 +187,8 @@ fn check<T: PartialEq + std::fmt::Debug>(what: &str, wanted: &T, found: &T) -> R
 /// Code, message and, if something was written or found unchanged, the object.
 fn answer(row: &Row, request: &Request, index: usize, live: Option<&Value>, schema: SchemaRef<'_>) -> (u16, String, Option<Value>) {
     let (api_version, kind) = kind_of(row);
-    let is_custom = !schema.schema().properties.get("metadata").is_some_and(|metadata| metadata.reference.is_some());
     let has_status = schema.declared("status").is_some();
-    let reset = reset_fields(&request.subresource, has_status, is_custom);
+    let reset = reset_fields(&request.subresource, has_status, !schema.is_built_in());
     let now = format!("2001-01-01T00:00:{:02}Z", index + 1);
     let ctx = PatchContext {
         schema,

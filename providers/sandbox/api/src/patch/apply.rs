@@ -50,8 +50,8 @@ pub fn server_side_apply(live: Option<&Value>, applied: &Value, ctx: &PatchConte
     if last_applied::upgrades(ctx) {
         last_applied::refresh(&mut object, applied);
     }
-    as_decoded(&mut object, ctx.schema);
     restore(Some(live), &mut object, ctx.reset);
+    as_decoded(&mut object, ctx.schema);
     record(&mut object, &entries);
     if same_but_for_times(live, &object) {
         return Ok(Applied { object: live.clone(), changed: false });
@@ -79,8 +79,8 @@ fn created(applied: &Value, ctx: &PatchContext<'_>) -> Applied {
     entry.fields = entry.fields.without_identity();
     entry.time = Some(ctx.now.into());
     let mut object = applied.clone();
-    as_decoded(&mut object, ctx.schema);
     restore(None, &mut object, ctx.reset);
+    as_decoded(&mut object, ctx.schema);
     let entries = if entry.fields.is_empty() { Vec::new() } else { vec![entry] };
     record(&mut object, &entries);
     Applied { object, changed: true }

@@ -7,19 +7,31 @@ use serde_json::{Map, Value};
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::schema::{MAX_DEPTH, Type};
 
-/// The kind is compiled into the server (its metadata refers to ObjectMeta by name).
-pub(super) fn is_built_in(schema: SchemaRef<'_>) -> bool {
-    let metadata = schema.schema().properties.get("metadata");
-    metadata.is_some_and(|metadata| metadata.reference.is_some())
+/// Brings an object into the form that its server would answer, before defaults.
+///
+/// Of a built-in: no nulls (a null in a map of strings becomes `""`), structs filled in, empty
+/// lists and maps left out. Of any kind: whole numbers without a fraction.
+pub fn as_decoded(object: &mut Value, schema: SchemaRef<'_>) {
+    settle_numbers(object, 0);
+    if schema.is_built_in() {
+        decode(object, schema, 0);
+    }
 }
 
-/// Brings a built-in object into the form that its server would answer, before defaults.
-///
-/// A null in a map of strings becomes `""`. Custom resources stay as they are: defaulting and
-/// pruning treat their nulls.
-pub fn as_decoded(object: &mut Value, schema: SchemaRef<'_>) {
-    if is_built_in(schema) {
-        decode(object, schema, 0);
+/// 1.0 becomes 1; beyond 64 bits numbers stay floats.
+fn settle_numbers(value: &mut Value, depth: usize) {
+    match value {
+        _ if depth > MAX_DEPTH => {}
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or(0.0);
+            // Up to 2^53 every whole float is that whole number.
+            if float.fract() == 0.0 && float.abs() <= 9_007_199_254_740_992.0 {
+                *value = Value::from(float as i64);
+            }
+        }
+        Value::Object(map) => map.values_mut().for_each(|value| settle_numbers(value, depth + 1)),
+        Value::Array(list) => list.iter_mut().for_each(|value| settle_numbers(value, depth + 1)),
+        _ => {}
     }
 }
 
@@ -29,7 +41,7 @@ fn decode(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {
     }
     match value {
         Value::Object(map) => {
-            map.retain(|name, value| !value.is_null() || schema.declared(name).is_none());
+            map.retain(|name, value| schema.declared(name).is_none_or(|field| !is_omitted(value, field, schema, name)));
             for name in schema.schema().properties.keys() {
                 if !map.contains_key(name)
                     && let Some(zero) = zero_value(schema, name)
@@ -56,6 +68,17 @@ fn decode(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {
     }
 }
 
+/// Go omits nil, and empty lists and maps (not structs) unless the field is required.
+fn is_omitted(value: &Value, field: SchemaRef<'_>, parent: SchemaRef<'_>, name: &str) -> bool {
+    let is_empty = match value {
+        Value::Null => return true,
+        Value::Array(list) => list.is_empty(),
+        Value::Object(map) => map.is_empty() && field.additional_properties.is_some(),
+        _ => false,
+    };
+    is_empty && !parent.schema().required.iter().any(|required| required == name)
+}
+
 /// What Go writes of a field that nobody set.
 ///
 /// OpenAPI says `default: {}` of a struct that is no pointer; a required field with another
@@ -78,7 +101,7 @@ fn zero_value(schema: SchemaRef<'_>, name: &str) -> Option<Value> {
 /// the object owns what is in them, but not the fields themselves.
 pub(super) fn empty_object(schema: SchemaRef<'_>, api_version: &str, kind: &str) -> Value {
     let mut out = Value::Object(Map::new());
-    if is_built_in(schema) {
+    if schema.is_built_in() {
         decode(&mut out, schema, 0);
         add_required(&mut out, schema, 0);
     }

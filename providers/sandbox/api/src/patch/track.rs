@@ -18,8 +18,8 @@ use super::reset::restore;
 pub fn track_update(live: Option<&Value>, new: &mut Value, ctx: &PatchContext<'_>) {
     let mut entries = given_or_live(live, new, ctx);
     *new = bare(new);
-    as_decoded(new, ctx.schema);
     restore(live, new, ctx.reset);
+    as_decoded(new, ctx.schema);
     if !entries.is_empty() || live.is_none() {
         let old = match live {
             Some(live) => bare(live),
