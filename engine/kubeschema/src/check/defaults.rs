@@ -8,11 +8,9 @@ use serde_json::Value;
 use crate::schema::MAX_DEPTH;
 use crate::view::SchemaRef;
 
-/// Fills in defaults; a `null` where it is not allowed becomes the default, or goes. Built-in objects stay as they are.
+/// Fills in defaults; a `null` where it is not allowed becomes the default, or goes.
 pub fn apply_defaults(value: &mut Value, schema: SchemaRef<'_>) {
-    if !schema.is_built_in() {
-        fill(value, schema, 0);
-    }
+    fill(value, schema, 0);
 }
 
 fn fill(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {

@@ -1,0 +1,115 @@
+//! Faults on purpose, for tests of clients: which request is hit, and how, is a pure function of the seed and the request's
+//! number, so that a run can be repeated. Knows no resource.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Shares of requests that are hit, each from 0.0 to 1.0. Requests of internal clients and of health checks are spared.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Faults {
+    /// Decides who is hit.
+    pub seed: u64,
+    /// 429 with Retry-After.
+    pub too_many_requests: f64,
+    /// 500, before anything was done.
+    pub internal_error: f64,
+    /// 409 on writes, before anything was done.
+    pub conflict: f64,
+    /// The connection is closed before anything was done.
+    pub close_before: f64,
+    /// The connection is closed after the request was done: the client cannot know.
+    pub close_after: f64,
+    /// The answer comes late.
+    pub delay: f64,
+    /// How late.
+    pub delay_by: Duration,
+    /// Watches that end in mid-stream.
+    pub close_watch: f64,
+}
+
+/// What happens to one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    TooManyRequests,
+    InternalError,
+    Conflict,
+    CloseBefore,
+    CloseAfter,
+    Delay(Duration),
+}
+
+/// Counts requests.
+#[derive(Debug, Default)]
+pub(crate) struct FaultPlan {
+    faults: Faults,
+    requests: AtomicU64,
+    watches: AtomicU64,
+}
+
+impl FaultPlan {
+    pub fn new(faults: Faults) -> FaultPlan {
+        FaultPlan { faults, ..FaultPlan::default() }
+    }
+
+    /// What happens to the next request.
+    pub fn next(&self, writes: bool) -> Option<Fault> {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed);
+        let mut point = fraction(self.faults.seed, number);
+        let faults = &self.faults;
+        let table = [
+            (faults.too_many_requests, Fault::TooManyRequests),
+            (faults.internal_error, Fault::InternalError),
+            (if writes { faults.conflict } else { 0.0 }, Fault::Conflict),
+            (faults.close_before, Fault::CloseBefore),
+            (faults.close_after, Fault::CloseAfter),
+            (faults.delay, Fault::Delay(faults.delay_by)),
+        ];
+        for (share, fault) in table {
+            if point < share {
+                return Some(fault);
+            }
+            point -= share;
+        }
+        None
+    }
+
+    /// After how long the next watch ends, if it is to end early.
+    pub fn next_watch(&self) -> Option<Duration> {
+        let number = self.watches.fetch_add(1, Ordering::Relaxed);
+        let seed = self.faults.seed ^ 0x5741_5443_4800_0000;
+        let hit = fraction(seed, number) < self.faults.close_watch;
+        hit.then(|| Duration::from_millis(20 + mix(seed, number) % 480))
+    }
+}
+
+/// SplitMix64.
+fn mix(seed: u64, number: u64) -> u64 {
+    let mut z = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+/// A number from 0 to 1.
+fn fraction(seed: u64, number: u64) -> f64 {
+    (mix(seed, number) >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_hits_the_same_requests_in_about_the_wanted_share() {
+        let faults = Faults { seed: 7, internal_error: 0.1, conflict: 0.1, ..Faults::default() };
+        let run = |faults: &Faults| {
+            let plan = FaultPlan::new(faults.clone());
+            (0..2000).map(|_| plan.next(true)).collect::<Vec<_>>()
+        };
+        let first = run(&faults);
+        assert_eq!(first, run(&faults));
+        assert_ne!(first, run(&Faults { seed: 8, ..faults }));
+        let hits = first.iter().flatten().count();
+        assert!((300..500).contains(&hits), "{hits}");
+    }
+}

@@ -1,0 +1,14 @@
+//! HTTP of one plane: connections, paths, bodies in and out. What the verbs mean is in `verbs`.
+
+mod answer;
+mod body;
+mod listener;
+mod path;
+mod query;
+mod serve;
+
+pub(crate) use answer::Answer;
+pub(crate) use body::decode_patch_document;
+pub(crate) use listener::{Listener, hold};
+pub(crate) use query::Query;
+pub(crate) use serve::serve;

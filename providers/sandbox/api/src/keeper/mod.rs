@@ -1,0 +1,11 @@
+//! What a plane does by itself: the parts of kube-controller-manager and of the API server's own controllers that belong to
+//! the API's behaviour (garbage collection, namespace and definition deletion, what every plane and namespace starts with).
+
+mod definitions;
+mod furnish;
+mod garbage;
+mod namespaces;
+mod work;
+
+pub(crate) use furnish::furnish;
+pub(crate) use work::run;

@@ -1,0 +1,16 @@
+//! What a write may contain and what the server adds to it, kind by kind.
+
+mod admit;
+mod defaults;
+mod fields;
+mod immutable;
+mod initial;
+mod metadata;
+mod names;
+mod pods;
+mod required;
+mod services;
+
+pub(crate) use admit::{Admission, Outcome, admit_new, admit_update, done};
+pub(crate) use fields::Validation;
+pub(crate) use services::ClusterIps;

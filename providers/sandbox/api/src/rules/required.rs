@@ -1,0 +1,153 @@
+//! Checks of built-in kinds that their published schemas do not hold (`pkg/apis/*/validation`): those that a user meets.
+
+use serde_json::Value;
+
+use crate::kinds::Resource;
+use crate::status::Cause;
+
+/// What is missing or contradicts itself.
+pub(super) fn causes(resource: &Resource, object: &Value) -> Vec<Cause> {
+    let mut causes = Vec::new();
+    match (resource.group(), resource.plural()) {
+        ("", "pods") => pod_spec("spec", object.get("spec"), &mut causes),
+        ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") => workload(object, &mut causes),
+        ("batch", "jobs") => pod_spec("spec.template.spec", object.pointer("/spec/template/spec"), &mut causes),
+        ("", "services") => service(object, &mut causes),
+        ("", "configmaps") => keys(object, &["data", "binaryData"], &mut causes),
+        ("", "secrets") => {
+            keys(object, &["data"], &mut causes);
+            secret(object, &mut causes);
+        }
+        ("apiextensions.k8s.io", "customresourcedefinitions") => definition(object, &mut causes),
+        _ => {}
+    }
+    if let Some(replicas) = object.pointer("/spec/replicas").and_then(Value::as_i64).filter(|n| *n < 0) {
+        causes.push(Cause::invalid("spec.replicas", replicas, "must be greater than or equal to 0"));
+    }
+    causes
+}
+
+fn workload(object: &Value, causes: &mut Vec<Cause>) {
+    let selector = object.pointer("/spec/selector");
+    let labels = object.pointer("/spec/template/metadata/labels");
+    match selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_object) {
+        None if selector.and_then(|selector| selector.get("matchExpressions")).is_none() => {
+            causes.push(Cause::required("spec.selector", ""));
+        }
+        None => {}
+        Some(wanted) => {
+            if wanted.iter().any(|(key, value)| labels.and_then(|labels| labels.get(key)) != Some(value)) {
+                let shown = labels.map_or_else(|| "null".to_owned(), Value::to_string);
+                let why = "`selector` does not match template `labels`";
+                causes.push(Cause::invalid("spec.template.metadata.labels", shown, why));
+            }
+        }
+    }
+    pod_spec("spec.template.spec", object.pointer("/spec/template/spec"), causes);
+}
+
+fn pod_spec(path: &str, spec: Option<&Value>, causes: &mut Vec<Cause>) {
+    let containers = spec.and_then(|spec| spec.get("containers")).and_then(Value::as_array);
+    let Some(containers) = containers.filter(|list| !list.is_empty()) else {
+        causes.push(Cause::required(&format!("{path}.containers"), ""));
+        return;
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for (index, container) in containers.iter().enumerate() {
+        let name = container.get("name").and_then(Value::as_str).unwrap_or("");
+        if name.is_empty() {
+            causes.push(Cause::required(&format!("{path}.containers[{index}].name"), ""));
+        } else if !seen.insert(name) {
+            causes.push(Cause::duplicate(&format!("{path}.containers[{index}].name"), name));
+        }
+        if container.get("image").and_then(Value::as_str).unwrap_or("").is_empty() {
+            causes.push(Cause::required(&format!("{path}.containers[{index}].image"), ""));
+        }
+    }
+}
+
+fn service(object: &Value, causes: &mut Vec<Cause>) {
+    let spec = object.get("spec");
+    let field = |name: &str| spec.and_then(|spec| spec.get(name));
+    let text = |name: &str| field(name).and_then(Value::as_str).unwrap_or("");
+    let ports = field("ports").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    if text("type") == "ExternalName" {
+        if text("externalName").is_empty() {
+            causes.push(Cause::required("spec.externalName", ""));
+        }
+    } else if ports.is_empty() && text("clusterIP") != "None" {
+        causes.push(Cause::required("spec.ports", ""));
+    }
+    for (index, port) in ports.iter().enumerate() {
+        let number = port.get("port").and_then(Value::as_i64).unwrap_or(0);
+        if !(1..=65_535).contains(&number) {
+            let path = format!("spec.ports[{index}].port");
+            causes.push(Cause::invalid(&path, number, "must be between 1 and 65535, inclusive"));
+        }
+        if ports.len() > 1 && port.get("name").and_then(Value::as_str).unwrap_or("").is_empty() {
+            causes.push(Cause::required(&format!("spec.ports[{index}].name"), ""));
+        }
+    }
+}
+
+fn keys(object: &Value, fields: &[&str], causes: &mut Vec<Cause>) {
+    for field in fields {
+        for key in object.get(*field).and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key) {
+            let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+            if key.is_empty() || key.len() > 253 || !key.bytes().all(plain) || key.starts_with("..") || key == "." {
+                causes.push(Cause::invalid(
+                    &format!("{field}[{key}]"),
+                    format_args!("{key:?}"),
+                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or \
+                     'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+                ));
+            }
+        }
+    }
+}
+
+fn secret(object: &Value, causes: &mut Vec<Cause>) {
+    let needed: &[&str] = match object.get("type").and_then(Value::as_str) {
+        Some("kubernetes.io/tls") => &["tls.crt", "tls.key"],
+        Some("kubernetes.io/dockerconfigjson") => &[".dockerconfigjson"],
+        Some("kubernetes.io/ssh-auth") => &["ssh-privatekey"],
+        _ => &[],
+    };
+    for key in needed {
+        if object.get("data").and_then(|data| data.get(*key)).is_none() {
+            causes.push(Cause::required(&format!("data[{key}]"), ""));
+        }
+    }
+}
+
+fn definition(object: &Value, causes: &mut Vec<Cause>) {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+    let expected = format!("{}.{}", text("/spec/names/plural"), text("/spec/group"));
+    if text("/metadata/name") != expected {
+        causes.push(Cause::invalid(
+            "metadata.name",
+            format_args!("{:?}", text("/metadata/name")),
+            "must be spec.names.plural+\".\"+spec.group",
+        ));
+    }
+    if !matches!(text("/spec/scope"), "Namespaced" | "Cluster") {
+        causes.push(Cause::required("spec.scope", ""));
+    }
+    let versions = object.pointer("/spec/versions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let storage = versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true))).count();
+    if storage != 1 {
+        let why = "must have exactly one version marked as storage version";
+        causes.push(Cause::invalid("spec.versions", "[]", why));
+    }
+    for (index, version) in versions.iter().enumerate() {
+        if version.pointer("/schema/openAPIV3Schema").is_none() {
+            let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
+            causes.push(Cause::required(&path, "schemas are required"));
+        }
+    }
+    if let Err(reason) = crate::kinds::custom_resource(object) {
+        if storage == 1 {
+            causes.push(Cause::invalid("spec.versions", "[]", &reason));
+        }
+    }
+}

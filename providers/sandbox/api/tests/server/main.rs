@@ -1,0 +1,12 @@
+//! The API server as clients see it: the `kube` client, and raw HTTP where a client library would hide something.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod apply;
+mod collect;
+mod custom;
+mod objects;
+mod persist;
+mod plain;
+mod selfmade;
+mod watch;
