@@ -25,7 +25,7 @@ pub(crate) const FILES: &[FactsFile] = &[
     FactsFile {
         name: "kubernetes",
         version: "v1.36.3",
-        digest: "sha256:ed7acf3ec72cd0272fbe6d23dd99b89225ed1276291ac04a6659b01b11070a98",
+        digest: "sha256:f21f9b6a89661e520369cb3721f381db501be48a36960b2209eac7d18813bb7a",
         bytes: include_bytes!("../facts/kubernetes-v1.36.3.json.zst"),
     },
 ];

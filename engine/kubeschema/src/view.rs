@@ -53,6 +53,12 @@ impl<'a> SchemaRef<'a> {
         self.resource
     }
 
+    /// The root of a kind that is compiled into the API server: its metadata refers to ObjectMeta by name, which no
+    /// CRD can do.
+    pub fn is_built_in(&self) -> bool {
+        self.target.properties.get("metadata").is_some_and(|metadata| metadata.reference.is_some())
+    }
+
     /// The place refers to a definition by name.
     pub fn is_reference(&self) -> bool {
         self.site.reference.is_some()

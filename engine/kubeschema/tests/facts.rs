@@ -275,7 +275,11 @@ fn built_in_schemas_say_how_lists_merge_and_what_is_the_default() {
     assert_eq!(at(pod, "nodeSelector").expect("nodeSelector").map_type(), MapType::Atomic);
     assert_eq!(at(pod, "containers[].args").expect("args").list_type(), ListType::Atomic);
     assert_eq!(at(pod, "volumes").expect("volumes").patch_strategies().collect::<Vec<_>>(), ["merge", "retainKeys"]);
-    assert!(at(pod, "containers[].ports[].containerPort").expect("port").default_value().is_none(), "zero is no default");
+    assert!(
+        at(pod, "containers[].ports[].containerPort").expect("port").default_value() == Some(&Value::from(0)),
+        "what is never omitted has its zero"
+    );
+    assert_eq!(at(pod, "containers[].resources").expect("resources").default_value(), Some(&serde_json::json!({})), "a struct");
 
     let target = at(root("", "Service"), "spec.ports[].targetPort").expect("targetPort");
     assert!(target.int_or_string);

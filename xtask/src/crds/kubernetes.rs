@@ -202,9 +202,8 @@ fn define(document: &Document, bundle: &mut Bundle) -> Result<(), String> {
         let Some(text) = document.components.schemas.get(&name).filter(|_| seen.insert(name.clone())) else {
             continue;
         };
-        let mut text = text.clone();
-        drop_zero_defaults(&mut text);
-        let schema = if name == QUANTITY { json!({"anyOf": [{"type": "string"}, {"type": "number"}]}) } else { text };
+        // Go's zero values stay as defaults: they say which structs are no pointers, and what a missing list key is.
+        let schema = if name == QUANTITY { json!({"anyOf": [{"type": "string"}, {"type": "number"}]}) } else { text.clone() };
         let schema = Schema::from_openapi(&schema, Dialect::BuiltIn, &definition_name).map_err(|error| format!("{name}: {error}"))?;
         references(&schema, &mut wanted);
         bundle.definitions.insert(name, Arc::new(schema));
@@ -216,22 +215,6 @@ fn references(schema: &Schema, found: &mut Vec<String>) {
     found.extend(schema.reference.clone());
     let children = schema.properties.values().chain(&schema.items).chain(&schema.additional_properties);
     children.for_each(|child| references(child, found));
-}
-
-/// Go's zero values stand in the documents as defaults, though no API server sets them.
-fn drop_zero_defaults(schema: &mut Value) {
-    let Some(fields) = schema.as_object_mut() else { return };
-    let zeros = [json!(null), json!({}), json!(""), json!(0), json!(false)];
-    if fields.get("default").is_some_and(|default| zeros.contains(default)) {
-        fields.remove("default");
-    }
-    for (keyword, value) in fields {
-        match keyword.as_str() {
-            "properties" => value.as_object_mut().into_iter().flatten().for_each(|(_, each)| drop_zero_defaults(each)),
-            "items" | "additionalProperties" => drop_zero_defaults(value),
-            _ => {}
-        }
-    }
 }
 
 /// Fails on a reference that leads nowhere, which readers would take for "any value".

@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::schema::MAX_DEPTH;
 use crate::view::SchemaRef;
 
-/// Fills in defaults; a `null` where it is not allowed becomes the default, or goes.
+/// Fills in defaults; a `null` where it is not allowed becomes the default, or goes. Built-in objects stay as they are.
 pub fn apply_defaults(value: &mut Value, schema: SchemaRef<'_>) {
-    fill(value, schema, 0);
+    if !schema.is_built_in() {
+        fill(value, schema, 0);
+    }
 }
 
 fn fill(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {

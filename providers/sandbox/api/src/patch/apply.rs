@@ -7,13 +7,12 @@ use super::check::form_errors;
 use super::compare::{compare, same};
 use super::conflict::Conflict;
 use super::context::{Applied, ApplyError, PatchContext};
+use super::decoded::{as_decoded, empty_object};
 use super::last_applied;
 use super::managers::{bare, conflicts, new_entry, reconcile_all, record, recorded, take_over};
 use super::merge::merge;
-use super::nulls::drop_nulls;
 use super::remove::remove_fields;
 use super::reset::restore;
-use super::skeleton::empty_object;
 use super::track::{same_but_for_times, write};
 
 /// Manager that owns what was there before the first apply to an untracked object.
@@ -51,8 +50,8 @@ pub fn server_side_apply(live: Option<&Value>, applied: &Value, ctx: &PatchConte
     if last_applied::upgrades(ctx) {
         last_applied::refresh(&mut object, applied);
     }
-    drop_nulls(&mut object, ctx.schema);
     restore(Some(live), &mut object, ctx.reset);
+    as_decoded(&mut object, ctx.schema);
     record(&mut object, &entries);
     if same_but_for_times(live, &object) {
         return Ok(Applied { object: live.clone(), changed: false });
@@ -80,8 +79,8 @@ fn created(applied: &Value, ctx: &PatchContext<'_>) -> Applied {
     entry.fields = entry.fields.without_identity();
     entry.time = Some(ctx.now.into());
     let mut object = applied.clone();
-    drop_nulls(&mut object, ctx.schema);
     restore(None, &mut object, ctx.reset);
+    as_decoded(&mut object, ctx.schema);
     let entries = if entry.fields.is_empty() { Vec::new() } else { vec![entry] };
     record(&mut object, &entries);
     Applied { object, changed: true }

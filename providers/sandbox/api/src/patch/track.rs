@@ -5,9 +5,9 @@ use windlass_kubeschema::fieldpath::{ManagedEntry, Operation, Shape};
 
 use super::compare::{compare, same};
 use super::context::PatchContext;
+use super::decoded::{as_decoded, empty_object};
 use super::managers::{bare, cap_updaters, new_entry, reconcile_all, record, recorded, take_over};
 use super::reset::restore;
-use super::skeleton::empty_object;
 
 /// Brings `new`'s managedFields up to date; `live` is `None` on create.
 ///
@@ -19,6 +19,7 @@ pub fn track_update(live: Option<&Value>, new: &mut Value, ctx: &PatchContext<'_
     let mut entries = given_or_live(live, new, ctx);
     *new = bare(new);
     restore(live, new, ctx.reset);
+    as_decoded(new, ctx.schema);
     if !entries.is_empty() || live.is_none() {
         let old = match live {
             Some(live) => bare(live),
