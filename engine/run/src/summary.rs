@@ -52,10 +52,11 @@ impl Verdict {
         }
     }
 
-    /// The verdict over several: what a person must see to first wins.
+    /// The verdict over several: what a person must see to first wins. A stopped step says nothing by itself: others may have failed,
+    /// and whether it was the user who stopped it is known to [`Summary::over`].
     pub fn worst<'a>(errors: impl IntoIterator<Item = &'a StepError>) -> Self {
         const ORDER: [Verdict; 7] =
-            [Verdict::Done, Verdict::TimedOut, Verdict::Unreachable, Verdict::Stale, Verdict::Locked, Verdict::Failed, Verdict::Stopped];
+            [Verdict::Done, Verdict::Stopped, Verdict::TimedOut, Verdict::Unreachable, Verdict::Stale, Verdict::Locked, Verdict::Failed];
         let rank = |verdict: &Verdict| ORDER.iter().position(|other| other == verdict);
         errors.into_iter().map(Verdict::of).max_by_key(rank).unwrap_or(Verdict::Done)
     }
@@ -94,7 +95,7 @@ impl Summary {
         }
     }
 
-    /// A run that is over. `broken`: what ended it as a whole.
+    /// A run that is over. `broken`: what ended it as a whole; `stopped`: the user asked for it.
     pub fn over(
         run: &str,
         plan: &Plan,
