@@ -6,7 +6,8 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use windlass_run::ports::StoreError;
 
-const RESTORE: &str = "nothing was changed; put back a copy of the file (a state is one file), and do not create a new one: the objects it made would be nobody's";
+const RESTORE: &str = "nothing was changed; put back a copy of the file and remove the -wal and -shm beside it, if there are any; \
+    do not create a new one: the objects that this one knows would be nobody's";
 
 /// A refusal with its hint.
 pub fn unusable(path: &Path, what: &str, hint: &str) -> StoreError {
