@@ -1,0 +1,8 @@
+//! The AWS infrastructure provider: AWSCluster and AWSMachine against the ledger instead of EC2.
+
+mod cluster;
+mod identity;
+mod machine;
+
+pub use cluster::AwsClusters;
+pub use machine::AwsMachines;

@@ -1,0 +1,45 @@
+//! A machine boots from its user data: the first one makes the workload plane, every one registers its node.
+
+use std::sync::Arc;
+
+use super::{kubeadm, node};
+use crate::capi::{Role, UserData};
+use crate::fleet::{Fleet, plane_id};
+use crate::ledger::Resource;
+use crate::object::{Fields, Key};
+use crate::plane::Result;
+use crate::ports::BootPlane;
+
+/// Boots an instance; `false` when it has to try again (kubeadm's own retries).
+pub async fn boot(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Result<bool> {
+    let Some(text) = fleet.ledger.user_data(&instance.id)? else {
+        return Ok(false);
+    };
+    let Some(data) = UserData::read(&text) else {
+        tracing::warn!(
+            instance = instance.id,
+            "user data starts no kubeadm: the machine runs and joins nothing"
+        );
+        return Ok(true);
+    };
+    let id = plane_id(cluster);
+    let version = instance.attributes.text("/version");
+    let plane = match (data.role, &data.ca, fleet.plane(&id)) {
+        (Role::Init, Some((certificate, key)), _) => {
+            let boot = BootPlane {
+                ca_cert_pem: certificate.clone(),
+                ca_key_pem: key.clone(),
+                version: version.to_owned(),
+            };
+            let kubeconfig = fleet.servers.boot(&id, boot).await?;
+            fleet.ledger.set_plane(&instance.cluster, true)?;
+            let plane = fleet.start_plane(&id, kubeconfig).await?;
+            kubeadm::initialize(&plane, &data.cluster, version).await?;
+            plane
+        }
+        (_, _, Some(plane)) => plane,
+        _ => return Ok(false),
+    };
+    node::register(&plane, instance, &data).await?;
+    Ok(true)
+}
