@@ -5,6 +5,7 @@ use windlass_kubeschema::check;
 
 use super::{Admission, defaults};
 use crate::kinds::Served;
+use crate::patch::as_decoded;
 use crate::status::{Cause, Failure};
 
 /// `fieldValidation` of a request.
@@ -39,12 +40,12 @@ pub(super) fn normalize(admission: &mut Admission<'_>, object: &mut Value) -> Re
     if let Some(schema) = &admission.served.version().schema {
         let unknown = check::prune(object, schema.view());
         report(admission, unknown)?;
+        as_decoded(object, schema.view());
         if resource.custom {
             check::apply_defaults(object, schema.view());
         }
     }
     if !resource.custom {
-        drop_nulls(object);
         wrong_types(admission.served, object)?;
         defaults::apply(resource, object);
     }
@@ -145,16 +146,4 @@ fn cause(path: &str, message: &str) -> Cause {
         _ => "FieldValueInvalid",
     };
     Cause { reason, message: message.to_owned(), field: if path.is_empty() { "<nil>".to_owned() } else { path.to_owned() } }
-}
-
-/// Go structs drop nulls of built-in kinds.
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|_, value| !value.is_null());
-            map.values_mut().for_each(drop_nulls);
-        }
-        Value::Array(list) => list.iter_mut().for_each(drop_nulls),
-        _ => {}
-    }
 }
