@@ -1,0 +1,158 @@
+//! What an API answered when it did not do it, and the one place where that becomes a step's error.
+
+use std::fmt;
+
+use serde_json::Value as Json;
+use windlass_core::addr::Address;
+use windlass_run::ports::StepError;
+
+/// One of `details.causes` of a Status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// `FieldManagerConflict`, `FieldValueInvalid`, …
+    pub reason: String,
+    /// Path of the field with its leading dot.
+    pub field: String,
+    /// The server's words.
+    pub message: String,
+}
+
+/// Why a request did not succeed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApiError {
+    /// The server answered with an error.
+    Status {
+        /// HTTP code.
+        code: u16,
+        /// `Conflict`, `NotFound`, …; may be empty.
+        reason: String,
+        /// The server's words.
+        message: String,
+        /// Its details.
+        causes: Vec<Cause>,
+        /// Seconds after which it wants to be asked again.
+        retry_after: Option<u64>,
+    },
+    /// No answer came.
+    Connection {
+        /// In words.
+        reason: String,
+        /// Whether the request cannot have reached the server.
+        unsent: bool,
+    },
+    /// An answer came that cannot be read.
+    Unreadable(String),
+    /// There is no way in: no kubeconfig, or one that is refused.
+    NoAccess(String),
+    /// The server does not know the kind.
+    NoKind {
+        /// `apiVersion`.
+        api_version: String,
+        /// Kind.
+        kind: String,
+    },
+}
+
+impl ApiError {
+    /// Reads a Status object, or makes one of whatever text the server sent.
+    pub fn from_answer(code: u16, retry_after: Option<u64>, body: &[u8]) -> Self {
+        let status: Json = serde_json::from_slice(body).unwrap_or(Json::Null);
+        let text = |value: &Json, key: &str| value.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let message = match text(&status, "message") {
+            m if m.is_empty() => format!("HTTP {code}: {}", String::from_utf8_lossy(body.get(..200).unwrap_or(body)).trim()),
+            m => m,
+        };
+        let causes = status.pointer("/details/causes").and_then(Json::as_array);
+        let causes = causes
+            .into_iter()
+            .flatten()
+            .map(|cause| Cause { reason: text(cause, "reason"), field: text(cause, "field"), message: text(cause, "message") })
+            .collect();
+        let asked = status.pointer("/details/retryAfterSeconds").and_then(Json::as_u64);
+        ApiError::Status { code, reason: text(&status, "reason"), message, causes, retry_after: retry_after.or(asked) }
+    }
+
+    /// HTTP code, if there was an answer.
+    pub fn code(&self) -> Option<u16> {
+        match self {
+            ApiError::Status { code, .. } => Some(*code),
+            _ => None,
+        }
+    }
+
+    /// 409 because the name is taken.
+    pub fn already_exists(&self) -> bool {
+        matches!(self, ApiError::Status { code: 409, reason, .. } if reason == "AlreadyExists")
+    }
+
+    /// 409 because of a precondition or a resourceVersion.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, ApiError::Status { code: 409, reason, .. } if reason != "AlreadyExists")
+    }
+
+    /// The object or the kind is not there.
+    pub fn not_found(&self) -> bool {
+        matches!(self, ApiError::Status { code: 404, .. } | ApiError::NoKind { .. })
+    }
+
+    /// No answer came.
+    pub fn unreachable(&self) -> bool {
+        matches!(self, ApiError::Connection { .. })
+    }
+
+    /// The same error with these texts replaced, so that no secret that a server echoes is ever shown.
+    #[must_use]
+    pub fn without(self, secrets: &[String]) -> Self {
+        let clean = |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "(sensitive)"));
+        match self {
+            ApiError::Status { code, reason, message, causes, retry_after } => ApiError::Status {
+                code,
+                reason,
+                message: clean(message),
+                causes: causes
+                    .into_iter()
+                    .map(|cause| Cause { message: clean(cause.message), field: clean(cause.field), ..cause })
+                    .collect(),
+                retry_after,
+            },
+            ApiError::Unreadable(text) => ApiError::Unreadable(clean(text)),
+            other => other,
+        }
+    }
+
+    /// As a step's error: `doing` is what was tried (`apply Secret shop/x`).
+    pub fn during(self, plane: &Address, doing: &str) -> StepError {
+        match self {
+            ApiError::Connection { reason, .. } => StepError::Unreachable { plane: plane.clone(), reason },
+            other => StepError::Failed { hint: other.hint(), summary: format!("{plane}: could not {doing}: {other}") },
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            ApiError::Status { code: 401 | 403, .. } => {
+                Some("the kubeconfig's user lacks this permission; grant it or name another kubeconfig".to_owned())
+            }
+            ApiError::NoKind { .. } => Some("the provider or CRD that brings this kind is not installed on the plane".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ApiError::Status { message, .. } => f.write_str(message),
+            ApiError::Connection { reason, .. } | ApiError::NoAccess(reason) => f.write_str(reason),
+            ApiError::Unreadable(reason) => write!(f, "the answer cannot be read: {reason}"),
+            ApiError::NoKind { api_version, kind } => write!(f, "the server has no kind {kind} in {api_version}"),
+        }
+    }
+}
+
+impl std::error::Error for ApiError {}
+
+/// A step's failure with a hint.
+pub fn failed(summary: impl Into<String>, hint: impl Into<String>) -> StepError {
+    StepError::Failed { summary: summary.into(), hint: Some(hint.into()) }
+}

@@ -1,0 +1,73 @@
+//! Conditions and counters of a status, read without believing in their presence.
+
+use serde_json::Value as Json;
+
+/// One entry of `status.conditions`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition<'a> {
+    /// `True`, `False`, `Unknown`.
+    pub status: &'a str,
+    /// One word.
+    pub reason: &'a str,
+    /// A sentence, or empty.
+    pub message: &'a str,
+}
+
+impl Condition<'_> {
+    /// `Word: sentence`, as short as it can be.
+    pub fn words(&self) -> String {
+        // CAPI writes lists of several lines into messages.
+        let message = self.message.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        match (self.reason.is_empty(), message.is_empty()) {
+            (true, true) => "no reason given".to_owned(),
+            (false, true) => self.reason.to_owned(),
+            (true, false) => message,
+            (false, false) => format!("{}: {message}", self.reason),
+        }
+    }
+}
+
+/// The condition of a type.
+pub fn condition<'a>(live: &'a Json, kind: &str) -> Option<Condition<'a>> {
+    let conditions = live.pointer("/status/conditions")?.as_array()?;
+    let found = conditions.iter().find(|c| c.get("type").and_then(Json::as_str) == Some(kind))?;
+    let text = |key: &str| found.get(key).and_then(Json::as_str).unwrap_or_default();
+    Some(Condition { status: text("status"), reason: text("reason"), message: text("message") })
+}
+
+/// A condition must be `True`.
+pub fn must_be_true(live: &Json, kind: &str) -> Result<(), String> {
+    match condition(live, kind) {
+        Some(c) if c.status == "True" => Ok(()),
+        Some(c) => Err(format!("{kind} is {}: {}", c.status, c.words())),
+        None => Err(format!("it says nothing of {kind} yet")),
+    }
+}
+
+/// A condition must not be `True`; absent is well.
+pub fn must_not_be_true(live: &Json, kind: &str) -> Result<(), String> {
+    match condition(live, kind) {
+        Some(c) if c.status == "True" => Err(format!("{kind}: {}", c.words())),
+        _ => Ok(()),
+    }
+}
+
+/// The controller has seen the present spec.
+pub fn observed(live: &Json) -> Result<(), String> {
+    let generation = live.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or(0);
+    match live.pointer("/status/observedGeneration").and_then(Json::as_i64) {
+        Some(seen) if seen >= generation => Ok(()),
+        Some(_) => Err("its controller has not seen the latest change yet".to_owned()),
+        None => Err("its controller has not looked at it yet".to_owned()),
+    }
+}
+
+/// A counter; missing means 0, as Kubernetes omits zeros.
+pub fn count(live: &Json, pointer: &str) -> u64 {
+    live.pointer(pointer).and_then(Json::as_u64).unwrap_or(0)
+}
+
+/// CAPI's last words on an object that cannot recover.
+pub fn terminal_failure(live: &Json) -> Option<&str> {
+    live.pointer("/status/deprecated/v1beta1/failureMessage").and_then(Json::as_str).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,96 @@
+//! Readiness of machines and nodes as the saga needs it before a pivot and after it.
+
+use serde_json::Value as Json;
+
+use super::Verdict;
+use super::condition::{condition, must_not_be_true};
+
+/// Name of an object, for messages.
+pub fn name(live: &Json) -> &str {
+    live.pointer("/metadata/name").and_then(Json::as_str).unwrap_or("?")
+}
+
+/// Machine: it has its node.
+pub fn has_node(machine: &Json) -> Verdict {
+    match machine.pointer("/status/nodeRef/name").and_then(Json::as_str) {
+        Some(_) => Ok(()),
+        None => {
+            let told = ["NodeReady", "InfrastructureReady", "BootstrapConfigReady", "Ready"]
+                .iter()
+                .filter_map(|kind| condition(machine, kind))
+                .find(|c| c.status != "True");
+            let why = told.map(|c| format!(" ({})", c.words())).unwrap_or_default();
+            Err(format!("Machine {} has no node yet{why}", name(machine)))
+        }
+    }
+}
+
+/// Machine: nothing happens to it (it is not deleted, updated or remediated).
+pub fn is_calm(machine: &Json) -> Verdict {
+    if machine.pointer("/metadata/deletionTimestamp").is_some() {
+        return Err(format!("Machine {} is being deleted", name(machine)));
+    }
+    for busy in ["Updating", "Deleting"] {
+        must_not_be_true(machine, busy).map_err(|why| format!("Machine {}: {why}", name(machine)))?;
+    }
+    if let Some(remediated) = condition(machine, "OwnerRemediated")
+        && remediated.status == "False"
+    {
+        return Err(format!("Machine {} is being remediated: {}", name(machine), remediated.words()));
+    }
+    Ok(())
+}
+
+/// Node: Ready, and the cloud has given it its identity.
+pub fn node_ready(node: &Json) -> Verdict {
+    let node_name = name(node);
+    if node.pointer("/spec/providerID").and_then(Json::as_str).is_none_or(str::is_empty) {
+        return Err(format!("Node {node_name} has no providerID yet (the cloud controller sets it)"));
+    }
+    match condition(node, "Ready") {
+        Some(c) if c.status == "True" => Ok(()),
+        Some(c) => Err(format!("Node {node_name} is not Ready: {}", c.words())),
+        None => Err(format!("Node {node_name} says nothing of Ready yet")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn nodes() {
+        let ready = |status: &str| json!([{"type": "Ready", "status": status, "reason": "KubeletNotReady", "message": "cni plugin not initialized"}]);
+        for (node, expected) in [
+            (json!({"metadata": {"name": "n"}, "spec": {"providerID": "aws:///a/i-1"}, "status": {"conditions": ready("True")}}), "ready"),
+            (
+                json!({"metadata": {"name": "n"}, "spec": {}, "status": {"conditions": ready("True")}}),
+                "Node n has no providerID yet (the cloud controller sets it)",
+            ),
+            (
+                json!({"metadata": {"name": "n"}, "spec": {"providerID": "x"}, "status": {"conditions": ready("False")}}),
+                "Node n is not Ready: KubeletNotReady: cni plugin not initialized",
+            ),
+            (json!({"metadata": {"name": "n"}, "spec": {"providerID": "x"}}), "Node n says nothing of Ready yet"),
+        ] {
+            assert_eq!(node_ready(&node).err().as_deref().unwrap_or("ready"), expected);
+        }
+    }
+
+    #[test]
+    fn machines() {
+        assert_eq!(has_node(&json!({"status": {"nodeRef": {"name": "n"}}})), Ok(()));
+        let waiting = json!({"metadata": {"name": "m"}, "status": {"conditions": [{"type": "InfrastructureReady", "status": "False", "reason": "WaitingForBootstrapData"}]}});
+        assert_eq!(has_node(&waiting), Err("Machine m has no node yet (WaitingForBootstrapData)".to_owned()));
+        for (machine, calm) in [
+            (json!({"metadata": {"name": "m"}}), true),
+            (json!({"metadata": {"name": "m", "deletionTimestamp": "2026-01-01T00:00:00Z"}}), false),
+            (json!({"metadata": {"name": "m"}, "status": {"conditions": [{"type": "Updating", "status": "True"}]}}), false),
+            (json!({"metadata": {"name": "m"}, "status": {"conditions": [{"type": "OwnerRemediated", "status": "False"}]}}), false),
+            (json!({"metadata": {"name": "m"}, "status": {"conditions": [{"type": "Updating", "status": "False"}]}}), true),
+        ] {
+            assert_eq!(is_calm(&machine).is_ok(), calm, "{machine}");
+        }
+    }
+}

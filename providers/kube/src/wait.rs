@@ -1,0 +1,97 @@
+//! Waiting without sleeping: a judgement is repeated at each change of a watch until it is well, the time is over, or the user stops.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use windlass_run::ports::{StepContext, StepError};
+
+use crate::watch::{View, Watch};
+
+/// How long a wait may take, and whom it tells.
+pub struct Patience<'a> {
+    /// What surrounds the step.
+    pub context: &'a StepContext,
+    /// When waiting becomes "in progress".
+    pub until: Instant,
+}
+
+impl Patience<'_> {
+    /// Waits until `judge` gives a value. `what` is what it waits for, in words.
+    pub async fn until<T>(
+        &self,
+        watch: &Arc<Watch>,
+        what: &str,
+        mut judge: impl FnMut(&View) -> Result<T, String> + Send,
+    ) -> Result<T, StepError> {
+        let mut changes = watch.changes();
+        let mut stop = self.context.stop.clone();
+        let mut said = String::new();
+        loop {
+            changes.borrow_and_update();
+            let view = watch.view();
+            let reason = match (&view.trouble, &view.objects) {
+                (None, None) => "nothing has been seen yet".to_owned(),
+                (Some(trouble), _) => format!("the plane does not answer: {trouble}"),
+                (None, Some(_)) => match judge(&view) {
+                    Ok(value) => return Ok(value),
+                    Err(reason) => reason,
+                },
+            };
+            if reason != said && view.objects.is_some() {
+                self.context.progress.waiting(what, &reason);
+            }
+            said = reason;
+            tokio::select! {
+                changed = changes.changed() => if changed.is_err() {
+                    return Err(StepError::TimedOut { what: what.to_owned(), reason: said });
+                },
+                () = stopped(&mut stop) => return Err(StepError::Stopped),
+                () = tokio::time::sleep_until(self.until) => {
+                    return Err(StepError::TimedOut { what: what.to_owned(), reason: said });
+                }
+            }
+        }
+    }
+
+    /// Asks again and again, for what no watch can tell (an endpoint's `/readyz`, the age of a heartbeat).
+    pub async fn poll<T, F>(&self, every: Duration, what: &str, mut ask: impl FnMut() -> F + Send) -> Result<T, StepError>
+    where
+        F: Future<Output = Result<T, String>> + Send,
+    {
+        let mut stop = self.context.stop.clone();
+        let mut said = String::new();
+        loop {
+            match ask().await {
+                Ok(value) => return Ok(value),
+                Err(reason) if reason != said => {
+                    self.context.progress.waiting(what, &reason);
+                    said = reason;
+                }
+                Err(_) => {}
+            }
+            if Instant::now() + every >= self.until {
+                return Err(StepError::TimedOut { what: what.to_owned(), reason: said });
+            }
+            tokio::select! {
+                () = stopped(&mut stop) => return Err(StepError::Stopped),
+                () = tokio::time::sleep(every) => {}
+            }
+        }
+    }
+
+    /// An error if the user has stopped everything.
+    pub fn go_on(&self) -> Result<(), StepError> {
+        match *self.context.stop.borrow() {
+            true => Err(StepError::Stopped),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Ends when the user stops everything; never if the sender is gone.
+async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}

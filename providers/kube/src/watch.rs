@@ -1,0 +1,168 @@
+//! One watch for each (plane, kind, namespace), shared by all who wait; it ends with the last of them. Judges nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+use futures::{StreamExt, TryStreamExt};
+use kube::Api;
+use kube::core::DynamicObject;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{Config, Event, watcher};
+use serde_json::Value as Json;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use windlass_core::addr::Address;
+
+use crate::error::ApiError;
+use crate::plane::Plane;
+
+/// Objects by namespace (empty for cluster-scoped kinds) and name.
+pub type Objects = BTreeMap<(String, String), Arc<Json>>;
+
+/// What a watch sees now.
+#[derive(Clone, Default)]
+pub struct View {
+    /// All objects; `None` until the first list is complete.
+    pub objects: Option<Arc<Objects>>,
+    /// Why nothing is seen at the moment.
+    pub trouble: Option<String>,
+}
+
+impl View {
+    /// One object of the view.
+    pub fn get(&self, namespace: Option<&str>, name: &str) -> Option<&Json> {
+        let key = (namespace.unwrap_or_default().to_owned(), name.to_owned());
+        self.objects.as_ref()?.get(&key).map(Arc::as_ref)
+    }
+
+    /// All objects of the view.
+    pub fn all(&self) -> impl Iterator<Item = &Json> {
+        self.objects.iter().flat_map(|objects| objects.values().map(Arc::as_ref))
+    }
+}
+
+/// A running watch.
+pub struct Watch {
+    state: RwLock<View>,
+    changes: watch::Sender<u64>,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Watch {
+    /// What it sees now.
+    pub fn view(&self) -> View {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tells of each change after now.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn set(&self, objects: Option<Arc<Objects>>, trouble: Option<String>) {
+        {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            if objects.is_some() {
+                state.objects = objects;
+            }
+            state.trouble = trouble;
+        }
+        self.changes.send_modify(|n| *n += 1);
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            task.abort();
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Name {
+    plane: Address,
+    api_version: String,
+    kind: String,
+    namespace: Option<String>,
+}
+
+/// The watches that somebody uses.
+#[derive(Default)]
+pub struct Watches {
+    running: Mutex<BTreeMap<Name, Weak<Watch>>>,
+}
+
+impl Watches {
+    /// Joins the watch of a kind, or begins it.
+    pub async fn on(
+        &self,
+        plane: &Arc<Plane>,
+        api_version: &str,
+        kind: &str,
+        namespace: Option<&str>,
+    ) -> Result<Arc<Watch>, ApiError> {
+        let resource = plane.kind(api_version, kind).await?;
+        let namespace = namespace.filter(|_| resource.namespaced);
+        let name = Name {
+            plane: plane.address.clone(),
+            api_version: api_version.to_owned(),
+            kind: kind.to_owned(),
+            namespace: namespace.map(str::to_owned),
+        };
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watch) = running.get(&name).and_then(Weak::upgrade) {
+            return Ok(watch);
+        }
+        running.retain(|_, watch| watch.strong_count() > 0);
+        let api_resource = resource.api_resource();
+        let api: Api<DynamicObject> = match namespace {
+            Some(namespace) => Api::namespaced_with(plane.client(), namespace, &api_resource),
+            None => Api::all_with(plane.client(), &api_resource),
+        };
+        let watch = Arc::new(Watch { state: RwLock::default(), changes: watch::Sender::new(0), task: Mutex::new(None) });
+        let task = tokio::spawn(follow(api, Arc::downgrade(&watch)));
+        *watch.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        running.insert(name, Arc::downgrade(&watch));
+        Ok(watch)
+    }
+}
+
+async fn follow(api: Api<DynamicObject>, watch: Weak<Watch>) {
+    let mut objects = Objects::new();
+    let mut listed = Objects::new();
+    let mut complete = false;
+    let mut events = watcher(api, Config::default()).default_backoff().into_stream().boxed();
+    while let Some(event) = events.next().await {
+        let Some(watch) = watch.upgrade() else { return };
+        match event {
+            Ok(Event::Init) => listed = Objects::new(),
+            Ok(Event::InitApply(object)) => keep(&mut listed, &object),
+            Ok(Event::InitDone) => {
+                objects = std::mem::take(&mut listed);
+                complete = true;
+            }
+            Ok(Event::Apply(object)) => keep(&mut objects, &object),
+            Ok(Event::Delete(object)) => {
+                objects.remove(&place(&object));
+            }
+            Err(error) => {
+                watch.set(None, Some(crate::plane::chain(&error)));
+                continue;
+            }
+        }
+        if complete {
+            watch.set(Some(Arc::new(objects.clone())), None);
+        }
+    }
+}
+
+fn place(object: &DynamicObject) -> (String, String) {
+    (object.metadata.namespace.clone().unwrap_or_default(), object.metadata.name.clone().unwrap_or_default())
+}
+
+fn keep(objects: &mut Objects, object: &DynamicObject) {
+    if let Ok(json) = serde_json::to_value(object) {
+        objects.insert(place(object), Arc::new(json));
+    }
+}
