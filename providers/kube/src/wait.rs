@@ -4,14 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use windlass_run::ports::{StepContext, StepError};
+use tokio::sync::watch;
+use windlass_run::ports::{Progress, StepError};
 
 use crate::watch::{View, Watch};
 
 /// How long a wait may take, and whom it tells.
 pub struct Patience<'a> {
-    /// What surrounds the step.
-    pub context: &'a StepContext,
+    /// What is said.
+    pub progress: &'a dyn Progress,
+    /// True once everything must stop.
+    pub stop: watch::Receiver<bool>,
     /// When waiting becomes "in progress".
     pub until: Instant,
 }
@@ -20,16 +23,16 @@ impl Patience<'_> {
     /// Waits until `judge` gives a value. `what` is what it waits for, in words.
     pub async fn until<T>(
         &self,
-        watch: &Arc<Watch>,
+        seen: &Arc<Watch>,
         what: &str,
         mut judge: impl FnMut(&View) -> Result<T, String> + Send,
     ) -> Result<T, StepError> {
-        let mut changes = watch.changes();
-        let mut stop = self.context.stop.clone();
+        let mut changes = seen.changes();
+        let mut stop = self.stop.clone();
         let mut said = String::new();
         loop {
             changes.borrow_and_update();
-            let view = watch.view();
+            let view = seen.view();
             let reason = match (&view.trouble, &view.objects) {
                 (None, None) => "nothing has been seen yet".to_owned(),
                 (Some(trouble), _) => format!("the plane does not answer: {trouble}"),
@@ -39,7 +42,7 @@ impl Patience<'_> {
                 },
             };
             if reason != said && view.objects.is_some() {
-                self.context.progress.waiting(what, &reason);
+                self.progress.waiting(what, &reason);
             }
             said = reason;
             tokio::select! {
@@ -59,13 +62,13 @@ impl Patience<'_> {
     where
         F: Future<Output = Result<T, String>> + Send,
     {
-        let mut stop = self.context.stop.clone();
+        let mut stop = self.stop.clone();
         let mut said = String::new();
         loop {
             match ask().await {
                 Ok(value) => return Ok(value),
                 Err(reason) if reason != said => {
-                    self.context.progress.waiting(what, &reason);
+                    self.progress.waiting(what, &reason);
                     said = reason;
                 }
                 Err(_) => {}
@@ -82,7 +85,7 @@ impl Patience<'_> {
 
     /// An error if the user has stopped everything.
     pub fn go_on(&self) -> Result<(), StepError> {
-        match *self.context.stop.borrow() {
+        match *self.stop.borrow() {
             true => Err(StepError::Stopped),
             false => Ok(()),
         }
@@ -90,7 +93,7 @@ impl Patience<'_> {
 }
 
 /// Ends when the user stops everything; never if the sender is gone.
-async fn stopped(stop: &mut tokio::sync::watch::Receiver<bool>) {
+async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }

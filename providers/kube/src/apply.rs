@@ -1,0 +1,247 @@
+//! Server-side apply of one object with the house's rules: never over somebody else's object, force only where the plan said so.
+
+use serde_json::{Value as Json, json};
+use windlass_core::marks::{ANNOTATION_ADDRESS, FIELD_MANAGER, LABEL_LINEAGE};
+use windlass_run::ports::{Ensured, StepError};
+
+use crate::error::{ApiError, Cause, failed};
+use crate::kinds::ObjectRef;
+use crate::plane::{Force, Persist, Plane};
+
+/// A field that may be taken from another manager.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MayTake {
+    /// Path as the server says it, without the leading dot.
+    pub path: String,
+    /// Who owns it.
+    pub manager: String,
+}
+
+/// Which conflicts are resolved by force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Conflicts {
+    /// Only these.
+    Listed(Vec<MayTake>),
+    /// All: the agent heals.
+    All,
+}
+
+/// Whether the object may be there already without our marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// It should be new; one that is there must carry the same marks.
+    New,
+    /// It is ours by the record.
+    Ours,
+}
+
+/// What is to be applied.
+pub struct Intent<'a> {
+    /// The real object, marks included.
+    pub object: &'a Json,
+    /// New or ours.
+    pub expect: Expect,
+    /// Fields of others.
+    pub conflicts: Conflicts,
+    /// Texts that no message may repeat.
+    pub secrets: &'a [String],
+}
+
+/// What was applied.
+#[derive(Debug, Clone)]
+pub struct Applied {
+    /// Which object.
+    pub reference: ObjectRef,
+    /// Its uid.
+    pub uid: String,
+    /// What happened.
+    pub ensured: Ensured,
+    /// The server's answer.
+    pub live: Json,
+}
+
+/// Applies an object.
+pub async fn apply(plane: &Plane, intent: &Intent<'_>) -> Result<Applied, StepError> {
+    let reference = ObjectRef::of(intent.object).ok_or_else(|| failed("an object has no kind or no name", "the plan is damaged"))?;
+    let doing = format!("apply {}", reference.short());
+    let before = match intent.expect {
+        Expect::Ours => None,
+        Expect::New => {
+            let found = plane.get(&reference).await.map_err(|error| error.during(&plane.address, &doing))?;
+            if let Some(found) = &found {
+                refuse_if_not_ours(found, intent.object, &reference, plane)?;
+            }
+            Some(found)
+        }
+    };
+    let mut answer = plane.apply(intent.object, FIELD_MANAGER, Force::No, Persist::Yes).await;
+    if let Err(error) = &answer
+        && let Some(conflicts) = field_conflicts(error)
+    {
+        if !may_take(&intent.conflicts, &conflicts) {
+            return Err(conflict_error(&reference, plane, &conflicts, &intent.conflicts));
+        }
+        answer = plane.apply(intent.object, FIELD_MANAGER, Force::Yes, Persist::Yes).await;
+    }
+    let live = answer.map_err(|error| error.without(intent.secrets).during(&plane.address, &doing))?;
+    let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default().to_owned();
+    let ensured = match before {
+        Some(None) => Ensured::Added,
+        Some(Some(before)) if version(&before) == version(&live) => Ensured::NotNeeded,
+        _ => Ensured::Updated,
+    };
+    Ok(Applied { reference, uid, ensured, live })
+}
+
+fn version(object: &Json) -> Option<&str> {
+    object.pointer("/metadata/resourceVersion").and_then(Json::as_str)
+}
+
+/// The label and annotation that say whose an object is.
+pub fn marks(object: &Json) -> (Option<&str>, Option<&str>) {
+    let read = |map: &str, key: &str| object.get("metadata")?.get(map)?.get(key)?.as_str();
+    (read("labels", LABEL_LINEAGE), read("annotations", ANNOTATION_ADDRESS))
+}
+
+/// Adds the marks to an object.
+pub fn mark(object: &mut Json, lineage: &str, address: &str) {
+    let patch = json!({"metadata": {"labels": {LABEL_LINEAGE: lineage}, "annotations": {ANNOTATION_ADDRESS: address}}});
+    merge_into(object, &patch);
+}
+
+/// RFC 7396.
+pub fn merge_into(target: &mut Json, patch: &Json) {
+    let Json::Object(fields) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    if !target.is_object() {
+        *target = json!({});
+    }
+    let Some(map) = target.as_object_mut() else { return };
+    for (key, value) in fields {
+        match value {
+            Json::Null => {
+                map.remove(key);
+            }
+            value => merge_into(map.entry(key.clone()).or_insert(Json::Null), value),
+        }
+    }
+}
+
+fn refuse_if_not_ours(found: &Json, wanted: &Json, reference: &ObjectRef, plane: &Plane) -> Result<(), StepError> {
+    let (lineage, address) = marks(found);
+    let (our_lineage, our_address) = marks(wanted);
+    if lineage.is_some() && lineage == our_lineage && address == our_address {
+        return Ok(());
+    }
+    let owner = match (lineage, address) {
+        (Some(lineage), Some(address)) if Some(lineage) == our_lineage => format!("it belongs to {address} of this state"),
+        (Some(lineage), address) => format!("it belongs to {} of another state ({lineage})", address.unwrap_or("some resource")),
+        (None, _) => match managers(found).as_slice() {
+            [] => "nobody is recorded as its owner".to_owned(),
+            managers => format!("it was written by {}", managers.join(", ")),
+        },
+    };
+    Err(failed(
+        format!("{} exists already on {}, and windlass did not make it: {owner}", reference.short(), plane.address),
+        "give the resource another name, delete the object, or import it",
+    ))
+}
+
+fn managers(object: &Json) -> Vec<String> {
+    let entries = object.pointer("/metadata/managedFields").and_then(Json::as_array);
+    let mut names: Vec<String> =
+        entries.into_iter().flatten().filter_map(|entry| entry.get("manager")?.as_str().map(str::to_owned)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The causes of a conflict of server-side apply; `None` if the error is another one.
+fn field_conflicts(error: &ApiError) -> Option<Vec<Cause>> {
+    match error {
+        ApiError::Status { code: 409, causes, .. } => {
+            let conflicts: Vec<Cause> = causes.iter().filter(|cause| cause.reason == "FieldManagerConflict").cloned().collect();
+            (!conflicts.is_empty()).then_some(conflicts)
+        }
+        _ => None,
+    }
+}
+
+/// `conflict with "kubectl-edit" using apps/v1` → `kubectl-edit`.
+fn manager_in(message: &str) -> &str {
+    message.split('"').nth(1).unwrap_or("another manager")
+}
+
+fn may_take(allowed: &Conflicts, conflicts: &[Cause]) -> bool {
+    match allowed {
+        Conflicts::All => true,
+        Conflicts::Listed(listed) => conflicts.iter().all(|cause| is_listed(listed, cause)),
+    }
+}
+
+fn is_listed(listed: &[MayTake], cause: &Cause) -> bool {
+    let path = cause.field.trim_start_matches('.');
+    listed.iter().any(|take| take.manager == manager_in(&cause.message) && covers(take.path.trim_start_matches('.'), path))
+}
+
+/// The listed leaf is the conflicting field or stands below it or above it: the server names the owned node, the plan the leaf.
+fn covers(listed: &str, path: &str) -> bool {
+    let below = |long: &str, short: &str| long.strip_prefix(short).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']));
+    below(listed, path) || below(path, listed)
+}
+
+fn conflict_error(reference: &ObjectRef, plane: &Plane, conflicts: &[Cause], allowed: &Conflicts) -> StepError {
+    let listed: &[MayTake] = match allowed {
+        Conflicts::All => &[],
+        Conflicts::Listed(listed) => listed,
+    };
+    let texts: Vec<String> = conflicts
+        .iter()
+        .filter(|cause| !is_listed(listed, cause))
+        .map(|cause| format!("{} is owned by {}", cause.field.trim_start_matches('.'), manager_in(&cause.message)))
+        .collect();
+    failed(
+        format!("{} on {}: {}", reference.short(), plane.address, texts.join("; ")),
+        "plan again: it will show what is taken over; or leave the field out of the configuration",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listed_leaves_cover_conflicts() {
+        for (listed, path, expected) in [
+            ("spec.replicas", "spec.replicas", true),
+            ("spec.replicas", "spec.replicasX", false),
+            ("spec.tolerations", "spec.tolerations[0]", true),
+            ("spec.containers[name=\"web\"].image", "spec.containers[name=\"web\"]", true),
+            ("spec.a", "spec.b", false),
+        ] {
+            assert_eq!(covers(listed, path), expected, "{listed} {path}");
+        }
+    }
+
+    #[test]
+    fn a_conflict_names_manager_and_field() {
+        let cause = Cause {
+            reason: "FieldManagerConflict".into(),
+            field: ".spec.replicas".into(),
+            message: "conflict with \"kubectl-edit\" using apps/v1".into(),
+        };
+        let take = |manager: &str| Conflicts::Listed(vec![MayTake { path: "spec.replicas".into(), manager: manager.into() }]);
+        assert!(may_take(&take("kubectl-edit"), std::slice::from_ref(&cause)));
+        assert!(!may_take(&take("other"), std::slice::from_ref(&cause)));
+        assert!(may_take(&Conflicts::All, std::slice::from_ref(&cause)));
+    }
+
+    #[test]
+    fn merge_patches_merge() {
+        let mut target = json!({"a": {"b": 1, "c": 2}});
+        merge_into(&mut target, &json!({"a": {"b": null, "d": 3}, "e": [1]}));
+        assert_eq!(target, json!({"a": {"c": 2, "d": 3}, "e": [1]}));
+    }
+}

@@ -1,0 +1,59 @@
+//! Taking objects away from one side: the source after the switch, the target in a rollback.
+
+use serde_json::json;
+use windlass_core::marks::PIVOT_MANAGER;
+use windlass_run::ports::StepError;
+
+use super::ANNOTATION_DELETE_FOR_MOVE;
+use super::copy::Crossing;
+use super::journal::{Mark, Moving};
+use crate::error::ApiError;
+use crate::kinds::ObjectRef;
+use crate::plane::{Only, Plane};
+use crate::planes::uid;
+
+/// Deletes a source object whose copy is the truth now.
+pub async fn leave(crossing: &Crossing<'_>, object: &Moving) -> Result<(), StepError> {
+    if crossing.past.has(&object.uid, Mark::Deleted) || object.shared {
+        return Ok(());
+    }
+    let reference = object.reference();
+    if !crossing.past.has(&object.uid, Mark::Released) {
+        release(crossing.from, &reference, &object.uid).await?;
+        crossing.journal(object, Mark::Released, None).await?;
+    }
+    delete(crossing.from, &reference, &object.uid).await?;
+    crossing.journal(object, Mark::Deleted, None).await
+}
+
+/// Takes a copy back that is not needed; only the one with this uid.
+pub async fn take_back(to: &Plane, object: &Moving, copy: &str) -> Result<(), StepError> {
+    let reference = object.reference();
+    release(to, &reference, copy).await?;
+    delete(to, &reference, copy).await
+}
+
+/// Drops all finalizers: controllers must not clean up in the cloud what lives on elsewhere.
+async fn release(plane: &Plane, reference: &ObjectRef, only: &str) -> Result<(), StepError> {
+    let failed_to = |error: ApiError| error.during(&plane.address, &format!("release {}", reference.short()));
+    let Some(live) = plane.get(reference).await.map_err(failed_to)? else { return Ok(()) };
+    if uid(&live) != Some(only) {
+        return Ok(());
+    }
+    let patch = json!({"metadata": {"uid": only, "finalizers": null, "annotations": {ANNOTATION_DELETE_FOR_MOVE: ""}}});
+    match plane.merge(reference, &patch, PIVOT_MANAGER).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.not_found() => Ok(()),
+        Err(error) => Err(failed_to(error)),
+    }
+}
+
+async fn delete(plane: &Plane, reference: &ObjectRef, only: &str) -> Result<(), StepError> {
+    let failed_to = |error: ApiError| error.during(&plane.address, &format!("delete {}", reference.short()));
+    plane.delete(reference, Only { uid: Some(only) }).await.map_err(failed_to)?;
+    // A finalizer that came back in between would keep the object: drop it once more, now that no new one can be added.
+    match plane.get(reference).await.map_err(failed_to)? {
+        Some(live) if uid(&live) == Some(only) => release(plane, reference, only).await,
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,127 @@
+//! Deleting objects with the house's rules: only what is ours, only the one that was meant, and no container that holds others' things.
+
+use serde_json::Value as Json;
+use windlass_run::ports::{Ensured, StepError};
+
+use crate::apply::marks;
+use crate::error::failed;
+use crate::kinds::ObjectRef;
+use crate::plane::{Only, Plane};
+
+/// An object to be deleted.
+#[derive(Debug, Clone)]
+pub struct Doomed {
+    /// Which.
+    pub reference: ObjectRef,
+    /// Only the one with this uid.
+    pub uid: Option<String>,
+}
+
+/// Why deletion of an object without a known uid is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose<'a> {
+    /// It carries this lineage.
+    Lineage(&'a str),
+    /// The plan names it though it is not ours (load balancers, claims).
+    Anyones,
+}
+
+/// Asks the server to delete an object. It may still be there while finalizers run.
+pub async fn remove(plane: &Plane, doomed: &Doomed, whose: Whose<'_>) -> Result<Ensured, StepError> {
+    let reference = &doomed.reference;
+    let doing = format!("delete {}", reference.short());
+    let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &doing);
+    let Some(live) = plane.get(reference).await.map_err(failed_to)? else { return Ok(Ensured::NotNeeded) };
+    let live_uid = crate::planes::uid(&live).unwrap_or_default().to_owned();
+    if let Some(uid) = &doomed.uid {
+        if *uid != live_uid {
+            return Ok(Ensured::NotNeeded);
+        }
+    } else if let Whose::Lineage(lineage) = whose
+        && marks(&live).0 != Some(lineage)
+    {
+        return Err(failed(
+            format!("{} on {} is not marked as ours and is not deleted", reference.short(), plane.address),
+            "delete it yourself if it may go",
+        ));
+    }
+    if live.pointer("/metadata/deletionTimestamp").is_some() {
+        return Ok(Ensured::NotNeeded);
+    }
+    if let Whose::Lineage(lineage) = whose {
+        let foreign = foreign_content(plane, &live, lineage).await?;
+        if !foreign.is_empty() {
+            return Err(failed(
+                format!("{} on {} holds objects that are not ours: {}", reference.short(), plane.address, foreign.join(", ")),
+                "delete or move them first",
+            ));
+        }
+    }
+    plane.delete(reference, Only { uid: Some(&live_uid) }).await.map_err(failed_to)?;
+    Ok(Ensured::Updated)
+}
+
+/// Most objects that a message names.
+const NAMED: usize = 10;
+
+/// What a Namespace or CustomResourceDefinition holds that does not carry our lineage, in words.
+pub async fn foreign_content(plane: &Plane, container: &Json, lineage: &str) -> Result<Vec<String>, StepError> {
+    let mut foreign = content(plane, container).await?;
+    foreign.retain(|object| marks(object).0 != Some(lineage) && !has_owner(object));
+    Ok(foreign.iter().filter_map(ObjectRef::of).map(|object| object.short()).take(NAMED).collect())
+}
+
+/// What a Namespace holds, in words; what every namespace has is left out.
+pub async fn whole_content(plane: &Plane, container: &Json) -> Result<Vec<String>, StepError> {
+    let found = content(plane, container).await?;
+    Ok(found.iter().filter_map(ObjectRef::of).map(|object| object.short()).take(NAMED).collect())
+}
+
+fn has_owner(object: &Json) -> bool {
+    object.pointer("/metadata/ownerReferences").and_then(Json::as_array).is_some_and(|owners| !owners.is_empty())
+}
+
+async fn content(plane: &Plane, container: &Json) -> Result<Vec<Json>, StepError> {
+    let text = |pointer: &str| container.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+    match text("/kind") {
+        "Namespace" => in_namespace(plane, text("/metadata/name")).await,
+        "CustomResourceDefinition" => {
+            let group = text("/spec/group");
+            let versions = container.pointer("/spec/versions").and_then(Json::as_array);
+            let served = versions.into_iter().flatten().find(|v| v.get("served").and_then(Json::as_bool) == Some(true));
+            let Some(version) = served.and_then(|v| v.get("name")).and_then(Json::as_str) else { return Ok(Vec::new()) };
+            plane
+                .list(&format!("{group}/{version}"), text("/spec/names/kind"), None, None)
+                .await
+                .map_err(|error| error.during(&plane.address, &format!("list {}", text("/spec/names/plural"))))
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+async fn in_namespace(plane: &Plane, namespace: &str) -> Result<Vec<Json>, StepError> {
+    let doing = format!("look into Namespace {namespace}");
+    let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &doing);
+    let mut found = Vec::new();
+    for api_version in plane.api_versions().await.map_err(failed_to)? {
+        let kinds = match plane.resources(&api_version).await {
+            Err(error) if error.not_found() => continue,
+            other => other.map_err(failed_to)?,
+        };
+        for kind in kinds.iter().filter(|kind| kind.namespaced && kind.listable) {
+            found.extend(plane.list_kind(kind, Some(namespace), None, None).await.map_err(failed_to)?);
+        }
+    }
+    found.retain(|object| !is_furniture(object));
+    Ok(found)
+}
+
+/// What Kubernetes itself puts into every namespace, and what only tells or follows from other objects.
+fn is_furniture(object: &Json) -> bool {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+    match (text("/kind"), text("/metadata/name")) {
+        ("Event" | "EndpointSlice" | "Endpoints" | "PodMetrics", _) => true,
+        ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default") => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,185 @@
+//! `PublishLayer`: a layer is handed to the agent, and its status is waited for.
+
+use serde_json::{Value as Json, json};
+use windlass_core::addr::Address;
+use windlass_core::marks::{AGENT_API_VERSION, FIELD_MANAGER, SYSTEM_NAMESPACE};
+use windlass_core::agent_objects::LAYER_KIND;
+use windlass_core::plan::action::LayerContent;
+use windlass_run::ports::{Ensured, Outcome, StepError};
+
+use super::apply_layer::{effects, takeovers_by_object};
+use crate::apply::mark;
+use crate::error::{ApiError, failed};
+use crate::kinds::ObjectRef;
+use crate::layers::content::{LABEL_LAYER, LayerName, layer_reference, pack};
+use crate::layers::inventory;
+use crate::plane::{Force, Only, Persist, Plane, encode};
+use crate::ready::condition::{condition, observed};
+use crate::remove::foreign_content;
+use crate::request::fill;
+use crate::work::Work;
+
+pub async fn run(work: &Work<'_>, plane: &Address, layer: &LayerContent, repair: Option<&str>) -> Result<Outcome, StepError> {
+    let plane = work.plane(plane).await?;
+    let doing = format!("publish layer {}", layer.name);
+    let failed_to = |error: ApiError| error.during(&plane.address, &doing);
+    refuse_containers_of_others(work, &plane, layer).await?;
+
+    let unknown = work.unknown_of(&layer.objects).await?;
+    let mut bodies = Vec::with_capacity(layer.objects.len());
+    for object in &layer.objects {
+        bodies.push(fill(&object.content, &work.context.secrets, &unknown)?.body);
+    }
+    let address = layer.address.to_string();
+    let name = LayerName { name: &layer.name, digest: &layer.digest, lineage: &work.context.lineage, address: &address };
+    let secrets = pack(&name, &bodies).map_err(|error| failed(format!("layer {} cannot be packed: {error}", layer.name), "plan again"))?;
+    let names: Vec<&str> = secrets.iter().map(crate::ready::machines::name).collect();
+
+    let reference = layer_reference(&layer.name);
+    let before = plane.get(&reference).await.map_err(failed_to)?;
+    for secret in &secrets {
+        // The server's words on a content Secret could quote it.
+        let answer = plane.apply(secret, FIELD_MANAGER, Force::Yes, Persist::Yes).await;
+        answer.map_err(|error| failed_to(error.without(&[quoted(secret)])))?;
+    }
+    let wanted = layer_object(work, layer, &names, repair, &address);
+    let live = plane.apply(&wanted, FIELD_MANAGER, Force::Yes, Persist::Yes).await.map_err(failed_to)?;
+
+    let watch = work.watch(&plane, AGENT_API_VERSION, LAYER_KIND, Some(SYSTEM_NAMESPACE)).await?;
+    let what = format!("layer {} on {}", layer.name, plane.address);
+    work.patience.until(&watch, &what, |view| judge(view.get(Some(SYSTEM_NAMESPACE), &layer.name), &layer.digest, repair)).await?;
+
+    remove_old_content(&plane, layer, &names).await.map_err(failed_to)?;
+    let inventory = inventory::read(&plane, &layer.name).await.map_err(failed_to)?;
+    let ensured = match before {
+        None => Ensured::Added,
+        Some(before) if before.pointer("/metadata/generation") == live.pointer("/metadata/generation") => Ensured::NotNeeded,
+        Some(_) => Ensured::Updated,
+    };
+    Ok(Outcome {
+        evidence: json!({"layer": layer.name, "digest": layer.digest, "objects": layer.objects.len()}),
+        effects: effects(work, layer, &inventory),
+        ensured,
+    })
+}
+
+/// What the agent says of a layer.
+fn judge(live: Option<&Json>, digest: &str, repair: Option<&str>) -> Result<(), String> {
+    let live = live.ok_or_else(|| "it is not there yet".to_owned())?;
+    observed(live).map_err(|_| "the agent has not looked at it yet".to_owned())?;
+    let said = condition(live, "Ready");
+    let text = |pointer: &str| live.pointer(pointer).and_then(Json::as_str);
+    let done = text("/status/digest") == Some(digest) && (repair.is_none() || text("/status/repaired") == repair);
+    match said {
+        Some(c) if c.status == "True" && done => Ok(()),
+        Some(c) if c.status == "True" => Err("the agent has not applied the new content yet".to_owned()),
+        Some(c) => Err(c.words()),
+        None => Err("the agent has said nothing of it yet".to_owned()),
+    }
+}
+
+/// A Namespace or CRD that goes must hold nothing of others; the agent only sees the layer, so it is looked at here too.
+async fn refuse_containers_of_others(work: &Work<'_>, plane: &Plane, layer: &LayerContent) -> Result<(), StepError> {
+    for object in layer.prune.iter().filter(|object| matches!(object.key.kind.as_str(), "Namespace" | "CustomResourceDefinition")) {
+        let reference = ObjectRef::of_key(&object.key, &object.api_version);
+        let live = plane.get(&reference).await.map_err(|e| e.during(&plane.address, &format!("read {}", reference.short())))?;
+        if let Some(live) = live {
+            let foreign = foreign_content(plane, &live, &work.context.lineage).await?;
+            if !foreign.is_empty() {
+                return Err(failed(
+                    format!("{} on {} holds objects that are not ours: {}", reference.short(), plane.address, foreign.join(", ")),
+                    "delete or move them first",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn layer_object(work: &Work<'_>, layer: &LayerContent, secrets: &[&str], repair: Option<&str>, address: &str) -> Json {
+    let takeovers: Vec<Json> = takeovers_by_object(layer)
+        .into_iter()
+        .flat_map(|(object, listed)| {
+            listed.into_iter().map(move |take| {
+                json!({
+                    "apiVersion": object.api_version, "kind": object.kind, "namespace": object.namespace, "name": object.name,
+                    "path": take.path, "manager": take.manager,
+                })
+            })
+        })
+        .collect();
+    let mut spec = json!({"digest": layer.digest, "secrets": secrets, "dependsOn": layer.depends_on, "mode": layer.mode});
+    if let Some(fields) = spec.as_object_mut() {
+        if let Some(repair) = repair {
+            fields.insert("repair".to_owned(), json!(repair));
+        }
+        if !takeovers.is_empty() {
+            fields.insert("takeovers".to_owned(), Json::Array(takeovers.into_iter().map(without_nulls).collect()));
+        }
+    }
+    let mut object = json!({
+        "apiVersion": AGENT_API_VERSION,
+        "kind": LAYER_KIND,
+        "metadata": {"name": layer.name, "namespace": SYSTEM_NAMESPACE},
+        "spec": spec,
+    });
+    mark(&mut object, &work.context.lineage, address);
+    object
+}
+
+fn without_nulls(mut object: Json) -> Json {
+    if let Some(fields) = object.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    object
+}
+
+async fn remove_old_content(plane: &Plane, layer: &LayerContent, present: &[&str]) -> Result<(), ApiError> {
+    remove_content(plane, &layer.name, present).await
+}
+
+/// Deletes a layer's content Secrets except these.
+pub async fn remove_content(plane: &Plane, layer: &str, except: &[&str]) -> Result<(), ApiError> {
+    let label = format!("{LABEL_LAYER}={layer}");
+    for secret in plane.list("v1", "Secret", Some(SYSTEM_NAMESPACE), Some(&label)).await? {
+        if let Some(reference) = ObjectRef::of(&secret).filter(|reference| !except.contains(&reference.name.as_str())) {
+            plane.delete(&reference, Only { uid: crate::planes::uid(&secret) }).await?;
+        }
+    }
+    Ok(())
+}
+
+fn quoted(secret: &Json) -> String {
+    let content = secret.pointer("/data/content").and_then(Json::as_str).unwrap_or_default();
+    // An empty text would match everywhere.
+    if content.is_empty() { encode("no content") } else { content.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_agents_word_is_believed_only_for_the_present_content() {
+        let live = |digest: &str, generation: u64, ready: &str| {
+            json!({
+                "metadata": {"generation": 2},
+                "status": {
+                    "observedGeneration": generation, "digest": digest, "repaired": "r1",
+                    "conditions": [{"type": "Ready", "status": ready, "reason": "Progressing", "message": "DaemonSet a/b: 0 of 1"}],
+                },
+            })
+        };
+        for (object, repair, expected) in [
+            (live("d", 2, "True"), None, "ready"),
+            (live("d", 2, "True"), Some("r1"), "ready"),
+            (live("d", 2, "True"), Some("r2"), "the agent has not applied the new content yet"),
+            (live("d", 1, "True"), None, "the agent has not looked at it yet"),
+            (live("old", 2, "True"), None, "the agent has not applied the new content yet"),
+            (live("d", 2, "False"), None, "Progressing: DaemonSet a/b: 0 of 1"),
+        ] {
+            assert_eq!(judge(Some(&object), "d", repair).err().as_deref().unwrap_or("ready"), expected);
+        }
+        assert!(judge(None, "d", None).is_err());
+    }
+}
