@@ -36,7 +36,9 @@ pub fn read(text: &str, origin: Origin) -> Result<Kubeconfig, ApiError> {
 
 fn refuse_programs_and_files(config: &Kubeconfig) -> Result<(), ApiError> {
     let refuse = |what: &str| {
-        Err(ApiError::NoAccess(format!("the kubeconfig stands in a Secret and has `{what}`, which is refused: only one that you name may have it")))
+        Err(ApiError::NoAccess(format!(
+            "the kubeconfig stands in a Secret and has `{what}`, which is refused: only one that you name may have it"
+        )))
     };
     for user in config.auth_infos.iter().filter_map(|named| named.auth_info.as_ref()) {
         let forbidden = [
@@ -77,7 +79,8 @@ pub fn server(config: &Kubeconfig, context: Option<&str>) -> Server {
 
 /// A client of the chosen context: no retries of its own, and a short patience for connecting.
 pub async fn client(config: Kubeconfig, context: Option<&str>) -> Result<kube::Client, ApiError> {
-    let refused = |error: &dyn std::error::Error| ApiError::NoAccess(format!("the kubeconfig cannot be used: {}", crate::plane::chain(error)));
+    let refused =
+        |error: &dyn std::error::Error| ApiError::NoAccess(format!("the kubeconfig cannot be used: {}", crate::plane::chain(error)));
     let options = KubeConfigOptions { context: context.map(str::to_owned), ..KubeConfigOptions::default() };
     let config = kube::Config::from_custom_kubeconfig(config, &options).await.map_err(|error| refused(&error))?;
     client_of(config)

@@ -158,7 +158,10 @@ impl Shared {
                 Err(error) => return Err(failed_to(error)),
             }
         }
-        Err(failed(format!("{} on {} changes all the time", reference.short(), plane.address), "another windlass works there: try again later"))
+        Err(failed(
+            format!("{} on {} changes all the time", reference.short(), plane.address),
+            "another windlass works there: try again later",
+        ))
     }
 
     async fn renew(&self, address: &Address, run: &str, serial: u64) {
@@ -246,17 +249,24 @@ mod tests {
     #[test]
     fn who_may_take_a_lease() {
         let now: Timestamp = "2026-11-22T12:00:00Z".parse().expect("time");
-        let live = |holder: &str, renewed: &str, serial: u64| {
-            json!({"metadata": {"annotations": {ANNOTATION_SERIAL: serial.to_string()}}, "spec": {"holderIdentity": holder, "renewTime": renewed}})
-        };
+        let live = |holder: &str, renewed: &str, serial: u64| json!({"metadata": {"annotations": {ANNOTATION_SERIAL: serial.to_string()}}, "spec": {"holderIdentity": holder, "renewTime": renewed}});
         let plane = Address::management("m");
         for (live, expected) in [
             (live("", "2026-11-22T11:59:59.000000Z", 3), "taken"),
             (live("mine", "2026-11-22T11:59:59.000000Z", 4), "taken"),
-            (live("other", "2026-11-22T11:59:30.000000Z", 3), "the state is locked by run other on management.m, which renewed it 30 s ago"),
+            (
+                live("other", "2026-11-22T11:59:30.000000Z", 3),
+                "the state is locked by run other on management.m, which renewed it 30 s ago",
+            ),
             (live("other", "2026-11-22T11:59:00.000000Z", 3), "taken"),
-            (live("other", "2026-11-22T11:00:00.000000Z", 5), "this state has serial 4, but management.m was written by serial 5 of the same state"),
-            (live("mine", "2026-11-22T11:59:59.000000Z", 5), "this state has serial 4, but management.m was written by serial 5 of the same state"),
+            (
+                live("other", "2026-11-22T11:00:00.000000Z", 5),
+                "this state has serial 4, but management.m was written by serial 5 of the same state",
+            ),
+            (
+                live("mine", "2026-11-22T11:59:59.000000Z", 5),
+                "this state has serial 4, but management.m was written by serial 5 of the same state",
+            ),
         ] {
             let got = may_take(&live, "mine", 4, &plane, now).map_or_else(|error| error.to_string(), |()| "taken".to_owned());
             assert_eq!(got, expected);

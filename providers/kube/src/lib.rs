@@ -118,7 +118,9 @@ impl StepRunner for Kube {
 fn know_ways(planes: &Planes, action: &Action) {
     match action {
         Action::OpenPlane { plane, access } | Action::WaitNodes { plane, access, .. } => planes.know(plane, access),
-        Action::PivotPreflight { pivot } | Action::Pivot { pivot } | Action::VerifyPivot { pivot } => planes.know(&pivot.cluster, &pivot.access),
+        Action::PivotPreflight { pivot } | Action::Pivot { pivot } | Action::VerifyPivot { pivot } => {
+            planes.know(&pivot.cluster, &pivot.access)
+        }
         _ => {}
     }
 }

@@ -121,15 +121,8 @@ impl Plane {
 
     /// A text of the server (`/readyz`).
     pub async fn read_bytes(&self, path: &str, patience: Duration) -> Result<Vec<u8>, ApiError> {
-        self.send(Call {
-            method: Method::GET,
-            path: path.to_owned(),
-            content_type: None,
-            body: Vec::new(),
-            repeatable: true,
-            patience,
-        })
-        .await
+        self.send(Call { method: Method::GET, path: path.to_owned(), content_type: None, body: Vec::new(), repeatable: true, patience })
+            .await
     }
 
     /// An object, or `None` if it or its kind does not exist.

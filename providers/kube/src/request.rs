@@ -34,16 +34,9 @@ pub fn fill(content: &Json, secrets: &SecretLeaves, unknown: &BTreeMap<String, J
     Ok(Filled { body, secrets: texts })
 }
 
-fn fill_leaf(
-    content: &Json,
-    secrets: &SecretLeaves,
-    unknown: &BTreeMap<String, Json>,
-    texts: &mut Vec<String>,
-) -> Result<Json, StepError> {
+fn fill_leaf(content: &Json, secrets: &SecretLeaves, unknown: &BTreeMap<String, Json>, texts: &mut Vec<String>) -> Result<Json, StepError> {
     match content {
-        Json::Array(items) => {
-            items.iter().map(|item| fill_leaf(item, secrets, unknown, texts)).collect::<Result<_, _>>().map(Json::Array)
-        }
+        Json::Array(items) => items.iter().map(|item| fill_leaf(item, secrets, unknown, texts)).collect::<Result<_, _>>().map(Json::Array),
         Json::Object(fields) => match fields.get("$wl").and_then(Json::as_str) {
             None => fields
                 .iter()
@@ -177,8 +170,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_taken_out_of_the_servers_words() {
-        let filled =
-            fill(&json!({"$wl": "secret", "source": "cloud.aws.main.key"}), &leaves(), &BTreeMap::new()).expect("filled");
+        let filled = fill(&json!({"$wl": "secret", "source": "cloud.aws.main.key"}), &leaves(), &BTreeMap::new()).expect("filled");
         let error = crate::error::ApiError::from_answer(422, None, br#"{"message":"bad value hunter2 (aHVudGVyMg==)"}"#);
         let shown = error.without(&filled.secrets).to_string();
         assert_eq!(shown, "bad value (sensitive) ((sensitive))");
@@ -186,7 +178,8 @@ mod tests {
 
     #[test]
     fn references_are_found_everywhere() {
-        let content = json!({"a": [{"$wl": "unknown", "ref": "cluster.b.endpoint"}], "c": {"$wl": "unknown", "ref": "cluster.a.ca_certificate"}});
+        let content =
+            json!({"a": [{"$wl": "unknown", "ref": "cluster.b.endpoint"}], "c": {"$wl": "unknown", "ref": "cluster.a.ca_certificate"}});
         assert_eq!(references(&content).into_iter().collect::<Vec<_>>(), ["cluster.a.ca_certificate", "cluster.b.endpoint"]);
     }
 }

@@ -44,7 +44,12 @@ async fn check(planes: &Planes, digests: &DigestKey, fingerprint: &Fingerprint) 
 }
 
 fn compare(fingerprint: &Fingerprint, live: Option<&Json>) -> Vec<StepError> {
-    let stale = |field: &str, then: String, now: String| StepError::Stale { object: fingerprint.object.to_string(), field: field.to_owned(), then, now };
+    let stale = |field: &str, then: String, now: String| StepError::Stale {
+        object: fingerprint.object.to_string(),
+        field: field.to_owned(),
+        then,
+        now,
+    };
     let now = live.and_then(uid);
     if fingerprint.uid.as_deref() != now {
         let say = |uid: Option<&str>| uid.map_or("absent".to_owned(), |uid| format!("there ({uid})"));
@@ -92,8 +97,13 @@ mod tests {
 
     #[test]
     fn exactly_the_leaves_count() {
-        let object =
-            ObjectKey { plane: Address::management("m"), group: "apps".into(), kind: "Deployment".into(), namespace: Some("n".into()), name: "d".into() };
+        let object = ObjectKey {
+            plane: Address::management("m"),
+            group: "apps".into(),
+            kind: "Deployment".into(),
+            namespace: Some("n".into()),
+            name: "d".into(),
+        };
         let of = |uid: Option<&str>, leaves: Json| Fingerprint {
             object: object.clone(),
             api_version: "apps/v1".into(),
@@ -101,7 +111,8 @@ mod tests {
             hash: String::new(),
             leaves: serde_json::from_value(leaves).expect("leaves"),
         };
-        let live = json!({"metadata": {"uid": "1", "labels": {"a.b/c": "d"}}, "spec": {"replicas": 2, "x": {"$wl": "secret", "digest": "h"}}});
+        let live =
+            json!({"metadata": {"uid": "1", "labels": {"a.b/c": "d"}}, "spec": {"replicas": 2, "x": {"$wl": "secret", "digest": "h"}}});
         for (fingerprint, live, expected) in [
             (of(None, json!({})), None, ""),
             (of(None, json!({})), Some(&live), "Deployment n/d on management.m: the object was absent, is there (1)"),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use windlass_run::ports::{Progress, StepError};
 
 use crate::watch::{View, Watch};

@@ -95,13 +95,7 @@ pub struct Watches {
 
 impl Watches {
     /// Joins the watch of a kind, or begins it.
-    pub async fn on(
-        &self,
-        plane: &Arc<Plane>,
-        api_version: &str,
-        kind: &str,
-        namespace: Option<&str>,
-    ) -> Result<Arc<Watch>, ApiError> {
+    pub async fn on(&self, plane: &Arc<Plane>, api_version: &str, kind: &str, namespace: Option<&str>) -> Result<Arc<Watch>, ApiError> {
         let resource = plane.kind(api_version, kind).await?;
         let namespace = namespace.filter(|_| resource.namespaced);
         let name = Name {

@@ -112,7 +112,8 @@ impl Work<'_> {
         let ensured = remove(plane, &doomed, whose).await?;
         if let Some(uid) = &doomed.uid {
             // A namesake that was made later is not waited for.
-            let live = plane.get(&doomed.reference).await.map_err(|e| e.during(&plane.address, &format!("read {}", doomed.reference.short())))?;
+            let live =
+                plane.get(&doomed.reference).await.map_err(|e| e.during(&plane.address, &format!("read {}", doomed.reference.short())))?;
             if live.as_ref().and_then(crate::planes::uid) != Some(uid) {
                 return Ok(ensured);
             }

@@ -29,7 +29,7 @@ pub struct Layer<'a> {
     /// The objects, marks included.
     pub objects: Vec<Json>,
     /// Objects that are ours by the record though no inventory lists them.
-    pub known: &'a dyn Fn(&ObjectRef) -> bool,
+    pub known: &'a (dyn Fn(&ObjectRef) -> bool + Sync),
     /// Fields that may be taken.
     pub takeovers: BTreeMap<ObjectRef, Vec<MayTake>>,
     /// Every conflict is resolved by force.

@@ -233,7 +233,12 @@ mod tests {
             inside: BTreeMap::from([
                 object("1", "Cluster", "shop", json!({})),
                 object("2", "Cluster", "other", json!({})),
-                object("3", "AWSCluster", "shop", json!({"metadata": {"ownerReferences": [{"uid": "1"}]}, "spec": {"identityRef": {"kind": "Static", "name": "main"}}})),
+                object(
+                    "3",
+                    "AWSCluster",
+                    "shop",
+                    json!({"metadata": {"ownerReferences": [{"uid": "1"}]}, "spec": {"identityRef": {"kind": "Static", "name": "main"}}}),
+                ),
                 object("4", "Machine", "m", owned("5")),
                 object("5", "MachineSet", "s", owned("1")),
                 object("6", "Machine", "other", owned("2")),
@@ -246,7 +251,12 @@ mod tests {
                 object("13", "ConfigMap", "kube-root-ca.crt", json!({})),
             ]),
             outside: BTreeMap::from([
-                object("20", "Static", "main", json!({"spec": {"secretRef": "creds"}, "metadata": {"annotations": {"windlass.dev/address": "cloud.aws.main"}}})),
+                object(
+                    "20",
+                    "Static",
+                    "main",
+                    json!({"spec": {"secretRef": "creds"}, "metadata": {"annotations": {"windlass.dev/address": "cloud.aws.main"}}}),
+                ),
                 object("21", "Secret", "creds", json!({})),
                 object("22", "Static", "unused", json!({})),
                 object("23", "Secret", "more", marked("cloud.aws.main")),

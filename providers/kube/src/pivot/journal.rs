@@ -194,7 +194,8 @@ mod tests {
     #[test]
     fn a_rollback_begins_anew() {
         let object = moving("1");
-        let past = Past::read(&records(vec![closure(std::slice::from_ref(&object)), marked(&object, Mark::Copied, Some("2")), rolled_back()]));
+        let past =
+            Past::read(&records(vec![closure(std::slice::from_ref(&object)), marked(&object, Mark::Copied, Some("2")), rolled_back()]));
         assert_eq!(past, Past::default());
     }
 }

@@ -85,8 +85,17 @@ mod tests {
 
     #[test]
     fn owners_come_first() {
-        let levels = levels(&graph(&[("machine", &["set"]), ("set", &["deployment"]), ("deployment", &["cluster"]), ("cluster", &[]), ("secret", &["cluster", "outside"])]));
-        assert_eq!(levels, Ok(vec![vec!["cluster".into()], vec!["deployment".into(), "secret".into()], vec!["set".into()], vec!["machine".into()]]));
+        let levels = levels(&graph(&[
+            ("machine", &["set"]),
+            ("set", &["deployment"]),
+            ("deployment", &["cluster"]),
+            ("cluster", &[]),
+            ("secret", &["cluster", "outside"]),
+        ]));
+        assert_eq!(
+            levels,
+            Ok(vec![vec!["cluster".into()], vec!["deployment".into(), "secret".into()], vec!["set".into()], vec!["machine".into()]])
+        );
     }
 
     #[test]
@@ -96,7 +105,8 @@ mod tests {
 
     #[test]
     fn descendants_are_found_through_owners() {
-        let object = |owners: &[&str]| json!({"metadata": {"ownerReferences": owners.iter().map(|uid| json!({"uid": uid})).collect::<Vec<_>>()}});
+        let object =
+            |owners: &[&str]| json!({"metadata": {"ownerReferences": owners.iter().map(|uid| json!({"uid": uid})).collect::<Vec<_>>()}});
         let objects = BTreeMap::from([
             ("a".to_owned(), object(&[])),
             ("b".to_owned(), object(&["a"])),

@@ -55,7 +55,8 @@ pub async fn pause(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef) -> 
         let what = format!("the controllers of {} on {} to stop", cluster.short(), plane.address);
         work.patience
             .until(&watch, &what, |view| {
-                let ours = view.all().filter(|object| *kind == "Cluster" && name(object) == cluster.name || belongs_to(object, &cluster.name));
+                let ours =
+                    view.all().filter(|object| *kind == "Cluster" && name(object) == cluster.name || belongs_to(object, &cluster.name));
                 ours.filter(|object| object.pointer("/metadata/deletionTimestamp").is_none())
                     .try_for_each(|object| acknowledged(object, *kind == "Cluster"))
             })
@@ -110,7 +111,8 @@ mod tests {
 
     #[test]
     fn only_the_present_generation_counts() {
-        let of = |conditions: Json| json!({"kind": "Machine", "metadata": {"name": "m", "generation": 3}, "status": {"conditions": conditions}});
+        let of =
+            |conditions: Json| json!({"kind": "Machine", "metadata": {"name": "m", "generation": 3}, "status": {"conditions": conditions}});
         for (object, must, expected) in [
             (of(json!([])), false, true),
             (of(json!([])), true, false),

@@ -81,7 +81,9 @@ async fn standing(pivot: &PivotSpec, from: &Plane, to: &Plane) -> Result<Standin
         )),
         (Some(here), None) => Ok(Standing::ToDo { begun: paused_by_pivot(&here) }),
         (Some(here), Some(there)) if copied_from(&here).is_some() && copied_from(&here) == uid(&there) => Ok(Standing::Turned),
-        (Some(here), Some(there)) if copied_from(&there).is_some() && copied_from(&there) == uid(&here) => Ok(Standing::ToDo { begun: true }),
+        (Some(here), Some(there)) if copied_from(&there).is_some() && copied_from(&there) == uid(&here) => {
+            Ok(Standing::ToDo { begun: true })
+        }
         (Some(_), Some(_)) => Err(failed(
             format!("{} exists on {} and on {}", cluster.short(), pivot.from, pivot.to),
             "two clusters of one name: rename one of them",
@@ -195,7 +197,8 @@ async fn before_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Mov
     if pivot.to == pivot.cluster {
         ensure_access(work, &pivot.access, &pivot.from, &pivot.cluster).await?;
     }
-    let mut effects: Vec<Effect> = moving.iter().filter(|object| !object.shared).filter_map(|object| moved(crossing, pivot, object)).collect();
+    let mut effects: Vec<Effect> =
+        moving.iter().filter(|object| !object.shared).filter_map(|object| moved(crossing, pivot, object)).collect();
     if let Some((_, copy)) = own_namespace {
         let reference = ObjectRef::new("v1", "Namespace", None, &pivot.access.namespace);
         effects.push(Effect::ObjectMoved { key: reference.key(&pivot.from), plane: pivot.to.clone(), uid: copy });

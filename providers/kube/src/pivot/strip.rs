@@ -5,8 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 /// Fields of `metadata` that a server gives and that no copy can have.
-const SERVERS_OWN: &[&str] =
-    &["uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "managedFields", "generateName"];
+const SERVERS_OWN: &[&str] = &[
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+    "managedFields",
+    "generateName",
+];
 
 /// The object as it is created on the target: no status, no fields of the server, owners by their uids there.
 ///
@@ -45,7 +54,12 @@ fn translated(owners: &Json, uids: &BTreeMap<String, String>) -> Vec<Json> {
 /// The entries of `managedFields` that a copy without status can have.
 pub fn entries_of_main_resource(live: &Json) -> Vec<Json> {
     let entries = live.pointer("/metadata/managedFields").and_then(Json::as_array);
-    entries.into_iter().flatten().filter(|entry| entry.get("subresource").and_then(Json::as_str).is_none_or(str::is_empty)).cloned().collect()
+    entries
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.get("subresource").and_then(Json::as_str).is_none_or(str::is_empty))
+        .cloned()
+        .collect()
 }
 
 /// The first field of `wanted` that `copy` lacks or has with another value; what the copy has beyond it (defaults) is well.

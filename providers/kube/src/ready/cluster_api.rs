@@ -41,8 +41,12 @@ pub fn all_machines_ready(live: &Json, replicas: u64) -> Verdict {
     if wanted != Some(replicas) {
         return Err(format!("spec.replicas is {}, not {replicas}", wanted.map_or("missing".to_owned(), |n| n.to_string())));
     }
-    for (field, word) in [("replicas", "exist"), ("upToDateReplicas", "are up to date"), ("readyReplicas", "are ready"), ("availableReplicas", "are available")]
-    {
+    for (field, word) in [
+        ("replicas", "exist"),
+        ("upToDateReplicas", "are up to date"),
+        ("readyReplicas", "are ready"),
+        ("availableReplicas", "are available"),
+    ] {
         let n = count(live, &format!("/status/{field}"));
         if n != replicas {
             return Err(format!("{n} of {replicas} machines {word}{}", because(live)));
@@ -57,8 +61,8 @@ pub fn all_machines_ready(live: &Json, replicas: u64) -> Verdict {
 /// The condition that says most of why machines are missing.
 fn because(live: &Json) -> String {
     let told = ["MachinesReady", "ScalingUp", "RollingOut", "Available"];
-    let worth_telling = |kind: &&str| match condition(live, kind) {
-        Some(c) => (c.status == "True") == matches!(*kind, "ScalingUp" | "RollingOut") && !c.message.is_empty(),
+    let worth_telling = |kind: &&&str| match condition(live, kind) {
+        Some(c) => (c.status == "True") == matches!(**kind, "ScalingUp" | "RollingOut") && !c.message.is_empty(),
         None => false,
     };
     let found = told.iter().find(worth_telling).and_then(|kind| condition(live, kind));
@@ -119,11 +123,14 @@ mod tests {
     #[test]
     fn machines() {
         let object = |spec: u64, status: Json| json!({"metadata": {"generation": 1}, "spec": {"replicas": spec}, "status": status});
-        let full = |n: u64| json!({"observedGeneration": 1, "replicas": n, "upToDateReplicas": n, "readyReplicas": n, "availableReplicas": n});
+        let full =
+            |n: u64| json!({"observedGeneration": 1, "replicas": n, "upToDateReplicas": n, "readyReplicas": n, "availableReplicas": n});
         let mut rolling = full(3);
-        rolling["conditions"] = json!([{"type": "RollingOut", "status": "True", "reason": "RollingOut", "message": "Rolling out 1 not up-to-date replica"}]);
+        rolling["conditions"] =
+            json!([{"type": "RollingOut", "status": "True", "reason": "RollingOut", "message": "Rolling out 1 not up-to-date replica"}]);
         let mut waiting = full(1);
-        waiting["conditions"] = json!([{"type": "MachinesReady", "status": "False", "reason": "NotReady", "message": "* Machine x: waiting"}]);
+        waiting["conditions"] =
+            json!([{"type": "MachinesReady", "status": "False", "reason": "NotReady", "message": "* Machine x: waiting"}]);
         let mut old = full(3);
         old["upToDateReplicas"] = json!(1);
         for (live, expected) in [

@@ -37,7 +37,10 @@ mod tests {
             (with("Stalled", "True"), "Stalled: R"),
             (with("Reconciling", "False"), "ready"),
             (with("Whatever", "False"), "ready"),
-            (json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 1}}), "its controller has not seen the latest change yet"),
+            (
+                json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 1}}),
+                "its controller has not seen the latest change yet",
+            ),
         ] {
             assert_eq!(conditions(&live).err().as_deref().unwrap_or("ready"), expected, "{live}");
         }

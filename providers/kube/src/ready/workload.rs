@@ -149,8 +149,14 @@ mod tests {
                 (of(1, json!({})), "its controller has not looked at it yet"),
                 (of(0, json!({"observedGeneration": 1})), "ready"),
                 (of(2, json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "availableReplicas": 2})), "ready"),
-                (of(2, json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 2})), "1 of 2 pods are up to date"),
-                (of(2, json!({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2})), "1 old pods still run"),
+                (
+                    of(2, json!({"observedGeneration": 1, "replicas": 2, "updatedReplicas": 1, "availableReplicas": 2})),
+                    "1 of 2 pods are up to date",
+                ),
+                (
+                    of(2, json!({"observedGeneration": 1, "replicas": 3, "updatedReplicas": 2, "availableReplicas": 2})),
+                    "1 old pods still run",
+                ),
                 (
                     of(
                         2,
@@ -171,12 +177,18 @@ mod tests {
             &[
                 (of(json!({})), "its controller has not looked at it yet"),
                 (of(json!({"observedGeneration": 1})), "ready"),
-                (of(json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 1})), "1 of 2 pods are up to date"),
+                (
+                    of(json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 1})),
+                    "1 of 2 pods are up to date",
+                ),
                 (
                     of(json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 1})),
                     "1 of 2 pods are available",
                 ),
-                (of(json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2})), "ready"),
+                (
+                    of(json!({"observedGeneration": 1, "desiredNumberScheduled": 2, "updatedNumberScheduled": 2, "numberAvailable": 2})),
+                    "ready",
+                ),
             ],
         );
     }
@@ -186,7 +198,10 @@ mod tests {
         check(
             stateful_set,
             &[
-                (json!({"metadata": {"generation": 1}, "spec": {"replicas": 1}, "status": {"observedGeneration": 1}}), "0 of 1 pods are ready"),
+                (
+                    json!({"metadata": {"generation": 1}, "spec": {"replicas": 1}, "status": {"observedGeneration": 1}}),
+                    "0 of 1 pods are ready",
+                ),
                 (
                     json!({"metadata": {"generation": 1}, "spec": {"replicas": 1}, "status": {"observedGeneration": 1, "readyReplicas": 1, "updatedReplicas": 1}}),
                     "ready",
@@ -216,11 +231,7 @@ mod tests {
         );
         check(
             pod,
-            &[
-                (json!({"status": {"phase": "Succeeded"}}), "ready"),
-                (with("PodScheduled", "False"), "R"),
-                (with("Ready", "True"), "ready"),
-            ],
+            &[(json!({"status": {"phase": "Succeeded"}}), "ready"), (with("PodScheduled", "False"), "R"), (with("Ready", "True"), "ready")],
         );
         check(
             service,

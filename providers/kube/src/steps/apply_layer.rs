@@ -47,7 +47,11 @@ pub async fn run(work: &Work<'_>, plane: &Address, layer: &LayerContent) -> Resu
         work.remove_and_wait(&plane, object, work.ours()).await?;
     }
     wait_healthy(&site, &done.inventory).await?;
-    Ok(Outcome { evidence: json!({"layer": layer.name, "objects": layer.objects.len()}), effects: effects(work, layer, &done.inventory), ensured: done.ensured })
+    Ok(Outcome {
+        evidence: json!({"layer": layer.name, "objects": layer.objects.len()}),
+        effects: effects(work, layer, &done.inventory),
+        ensured: done.ensured,
+    })
 }
 
 /// The plan's takeovers, by object.

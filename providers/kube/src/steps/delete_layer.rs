@@ -5,8 +5,8 @@ use std::cmp::Reverse;
 
 use serde_json::json;
 use windlass_core::addr::Address;
-use windlass_core::plan::action::DoomedObject;
 use windlass_core::plan::Readiness;
+use windlass_core::plan::action::DoomedObject;
 use windlass_core::recorded::Effect;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 

@@ -22,10 +22,12 @@ pub const LABEL_CLUSTERCTL: &str = "clusterctl.cluster.x-k8s.io";
 /// Label that names the provider of an object.
 pub const LABEL_PROVIDER: &str = "cluster.x-k8s.io/provider";
 
+/// Carries out the step.
 pub async fn run(work: &Work<'_>, plane: &Address, provider: &ProviderSpec, credentials: &[PlannedObject]) -> Result<Outcome, StepError> {
     let plane = work.plane(plane).await?;
     let bundle = facts(&provider.facts, &provider.version)?;
-    let crds: Vec<Json> = bundle.crd_objects().into_iter().filter(|crd| belongs(crd, provider)).map(|crd| labelled(crd, provider)).collect();
+    let crds: Vec<Json> =
+        bundle.crd_objects().into_iter().filter(|crd| belongs(crd, provider)).map(|crd| labelled(crd, provider)).collect();
     let mut effects = Vec::new();
     let mut ensured = Ensured::NotNeeded;
     if provider.install && !runs_for_others(work, &plane, provider).await? {
@@ -57,18 +59,23 @@ pub async fn run(work: &Work<'_>, plane: &Address, provider: &ProviderSpec, cred
     let manager = ObjectRef::new("apps/v1", "Deployment", Some(&provider.namespace), &provider.deployment);
     work.ready(&plane, &manager, &Readiness::Healthy).await?;
     let probed = probe(work, &plane, provider, bundle).await?;
-    Ok(Outcome { evidence: json!({"provider": provider.label, "version": provider.version, "crds": crds.len(), "probed": probed}), effects, ensured })
+    Ok(Outcome {
+        evidence: json!({"provider": provider.label, "version": provider.version, "crds": crds.len(), "probed": probed}),
+        effects,
+        ensured,
+    })
 }
 
 const CRD_API_VERSION: &str = "apiextensions.k8s.io/v1";
 
 fn facts(name: &str, version: &str) -> Result<&'static Bundle, StepError> {
-    let missing = || failed(format!("this windlass carries no facts of {name} {version}"), "use a version that `windlass providers show` lists");
-    windlass_kubeschema::facts::bundle(name, version).and_then(Result::ok).ok_or_else(missing)
+    let missing =
+        || failed(format!("this windlass carries no facts of {name} {version}"), "use a version that `windlass providers show` lists");
+    windlass_kubeschema::facts_table::bundle(name, version).and_then(Result::ok).ok_or_else(missing)
 }
 
 fn latest_facts(name: &str) -> Result<&'static Bundle, StepError> {
-    let version = windlass_kubeschema::facts::latest(name).map(|file| file.version).unwrap_or_default();
+    let version = windlass_kubeschema::facts_table::latest(name).map(|file| file.version).unwrap_or_default();
     facts(name, version)
 }
 
@@ -198,7 +205,8 @@ fn deployment(provider: &ProviderSpec, credentials: &[PlannedObject]) -> Json {
     let selector = json!({LABEL_PROVIDER: provider.label, "control-plane": provider.deployment});
     let mut all = labels(provider);
     merge_into(&mut all, &selector);
-    let secrets: Vec<&str> = credentials.iter().filter(|object| object.key.kind == "Secret").map(|object| object.key.name.as_str()).collect();
+    let secrets: Vec<&str> =
+        credentials.iter().filter(|object| object.key.kind == "Secret").map(|object| object.key.name.as_str()).collect();
     let mut container = json!({
         "name": "manager",
         "image": format!("{}:{}", provider.image, provider.version),
@@ -244,5 +252,8 @@ fn inventory_entry(provider: &ProviderSpec) -> Json {
 
 /// `infrastructure-aws` is the provider `aws`; the core provider is `cluster-api`.
 fn provider_name(provider: &ProviderSpec) -> &str {
-    ["infrastructure-", "bootstrap-", "control-plane-"].iter().find_map(|prefix| provider.label.strip_prefix(prefix)).unwrap_or(&provider.label)
+    ["infrastructure-", "bootstrap-", "control-plane-"]
+        .iter()
+        .find_map(|prefix| provider.label.strip_prefix(prefix))
+        .unwrap_or(&provider.label)
 }

@@ -53,11 +53,9 @@ async fn answers(work: &Work<'_>, address: &Address) -> Result<String, String> {
         plane.get_within(&ObjectRef::new("v1", "Namespace", None, "kube-system"), PROBE_PATIENCE).await
     };
     match told.await {
-        Ok(found) => found
-            .as_ref()
-            .and_then(crate::planes::uid)
-            .map(str::to_owned)
-            .ok_or_else(|| "it has no Namespace kube-system yet".to_owned()),
+        Ok(found) => {
+            found.as_ref().and_then(crate::planes::uid).map(str::to_owned).ok_or_else(|| "it has no Namespace kube-system yet".to_owned())
+        }
         Err(error) => {
             // The control plane provider may have made new certificates.
             work.planes.forget(address);

@@ -71,7 +71,9 @@ async fn calm(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>) -> Result<u
             .until(&watch, &what, |view| {
                 view.all().filter(|object| belongs_to(object, &pivot.access.name)).try_for_each(|object| {
                     let told = observed(object).and_then(|()| {
-                        ["RollingOut", "ScalingUp", "ScalingDown", "Remediating", "Deleting"].iter().try_for_each(|kind| must_not_be_true(object, kind))
+                        ["RollingOut", "ScalingUp", "ScalingDown", "Remediating", "Deleting"]
+                            .iter()
+                            .try_for_each(|kind| must_not_be_true(object, kind))
                     });
                     told.map_err(|why| format!("{kind} {}: {why}", name(object)))
                 })

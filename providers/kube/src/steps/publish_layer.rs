@@ -2,8 +2,8 @@
 
 use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
-use windlass_core::marks::{AGENT_API_VERSION, FIELD_MANAGER, SYSTEM_NAMESPACE};
 use windlass_core::agent_objects::LAYER_KIND;
+use windlass_core::marks::{AGENT_API_VERSION, FIELD_MANAGER, SYSTEM_NAMESPACE};
 use windlass_core::plan::action::LayerContent;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 

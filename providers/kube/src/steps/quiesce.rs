@@ -40,9 +40,11 @@ pub async fn run(work: &Work<'_>, plane: &Address, deployments: &[ObjectKey]) ->
         // The Deployment counts a pod as gone while it still ends.
         let pods = work.watch(&plane, "v1", "Pod", reference.namespace.as_deref()).await?;
         work.patience
-            .until(&pods, &format!("the pods of {} to end", reference.short()), |view| match view.all().filter(|pod| selects(&selector, pod)).count() {
-                0 => Ok(()),
-                n => Err(format!("{n} pods are ending")),
+            .until(&pods, &format!("the pods of {} to end", reference.short()), |view| {
+                match view.all().filter(|pod| selects(&selector, pod)).count() {
+                    0 => Ok(()),
+                    n => Err(format!("{n} pods are ending")),
+                }
             })
             .await?;
     }

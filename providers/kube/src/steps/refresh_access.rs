@@ -13,6 +13,7 @@ use crate::plane::{Force, Persist};
 use crate::planes::{access_secret_ref, own_secret};
 use crate::work::Work;
 
+/// Carries out the step.
 pub async fn run(work: &Work<'_>, access: &ClusterAccess, source: &Address) -> Result<Outcome, StepError> {
     let ensured = ensure_access(work, access, source, &work.step.address.root()).await?;
     Ok(Outcome { evidence: json!({"access": access.name}), ensured, ..Outcome::default() })

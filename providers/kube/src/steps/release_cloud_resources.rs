@@ -32,7 +32,8 @@ pub async fn run(work: &Work<'_>, plane: &Address, objects: &[DoomedObject]) -> 
         let watch = work.watch(&plane, "v1", "PersistentVolume", None).await?;
         work.patience
             .until(&watch, &format!("the volumes of {}", plane.address), |view| {
-                let held: Vec<&str> = view.all().filter(|volume| is_released_with(volume, &claims)).map(crate::ready::machines::name).collect();
+                let held: Vec<&str> =
+                    view.all().filter(|volume| is_released_with(volume, &claims)).map(crate::ready::machines::name).collect();
                 match held.as_slice() {
                     [] => Ok(()),
                     held => Err(format!("the cloud has not released {} yet", held.join(", "))),

@@ -39,7 +39,9 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
             .until(&watch, &what, |view| {
                 view.all().filter(|object| belongs_to(object, &pivot.access.name)).try_for_each(|object| {
                     let calm = observed(object).and_then(|()| {
-                        ["Paused", "RollingOut", "ScalingUp", "ScalingDown", "Remediating"].iter().try_for_each(|kind| must_not_be_true(object, kind))
+                        ["Paused", "RollingOut", "ScalingUp", "ScalingDown", "Remediating"]
+                            .iter()
+                            .try_for_each(|kind| must_not_be_true(object, kind))
                     });
                     calm.map_err(|why| format!("{kind} {}: {why}", name(object)))
                 })

@@ -9,6 +9,7 @@ use windlass_run::ports::{Outcome, StepError};
 use crate::kinds::ObjectRef;
 use crate::work::Work;
 
+/// Carries out the step.
 pub async fn run(work: &Work<'_>, plane: &Address) -> Result<Outcome, StepError> {
     let plane = work.plane(plane).await?;
     let deployment = ObjectRef::new("apps/v1", "Deployment", Some(SYSTEM_NAMESPACE), AGENT_NAME);

@@ -10,6 +10,7 @@ use crate::pivot::MACHINE_API_VERSION;
 use crate::ready::machines::{has_node, node_ready};
 use crate::work::Work;
 
+/// Carries out the step.
 pub async fn run(work: &Work<'_>, plane: &Address, machines: &Address, access: &ClusterAccess, nodes: u32) -> Result<Outcome, StepError> {
     let wanted = usize::try_from(nodes).unwrap_or(usize::MAX);
     let workload = work.plane(plane).await?;
