@@ -123,7 +123,7 @@ impl<'de> Deserialize<'de> for FieldPath {
 fn position(list: &[Value], element: &PathElement) -> Option<usize> {
     match element {
         PathElement::Field(_) => None,
-        PathElement::Index(index) => Some(*index),
+        PathElement::Index(index) => (*index < list.len()).then_some(*index),
         PathElement::Value(wanted) => list.iter().position(|item| same(item, wanted)),
         PathElement::Key(fields) => {
             let objects = || list.iter().enumerate();

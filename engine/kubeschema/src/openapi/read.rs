@@ -54,7 +54,7 @@ impl Reader<'_> {
     }
 
     fn schema(&mut self, document: &Value) -> Result<Schema, SchemaError> {
-        if self.path.len() > 4 * MAX_DEPTH {
+        if self.path.len() > MAX_DEPTH {
             return self.fail("nested too deep");
         }
         let Value::Object(map) = document else {
