@@ -8,13 +8,13 @@ use std::time::Duration;
 use rusqlite::params;
 use windlass_run::ports::StoreError;
 
-use crate::digest_key::DigestKey;
 use crate::file::open_to_write;
 use crate::lock::Lock;
 use crate::network::{file_system_of, refuse_network};
 use crate::refusal::{from_io, from_sqlite, unusable};
 use crate::rows::meta_sum;
 use crate::schema::migrate;
+use windlass_core::encode::DigestKey;
 
 const FORMAT: i64 = 1;
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,8 +6,6 @@
 //! - [`read`] looks at a state without a lock and without writing, also while another process writes it.
 //! - [`StateFile::open`] holds the state's lock until it is closed, and writes.
 
-mod digest_key;
-
 mod checksum;
 mod creation;
 mod effects;
@@ -23,9 +21,9 @@ mod state_file;
 mod writer;
 
 pub use creation::create;
-pub use digest_key::DigestKey;
 pub use lock::lock_path;
 pub use network::{FileSystem, file_system_of};
 pub use runs::{PastRun, RunStatus};
 pub use snapshot::{Snapshot, read};
 pub use state_file::{Opening, StateFile};
+pub use windlass_core::encode::DigestKey;

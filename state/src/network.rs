@@ -39,12 +39,7 @@ const NETWORK: &[(u64, &str)] = &[
 pub fn file_system_of(path: &Path) -> io::Result<FileSystem> {
     let found = rustix::fs::statfs(path)?;
     // The field is signed or not, and 32 or 64 bits wide, by platform; the magic numbers are 32 bits.
-    #[expect(
-        clippy::cast_sign_loss,
-        clippy::cast_possible_truncation,
-        clippy::unnecessary_cast,
-        reason = "only the low 32 bits mean anything"
-    )]
+    #[expect(clippy::cast_sign_loss, clippy::cast_possible_truncation, reason = "only the low 32 bits mean anything")]
     let magic = u64::from(found.f_type as u32);
     Ok(by_magic(magic))
 }

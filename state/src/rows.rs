@@ -10,9 +10,9 @@ use windlass_core::recorded::{Recorded, RecordedObject, RecordedPlane, RecordedR
 use windlass_run::ports::StoreError;
 
 use crate::checksum::checksum;
-use crate::digest_key::DigestKey;
 use crate::refusal::{damaged, from_sqlite};
 use crate::runs::{self, PastRun};
+use windlass_core::encode::DigestKey;
 
 /// Why the tables could not be read or written.
 #[derive(Debug)]

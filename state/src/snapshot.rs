@@ -5,10 +5,10 @@ use std::path::Path;
 use windlass_core::recorded::Recorded;
 use windlass_run::ports::StoreError;
 
-use crate::digest_key::DigestKey;
 use crate::file::{Stamp, open_to_read, recognise, verify};
 use crate::rows;
 use crate::runs::PastRun;
+use windlass_core::encode::DigestKey;
 
 const TRIES: usize = 8;
 

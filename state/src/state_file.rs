@@ -11,7 +11,6 @@ use tokio::sync::oneshot;
 use windlass_core::recorded::{Effect, Phase, Recorded};
 use windlass_run::ports::{RunEnd, Store, StoreError};
 
-use crate::digest_key::DigestKey;
 use crate::file::{Stamp, open_to_read, open_to_write, recognise, verify};
 use crate::lock::Lock;
 use crate::network::{FileSystem, file_system_of, refuse_network};
@@ -19,6 +18,7 @@ use crate::refusal::{from_io, from_sqlite};
 use crate::rows::load_meta;
 use crate::schema::migrate;
 use crate::writer::{Command, Reply, Write, Writer};
+use windlass_core::encode::DigestKey;
 
 /// How a state is opened for writing.
 #[derive(Debug, Clone)]

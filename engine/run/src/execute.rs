@@ -216,7 +216,7 @@ impl Task<'_> {
             stop_now,
             patience: None,
         };
-        let broken = drive.to_the_end().await;
+        let broken = drive.drive().await;
         let stopped = drive.state.course() >= Course::StoppingSoon && *self.options.stop.borrow() > StopRequest::None;
         Summary::over(&self.run, self.plan, drive.state.steps(), drive.failed, broken, stopped)
     }
@@ -264,7 +264,7 @@ struct Drive<'a> {
 
 impl Drive<'_> {
     /// Returns what broke the run off as a whole, if anything did.
-    async fn to_the_end(&mut self) -> Vec<StepError> {
+    async fn drive(&mut self) -> Vec<StepError> {
         let mut broken = Vec::new();
         let mut lost = self.around.journal.lost();
         let mut stop = self.task.options.stop.clone();

@@ -15,3 +15,5 @@ pub mod summary;
 mod attempt;
 mod journal;
 mod preflight;
+
+pub use event::RunEvent;

@@ -59,7 +59,7 @@ pub enum Decision {
     /// Neither.
     Refuse {
         /// Why.
-        summary: String,
+        reason: String,
         /// What to do.
         hint: String,
     },
@@ -82,7 +82,7 @@ pub fn decide(unfinished: Option<(&UnfinishedRun, &Plan)>, asked: Asked<'_>) -> 
         (None, ..) => Decision::Supersede,
         (Some(half), _, Asked::Bare { .. }) => Decision::FinishPivotFirst(half),
         (Some(half), _, Asked::Saved { .. }) => Decision::Refuse {
-            summary: format!(
+            reason: format!(
                 "{} is half done by a run of another plan",
                 plan.steps.get(half.step).map_or_else(String::new, |step| step.address.to_string())
             ),
@@ -122,7 +122,7 @@ fn back_id(id: &str) -> String {
 /// The plan that finishes a half-done pivot and does nothing else, as part of the same run.
 ///
 /// Forward it is the step itself with its verification; back it is the same pivot with its planes exchanged, under an id of its own.
-pub fn finishing(plan: &Plan, half: HalfPivot) -> Plan {
+pub fn finishing(plan: &Plan, half: &HalfPivot) -> Plan {
     let mut steps = Vec::new();
     if let Some(step) = plan.steps.get(half.step)
         && let Action::Pivot { pivot } = &step.action

@@ -88,7 +88,7 @@ fn an_unfinished_run_goes_on_is_finished_or_gives_way() {
     for words in [copying, deleting] {
         let refused = decide(Some((&unfinished(words), &plan)), other_saved);
         assert!(
-            matches!(&refused, Decision::Refuse { summary, .. } if summary.starts_with("cluster.shop.pivot is half done")),
+            matches!(&refused, Decision::Refuse { reason, .. } if reason.starts_with("cluster.shop.pivot is half done")),
             "{refused:?}"
         );
     }
@@ -100,7 +100,7 @@ async fn a_half_done_pivot_is_finished_alone_and_the_run_superseded() {
     for (direction, steps) in [(Direction::Forward, ["run pivot", "run verify"].as_slice()), (Direction::Back, &["run pivot:back"])] {
         let bench = Bench::new();
         bench.state.recorded.lock().unwrap().unfinished = Some(unfinished(&[("make", "started"), ("make", "done"), ("pivot", "started")]));
-        let finishing = finishing(&pivoting(), HalfPivot { step: 1, direction });
+        let finishing = finishing(&pivoting(), &HalfPivot { step: 1, direction });
         let summary = bench.start(&finishing, Start::FinishPivot).await;
         assert_eq!(summary.verdict, Verdict::Done, "{summary:?}");
         let ran: Vec<String> = bench.world.log().into_iter().filter(|line| line.starts_with("run ")).collect();
