@@ -5,11 +5,13 @@
 
 pub mod addr;
 pub mod agent_objects;
+pub mod config;
 pub mod desired;
 pub mod diag;
 pub mod diff;
 pub mod drift;
 pub mod encode;
+pub mod expand;
 pub mod facts;
 pub mod files;
 pub mod graph;

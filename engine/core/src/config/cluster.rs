@@ -1,0 +1,386 @@
+//! `cluster` blocks: references to cloud and profiles, control plane, pools, agent, guards.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::addr::{Address, Root};
+use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, nearest};
+use crate::graph::Graph;
+use crate::lang::ir::ExprKind;
+use crate::lang::{Block, Names, Scope, as_reference};
+use crate::layer::LayerKind;
+use crate::provider::{ClusterInput, PoolInput};
+use crate::value::Value;
+
+use super::block::{Handled, Reader};
+use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, NodeModel};
+use super::naming::{BlockInstance, Instances};
+use super::profile::{self, Profiles, Target};
+use super::variable::Variables;
+use super::{Inputs, layer, pool, schema};
+
+/// Name of the layer that a provider renders.
+pub const CLOUD_CONTROLLER: &str = "cloud-controller";
+
+/// What clusters are evaluated with.
+pub struct Context<'c, 'i> {
+    /// The module.
+    pub inputs: &'c Inputs<'i>,
+    /// Its clouds.
+    pub clouds: &'c BTreeMap<Address, CloudModel>,
+    /// Its profiles.
+    pub profiles: &'c Profiles<'i>,
+    /// Its names.
+    pub names: &'c Names<'c>,
+    /// Its variables.
+    pub variables: &'c Variables,
+    /// Where texts are kept for messages.
+    pub sources: &'c mut SourceMap,
+    /// What is found.
+    pub diagnostics: &'c mut Diagnostics,
+}
+
+/// Evaluates the clusters of a module.
+pub fn evaluate(context: &mut Context<'_, '_>, instances: &Instances<'_>) -> BTreeMap<Address, ClusterModel> {
+    let mut clusters = BTreeMap::new();
+    for instance in &instances.clusters {
+        if let Some(cluster) = one(context, instance, instances) {
+            clusters.insert(instance.address.clone(), cluster);
+        }
+    }
+    check_cycles(&clusters, context.diagnostics);
+    clusters
+}
+
+fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &Instances<'_>) -> Option<ClusterModel> {
+    let Root::Cluster(label) = &instance.address.root else { return None };
+    let block = instance.block;
+    let mut scope = Names::on(context.names);
+    if let Some(each) = &instance.each {
+        scope.set("each", each.clone());
+    }
+    let what = format!("cluster {:?}", label.name);
+    let reader = Reader { scope: &scope, files: context.inputs.files, what: &what };
+    // The provider's attributes are known once the cloud is; the cloud is found first.
+    let cloud = cloud(context, &reader, block)?;
+    let handled = Handled { attributes: &["for_each", "count", "depends_on"], blocks: &["control_plane", "worker_pool"] };
+    let schemas = [&schema::CLUSTER, cloud.provider.schema().cluster];
+    let body = reader.read(&block.body, block.header_span, &schemas, handled, context.diagnostics);
+    let text = |key: &str| body.value.get(key).and_then(Value::as_str).map(str::to_owned);
+    let name = text("name")
+        .unwrap_or_else(|| [Some(label.name.as_str()), label.key.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("-"));
+    let namespace = text("namespace").unwrap_or_else(|| name.clone());
+    let (pod_cidr, service_cidr) = (text("pod_cidr").unwrap_or_default(), text("service_cidr").unwrap_or_default());
+    for (key, cidr) in [("pod_cidr", &pod_cidr), ("service_cidr", &service_cidr)] {
+        if cidr.parse::<ipnet::IpNet>().is_err() {
+            let place = body.span_of(key).unwrap_or(block.header_span);
+            context.diagnostics.push(
+                Diagnostic::error(Code::INVALID_VALUE, format!("`{key}` of {what} is no CIDR block: {cidr:?}"))
+                    .at(place)
+                    .hint("write it like `10.128.0.0/12`"),
+            );
+        }
+    }
+    let chosen = profiles(context, &body.value, body.span_of("profiles").unwrap_or(block.header_span), &what);
+    let target = Target {
+        address: &instance.address,
+        name: &name,
+        cloud: cloud.provider.name(),
+        region: cloud.provider.region(&cloud.input),
+        pod_cidr: &pod_cidr,
+        service_cidr: &service_cidr,
+        span: block.header_span,
+    };
+    let module: (&dyn Scope, &Variables) = (&scope, context.variables);
+    let evaluation =
+        profile::evaluate(context.inputs, &chosen, &target, body.value.get("profile_values"), module, context.sources, context.diagnostics);
+    let (control_plane, worker_pools, nodes) = pools(&reader, block, cloud, context.diagnostics)?;
+    let (os, (kubernetes_version, kubernetes_span)) = (evaluation.os?, evaluation.kubernetes?);
+    let ssh_authorized_keys = strings(body.value.get("ssh_authorized_keys"));
+    let flag = |path: &[&str], default: bool| body.value.get_path(path).and_then(Value::as_bool).unwrap_or(default);
+    let agent = AgentModel {
+        enabled: flag(&["agent", "enabled"], true),
+        mode: body.value.get_path(&["agent", "mode"]).and_then(Value::as_str).unwrap_or("report").to_owned(),
+    };
+    if !matches!(agent.mode.as_str(), "report" | "heal") {
+        let place = body.span_of("agent.mode").unwrap_or(block.header_span);
+        context.diagnostics.push(
+            Diagnostic::error(Code::INVALID_VALUE, format!("{:?} is no mode of the agent", agent.mode))
+                .at(place)
+                .hint("modes are `report` and `heal`"),
+        );
+    }
+    let timeout_seconds = timeout(&body, block.header_span, context.diagnostics);
+    let input = ClusterInput {
+        address: instance.address.clone(),
+        name,
+        namespace,
+        cloud: cloud.input.clone(),
+        kubernetes_version,
+        os,
+        pod_cidrs: vec![pod_cidr],
+        service_cidrs: vec![service_cidr],
+        ssh_authorized_keys,
+        control_plane,
+        worker_pools,
+        body: provider_part(body.clone(), cloud),
+    };
+    check_version(&input, cloud, kubernetes_span, context.diagnostics);
+    let mut layers = evaluation.layers;
+    cloud_controller(&mut layers, evaluation.cloud_controller, cloud, &input);
+    Some(ClusterModel {
+        provider: cloud.provider,
+        pivot: flag(&["pivot"], true),
+        agent,
+        prevent_destroy: flag(&["lifecycle", "prevent_destroy"], false),
+        depends_on: depends_on(block, &what, instances, context.diagnostics),
+        timeout_seconds,
+        nodes,
+        profiles: evaluation.versions,
+        layers,
+        span: Some(block.header_span),
+        input,
+    })
+}
+
+fn strings(value: Option<&Value>) -> Vec<String> {
+    value.and_then(Value::as_elements).unwrap_or_default().iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+/// The body with nothing but the provider's attributes, name and namespace in its value.
+fn provider_part(mut body: crate::provider::Body, cloud: &CloudModel) -> crate::provider::Body {
+    let schema = cloud.provider.schema().cluster;
+    let entries = body.value.as_entries().cloned().unwrap_or_default();
+    let own = entries.into_iter().filter(|(key, _)| schema.attribute(key).is_some() || schema.block(key).is_some());
+    body.value = Value::object(own);
+    body
+}
+
+/// The cloud that the block refers to.
+fn cloud<'c>(context: &mut Context<'c, '_>, reader: &Reader<'_>, block: &Block) -> Option<&'c CloudModel> {
+    let Some(attribute) = block.body.attribute("cloud") else {
+        context.diagnostics.push(
+            Diagnostic::error(Code::MISSING_ATTRIBUTE, format!("{} lacks `cloud`", reader.what))
+                .at(block.header_span)
+                .hint("add `cloud = cloud.aws.name`"),
+        );
+        return None;
+    };
+    let found =
+        schema::CLUSTER.attribute("cloud").and_then(|declared| reader.expression(&attribute.expr, declared, context.diagnostics))?;
+    let address = found.get("address").and_then(Value::as_str).and_then(|text| text.parse::<Address>().ok());
+    match address {
+        // A cloud that is not in the map has been reported where it stands.
+        Some(address) if matches!(address.root, Root::Cloud(..)) => context.clouds.get(&address),
+        _ => {
+            let hint = "write `cloud = cloud.aws.name`; with `for_each`, `cloud.aws.name[\"key\"]`";
+            context.diagnostics.push(
+                Diagnostic::error(Code::WRONG_TYPE, format!("`cloud` of {} is no cloud", reader.what)).at(attribute.expr.span).hint(hint),
+            );
+            None
+        }
+    }
+}
+
+fn profiles<'c, 'i>(context: &mut Context<'c, 'i>, body: &Value, span: Span, what: &str) -> Vec<(&'c str, &'i Block)> {
+    let elements = body.get("profiles").and_then(Value::as_elements).unwrap_or_default();
+    let mut chosen: Vec<(&str, &Block)> = Vec::new();
+    for element in elements {
+        let name = element.get("address").and_then(Value::as_str).and_then(|address| address.strip_prefix("profile."));
+        match name.and_then(|name| context.profiles.get_key_value(name)) {
+            Some((name, _)) if chosen.iter().any(|(other, _)| other == name) => {
+                context.diagnostics.push(Diagnostic::error(Code::INVALID_VALUE, format!("{what} names profile {name:?} twice")).at(span));
+            }
+            Some((name, block)) => chosen.push((name, block)),
+            None => context.diagnostics.push(
+                Diagnostic::error(Code::WRONG_TYPE, format!("`profiles` of {what} takes references to profiles"))
+                    .at(span)
+                    .hint("write `profiles = [profile.base]`"),
+            ),
+        }
+    }
+    chosen
+}
+
+type Pools = (PoolInput, Vec<PoolInput>, BTreeMap<Option<String>, NodeModel>);
+
+fn pools(reader: &Reader<'_>, block: &Block, cloud: &CloudModel, diagnostics: &mut Diagnostics) -> Option<Pools> {
+    let mut nodes = BTreeMap::new();
+    let mut control_planes = block.body.blocks_of("control_plane");
+    let first = control_planes.next();
+    if let Some(second) = control_planes.next() {
+        diagnostics.push(
+            Diagnostic::error(Code::DUPLICATE_BLOCK, format!("{} may have one `control_plane` block only", reader.what))
+                .at(second.header_span),
+        );
+    }
+    let control_plane = match first {
+        Some(inner) => {
+            let (input, node) = pool::read(reader, inner, None, cloud.provider, diagnostics);
+            nodes.insert(None, node);
+            Some(input)
+        }
+        None => {
+            diagnostics.push(
+                Diagnostic::error(Code::MISSING_BLOCK, format!("{} lacks a `control_plane` block", reader.what))
+                    .at(block.header_span)
+                    .hint("add `control_plane { machine { … } }`"),
+            );
+            None
+        }
+    };
+    let mut workers: BTreeMap<String, (PoolInput, Span)> = BTreeMap::new();
+    for inner in block.body.blocks_of("worker_pool") {
+        if !super::toplevel::labelled(inner, &["name"], diagnostics) {
+            continue;
+        }
+        let name = inner.label(0).map(|label| label.to_string()).unwrap_or_default();
+        let (input, node) = pool::read(reader, inner, Some(name.clone()), cloud.provider, diagnostics);
+        nodes.insert(Some(name.clone()), node);
+        if let Some((_, first)) = workers.get(&name) {
+            diagnostics.push(
+                Diagnostic::error(Code::DUPLICATE_BLOCK, format!("{} has two worker pools named {name:?}", reader.what))
+                    .at(inner.header_span)
+                    .related(*first, "first declared here"),
+            );
+        } else {
+            workers.insert(name, (input, inner.header_span));
+        }
+    }
+    Some((control_plane?, workers.into_values().map(|(input, _)| input).collect(), nodes))
+}
+
+/// Seconds of `timeouts { wait }`.
+fn timeout(body: &crate::provider::Body, span: Span, diagnostics: &mut Diagnostics) -> u64 {
+    const DEFAULT: u64 = 3600;
+    let Some(text) = body.value.get_path(&["timeouts", "wait"]).and_then(Value::as_str) else { return DEFAULT };
+    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let factor = match unit {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    match (digits.parse::<u64>(), factor) {
+        (Ok(count), Some(factor)) if count > 0 && count <= 1_000_000 => count * factor,
+        _ => {
+            let place = body.span_of("timeouts.wait").unwrap_or(span);
+            diagnostics.push(
+                Diagnostic::error(Code::INVALID_VALUE, format!("{text:?} is no duration")).at(place).hint("write `90s`, `60m` or `2h`"),
+            );
+            DEFAULT
+        }
+    }
+}
+
+/// The Kubernetes minor must be one that the cloud's releases support.
+fn check_version(input: &ClusterInput, cloud: &CloudModel, span: Span, diagnostics: &mut Diagnostics) {
+    let minor = input.kubernetes_version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
+    let (Some(minor), Some(release)) = (minor, cloud.provider.releases().last()) else { return };
+    let (first, last) = release.kubernetes;
+    if !input.kubernetes_version.starts_with("1.") || minor < first || minor > last {
+        diagnostics.push(
+            Diagnostic::error(Code::UNKNOWN_VERSION, format!("Kubernetes {} is not supported", input.kubernetes_version)).at(span).detail(
+                format!(
+                    "Provider {} {} and Cluster API carry workload clusters of Kubernetes 1.{first} to 1.{last}.",
+                    cloud.provider.name(),
+                    release.version
+                ),
+            ),
+        );
+    }
+}
+
+/// The layer that initialises nodes: the provider's, the profile's own, or none.
+fn cloud_controller(layers: &mut Vec<LayerModel>, chosen: Option<(bool, Vec<Value>, Span)>, cloud: &CloudModel, input: &ClusterInput) {
+    let (objects, span) = match chosen {
+        Some((false, _, _)) => return,
+        Some((true, objects, span)) if !objects.is_empty() => (objects, Some(span)),
+        _ => (cloud.provider.cloud_controller(input).into_iter().map(|rendered| rendered.object).collect(), None),
+    };
+    if objects.is_empty() {
+        return;
+    }
+    let shown = Value::object([
+        ("kind", Value::string(CLOUD_CONTROLLER)),
+        ("pack", Value::string(cloud.provider.name())),
+        ("objects", Value::list(objects.iter().map(layer::title))),
+    ]);
+    let name = CLOUD_CONTROLLER.to_owned();
+    layers.insert(0, LayerModel { name, kind: LayerKind::CloudController, depends_on: BTreeSet::new(), objects, input: shown, span });
+}
+
+/// Clusters and clouds in `depends_on`.
+fn depends_on(block: &Block, what: &str, instances: &Instances<'_>, diagnostics: &mut Diagnostics) -> BTreeSet<Address> {
+    let mut needs = BTreeSet::new();
+    let Some(attribute) = block.body.attribute("depends_on") else { return needs };
+    let ExprKind::Tuple(elements) = &attribute.expr.kind else {
+        diagnostics.push(
+            Diagnostic::error(Code::NOT_STATIC, format!("`depends_on` of {what} is not a list of references"))
+                .at(attribute.expr.span)
+                .hint("write `depends_on = [cluster.name]`"),
+        );
+        return needs;
+    };
+    for element in elements {
+        let Some(reference) = as_reference(element).filter(|reference| &*reference.root == "cluster" && !reference.path.is_empty()) else {
+            diagnostics.push(
+                Diagnostic::error(Code::NOT_STATIC, format!("`depends_on` of {what} takes references to clusters"))
+                    .at(element.span)
+                    .hint("write `cluster.name`"),
+            );
+            continue;
+        };
+        let (name, key) = (reference.name(0), reference.name(1));
+        let matches = |address: &Address| matches!(&address.root, Root::Cluster(label) if Some(label.name.as_str()) == name && (key.is_none() || label.key.as_deref() == key));
+        let before = needs.len();
+        needs.extend(instances.clusters.iter().map(|instance| &instance.address).filter(|address| matches(address)).cloned());
+        if needs.len() == before {
+            let known: Vec<String> = instances.clusters.iter().map(|instance| instance.address.to_string()).collect();
+            let error = Diagnostic::error(Code::UNKNOWN_NAME, format!("{reference} is no cluster of this configuration")).at(element.span);
+            diagnostics.push(match nearest(&reference.to_string(), known.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            });
+        }
+    }
+    needs
+}
+
+/// Neither clusters nor the layers of one may wait for each other in a circle.
+fn check_cycles(clusters: &BTreeMap<Address, ClusterModel>, diagnostics: &mut Diagnostics) {
+    let names: Vec<String> = clusters.keys().map(ToString::to_string).collect();
+    let needs: Vec<(Vec<String>, Option<Span>)> =
+        clusters.values().map(|cluster| (cluster.depends_on.iter().map(ToString::to_string).collect(), cluster.span)).collect();
+    circle("clusters", &names, &needs, diagnostics);
+    for cluster in clusters.values() {
+        let names: Vec<String> = cluster.layers.iter().map(|layer| layer.name.clone()).collect();
+        let needs: Vec<(Vec<String>, Option<Span>)> =
+            cluster.layers.iter().map(|layer| (layer.depends_on.iter().cloned().collect(), layer.span)).collect();
+        circle(&format!("layers of {}", cluster.input.address), &names, &needs, diagnostics);
+    }
+}
+
+fn circle(what: &str, names: &[String], needs: &[(Vec<String>, Option<Span>)], diagnostics: &mut Diagnostics) {
+    let by_name: BTreeMap<&str, u32> = names.iter().map(String::as_str).zip(0u32..).collect();
+    let mut graph = Graph::new(names.len());
+    for ((wanted, _), from) in needs.iter().zip(0u32..) {
+        for to in wanted.iter().filter_map(|name| by_name.get(name.as_str())) {
+            graph.edge(from, *to, "depends_on");
+        }
+    }
+    let Err(cycle) = graph.order() else { return };
+    let at = |i: u32| usize::try_from(i).ok();
+    let path: Vec<&str> = cycle.edges.iter().filter_map(|edge| names.get(at(edge.from)?)).map(String::as_str).collect();
+    let first = path.first().copied().unwrap_or_default();
+    let mut diagnostic = Diagnostic::error(Code::CYCLE, format!("{what} wait for each other: {} -> {first}", path.join(" -> ")))
+        .detail("Each arrow is a `depends_on`.");
+    for (i, edge) in cycle.edges.iter().enumerate() {
+        let Some(span) = at(edge.from).and_then(|i| needs.get(i)).and_then(|(_, span)| *span) else { continue };
+        if i == 0 {
+            diagnostic.primary = Some(span);
+        } else {
+            diagnostic = diagnostic.related(span, "in the circle");
+        }
+    }
+    diagnostics.push(diagnostic);
+}

@@ -1,0 +1,75 @@
+//! Configuration: from parsed HCL to typed data. Knows every block and meta-argument of the language, and no Kubernetes object.
+//!
+//! ```text
+//! body + inputs ─ variables ─ names (locals, for_each instances, in order of reference) ─ management, clouds ─
+//!                 clusters (profiles evaluated once for each) ─ outputs ─> Model
+//! ```
+//! Errors are collected: what could not be evaluated is an unknown, so that the rest is still checked.
+
+mod block;
+mod cloud;
+mod cluster;
+mod layer;
+mod management;
+mod model;
+mod naming;
+mod output;
+mod pool;
+mod profile;
+pub mod schema;
+mod toplevel;
+mod variable;
+
+use crate::diag::{Diagnostics, SourceMap};
+use crate::files::Files;
+use crate::lang::{Body, Names};
+use crate::provider::Provider;
+use crate::value::Value;
+
+pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, Model, NodeModel};
+pub use variable::{VariableInput, VariableOrigin, VariableText, parse_variable_file};
+
+/// What a configuration is made from.
+pub struct Inputs<'a> {
+    /// All files of the module.
+    pub body: &'a Body,
+    /// Values of variables, later ones win.
+    pub variables: &'a [VariableInput],
+    /// The clouds that exist.
+    pub providers: &'a [&'static dyn Provider],
+    /// Files of the module folder.
+    pub files: &'a dyn Files,
+    /// Image of the agent, unless HCL names one.
+    pub agent_image: &'a str,
+}
+
+/// Evaluates a configuration.
+pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnostics) {
+    let mut diagnostics = toplevel::check(inputs.body);
+    let mut names = Names::new();
+    names.set("path", Value::object([("module", "."), ("root", "."), ("cwd", ".")]));
+    let variables = variable::evaluate(inputs.body, inputs.variables, inputs.files, &names, sources, &mut diagnostics);
+    variable::name(&variables, &mut names);
+    let profiles = profile::collect(inputs.body, &mut diagnostics);
+    profile::name(&profiles, &mut names);
+    let instances = naming::evaluate(inputs, &mut names, &mut diagnostics);
+    let (management, provider_versions) = management::evaluate(inputs, &names, &mut diagnostics);
+    let agent_image = management::agent_image(inputs, &names, &mut diagnostics);
+    let clouds = cloud::evaluate(inputs, &instances, &names, &mut diagnostics);
+    let clusters = {
+        let mut context = cluster::Context {
+            inputs,
+            clouds: &clouds,
+            profiles: &profiles,
+            names: &names,
+            variables: &variables,
+            sources,
+            diagnostics: &mut diagnostics,
+        };
+        cluster::evaluate(&mut context, &instances)
+    };
+    naming::name_clusters(&clusters, &mut names);
+    let outputs = output::evaluate(inputs, &names, &mut diagnostics);
+    diagnostics.sort();
+    (Model { management, provider_versions, agent_image, clouds, clusters, outputs }, diagnostics)
+}

@@ -1,0 +1,100 @@
+//! The configuration as typed data: what HCL says after evaluation, before it is expanded to Kubernetes objects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::addr::Address;
+use crate::desired::{DesiredManagement, DesiredOutput};
+use crate::diag::Span;
+use crate::layer::LayerKind;
+use crate::provider::{CloudInput, ClusterInput, Provider};
+use crate::value::Value;
+
+/// The whole configuration.
+#[derive(Clone)]
+pub struct Model {
+    /// The management plane; the sandbox if HCL names none.
+    pub management: DesiredManagement,
+    /// Versions that HCL pins for providers of the management plane, by provider name.
+    pub provider_versions: BTreeMap<String, (String, Option<Span>)>,
+    /// Image of the agent.
+    pub agent_image: String,
+    /// Clouds by address.
+    pub clouds: BTreeMap<Address, CloudModel>,
+    /// Clusters by address.
+    pub clusters: BTreeMap<Address, ClusterModel>,
+    /// Outputs by name.
+    pub outputs: BTreeMap<String, DesiredOutput>,
+}
+
+/// A `cloud` block.
+#[derive(Clone)]
+pub struct CloudModel {
+    /// The evaluated block.
+    pub input: CloudInput,
+    /// The code that knows it.
+    pub provider: &'static dyn Provider,
+}
+
+/// `agent { … }` of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentModel {
+    /// `false`: the engine applies the layers itself.
+    pub enabled: bool,
+    /// `report` or `heal`.
+    pub mode: String,
+}
+
+/// A `cluster` block, one instance of it.
+#[derive(Clone)]
+pub struct ClusterModel {
+    /// What the provider gets to see.
+    pub input: ClusterInput,
+    /// The code that knows its cloud.
+    pub provider: &'static dyn Provider,
+    /// Whether its CAPI objects move into it.
+    pub pivot: bool,
+    /// Its agent.
+    pub agent: AgentModel,
+    /// `lifecycle { prevent_destroy }`.
+    pub prevent_destroy: bool,
+    /// Addresses that it waits for.
+    pub depends_on: BTreeSet<Address>,
+    /// Seconds that a wait may take.
+    pub timeout_seconds: u64,
+    /// Labels and taints of the control plane's machines (`None`) and of pools.
+    pub nodes: BTreeMap<Option<String>, NodeModel>,
+    /// Profiles with their versions, in order.
+    pub profiles: Vec<(String, String)>,
+    /// Layers with objects, in profile order.
+    pub layers: Vec<LayerModel>,
+    /// Where the block stands.
+    pub span: Option<Span>,
+}
+
+/// Labels and taints of a group of nodes.
+#[derive(Debug, Clone, Default)]
+pub struct NodeModel {
+    /// Labels that the kubelet gives its node.
+    pub labels: BTreeMap<String, String>,
+    /// Taints: key, value, effect.
+    pub taints: Vec<(String, Option<String>, String)>,
+    /// Where the block stands.
+    pub span: Option<Span>,
+}
+
+/// A layer as evaluated for one cluster.
+#[derive(Debug, Clone)]
+pub struct LayerModel {
+    /// Unique in the cluster.
+    pub name: String,
+    /// Its kind.
+    pub kind: LayerKind,
+    /// Layers that come before.
+    pub depends_on: BTreeSet<String>,
+    /// Its objects, as written by the user or rendered by the provider, unmarked.
+    pub objects: Vec<Value>,
+    /// What the plan shows for it.
+    pub input: Value,
+    /// Where the block stands.
+    pub span: Option<Span>,
+}

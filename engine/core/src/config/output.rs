@@ -1,0 +1,47 @@
+//! `output` blocks.
+
+use std::collections::BTreeMap;
+
+use crate::desired::DesiredOutput;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::lang::{Evaluator, Names};
+use crate::value::Value;
+
+use super::Inputs;
+use super::block::{Handled, Reader};
+use super::schema;
+
+/// Evaluates the outputs of a module.
+pub fn evaluate(inputs: &Inputs<'_>, names: &Names<'_>, diagnostics: &mut Diagnostics) -> BTreeMap<String, DesiredOutput> {
+    let mut outputs = BTreeMap::new();
+    for block in inputs.body.blocks_of("output") {
+        let Some(name) = block.label(0) else { continue };
+        let what = format!("output {:?}", &**name);
+        let reader = Reader { scope: names, files: inputs.files, what: &what };
+        let handled = Handled { attributes: &["value"], blocks: &[] };
+        let settings = reader.read(&block.body, block.header_span, &[&schema::OUTPUT], handled, diagnostics);
+        let sensitive = settings.value.get("sensitive").and_then(Value::as_bool).unwrap_or_default();
+        let Some(attribute) = block.body.attribute("value") else {
+            diagnostics.push(
+                Diagnostic::error(Code::MISSING_ATTRIBUTE, format!("{what} lacks `value`")).at(block.header_span).hint("add `value = …`"),
+            );
+            continue;
+        };
+        let (value, found) = Evaluator::new(names, inputs.files).evaluate(&attribute.expr);
+        let failed = found.has_errors();
+        diagnostics.extend(found);
+        if failed {
+            continue;
+        }
+        if value.contains_secret() && !sensitive {
+            diagnostics.push(
+                Diagnostic::error(Code::SECRET_NOT_ALLOWED, format!("{what} would show a sensitive value"))
+                    .at(attribute.expr.span)
+                    .hint("add `sensitive = true`, or use `nonsensitive()` if the value is harmless"),
+            );
+            continue;
+        }
+        outputs.insert(name.to_string(), DesiredOutput { value: value.secret_if(sensitive), sensitive });
+    }
+    outputs
+}

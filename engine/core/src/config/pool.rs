@@ -1,0 +1,98 @@
+//! `control_plane` and `worker_pool` blocks of a cluster.
+
+use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::lang::Block;
+use crate::provider::{Body, PoolInput, Provider};
+use crate::schema::BlockSchema;
+use crate::value::Value;
+
+use super::block::{Handled, Reader};
+use super::model::NodeModel;
+use super::schema;
+
+/// Effects of taints (core/v1 Taint).
+const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+
+/// Reads one group of machines; `pool` is `None` for the control plane.
+pub fn read(
+    reader: &Reader<'_>,
+    block: &Block,
+    pool: Option<String>,
+    provider: &dyn Provider,
+    diagnostics: &mut Diagnostics,
+) -> (PoolInput, NodeModel) {
+    let what = match &pool {
+        Some(pool) => format!("worker_pool {pool:?} of {}", reader.what),
+        None => format!("control_plane of {}", reader.what),
+    };
+    let inner = Reader { scope: reader.scope, files: reader.files, what: &what };
+    let own: &'static BlockSchema = if pool.is_some() { &schema::WORKER_POOL } else { &schema::CONTROL_PLANE };
+    let body = inner.read(&block.body, block.header_span, &[own], Handled { attributes: &[], blocks: &["machine"] }, diagnostics);
+    let machine = machine(&inner, block, provider, diagnostics);
+    let replicas = body.value.get("replicas").and_then(Value::as_i64).unwrap_or(1);
+    let place = body.span_of("replicas").unwrap_or(block.header_span);
+    let replicas = replicas_of(replicas, pool.is_none(), &what, place, diagnostics);
+    let failure_domain = body.value.get("failure_domain").and_then(Value::as_str).map(str::to_owned);
+    let nodes = nodes(&body, block.header_span, &what, diagnostics);
+    (PoolInput { pool, replicas, machine, failure_domain }, nodes)
+}
+
+fn replicas_of(replicas: i64, control_plane: bool, what: &str, place: Span, diagnostics: &mut Diagnostics) -> u32 {
+    let error = |summary: String, hint: &str| Diagnostic::error(Code::INVALID_VALUE, summary).at(place).hint(hint);
+    match u32::try_from(replicas) {
+        Ok(count) if control_plane && !matches!(count, 1 | 3 | 5) => {
+            diagnostics.push(
+                error(format!("{what} may have 1, 3 or 5 replicas, not {count}"), "etcd needs an odd number of members to keep a majority")
+                    .detail("Cluster API refuses even numbers when etcd is stacked."),
+            );
+            1
+        }
+        Ok(count) if count <= 1000 => count,
+        _ => {
+            diagnostics.push(error(format!("{what} may have 0 to 1000 replicas, not {replicas}"), "use another number"));
+            1
+        }
+    }
+}
+
+fn machine(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnostics: &mut Diagnostics) -> Body {
+    let mut machines = block.body.blocks_of("machine");
+    let Some(machine) = machines.next() else {
+        diagnostics.push(
+            Diagnostic::error(Code::MISSING_BLOCK, format!("{} lacks a `machine` block", reader.what))
+                .at(block.header_span)
+                .hint("add `machine { … }` with what the cloud needs to know of a machine"),
+        );
+        return Body { value: Value::object::<&str, Value>([]), span: Some(block.header_span), spans: Vec::new() };
+    };
+    if let Some(second) = machines.next() {
+        diagnostics.push(
+            Diagnostic::error(Code::DUPLICATE_BLOCK, format!("{} may have one `machine` block only", reader.what))
+                .at(second.header_span)
+                .related(machine.header_span, "the first one"),
+        );
+    }
+    let what = format!("machine of {}", reader.what);
+    let inner = Reader { scope: reader.scope, files: reader.files, what: &what };
+    inner.read(&machine.body, machine.header_span, &[provider.schema().machine], Handled::default(), diagnostics)
+}
+
+fn nodes(body: &Body, span: Span, what: &str, diagnostics: &mut Diagnostics) -> NodeModel {
+    let labels = body.value.get("labels").and_then(Value::as_entries).into_iter().flatten();
+    let labels = labels.filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_owned()))).collect();
+    let mut taints = Vec::new();
+    for (i, taint) in body.value.get("taint").and_then(Value::as_elements).unwrap_or_default().iter().enumerate() {
+        let text = |key: &str| taint.get(key).and_then(Value::as_str).map(str::to_owned);
+        let (Some(key), Some(effect)) = (text("key"), text("effect")) else { continue };
+        if !EFFECTS.contains(&effect.as_str()) {
+            diagnostics.push(
+                Diagnostic::error(Code::INVALID_VALUE, format!("{effect:?} is no effect of a taint"))
+                    .at(body.span_of(&format!("taint[{i}].effect")).unwrap_or(span))
+                    .detail(format!("In {what}."))
+                    .hint(format!("effects are {}", EFFECTS.join(", "))),
+            );
+        }
+        taints.push((key, text("value"), effect));
+    }
+    NodeModel { labels, taints, span: Some(span) }
+}

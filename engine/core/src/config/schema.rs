@@ -1,0 +1,227 @@
+//! Schemas of the engine's own blocks, as data; providers add theirs.
+
+use crate::schema::{Attribute, AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P};
+
+const fn attribute(name: &'static str, ty: T, presence: P, on_change: C, doc: &'static str) -> Attribute {
+    Attribute { name, ty, presence, sensitive: false, on_change, doc }
+}
+
+/// `windlass { … }`
+pub const WINDLASS: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("required_version", T::String, P::Optional, C::InPlace, "Versions of windlass that may plan this configuration."),
+        attribute("agent_image", T::String, P::Optional, C::InPlace, "Image of the agent; the default belongs to the release."),
+    ],
+    blocks: &[],
+};
+
+/// `management "x" { … }`
+pub const MANAGEMENT: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute(
+            "kubeconfig",
+            T::String,
+            P::Optional,
+            C::Forbidden,
+            "Kubeconfig file of the plane; default: KUBECONFIG, then ~/.kube/config.",
+        ),
+        attribute("context", T::String, P::Optional, C::Forbidden, "Context in that file; default: its current context."),
+        attribute(
+            "install_providers",
+            T::Bool,
+            P::Default("true"),
+            C::InPlace,
+            "Whether windlass installs the CAPI providers, or only checks them.",
+        ),
+    ],
+    blocks: &[NestedBlock {
+        name: "provider",
+        labels: &["name"],
+        count: Count::Many,
+        body: &MANAGEMENT_PROVIDER,
+        doc: "A CAPI provider and its version.",
+    }],
+};
+
+const MANAGEMENT_PROVIDER: BlockSchema =
+    BlockSchema { attributes: &[attribute("version", T::String, P::Required, C::InPlace, "Version of the provider.")], blocks: &[] };
+
+/// `variable "x" { … }`; `type` and `default` are read apart.
+pub const VARIABLE: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("description", T::String, P::Optional, C::InPlace, "What the variable is for."),
+        attribute("sensitive", T::Bool, P::Default("false"), C::InPlace, "Its value never appears in plan, state, log or error."),
+        attribute("nullable", T::Bool, P::Default("true"), C::InPlace, "Whether null is a value."),
+    ],
+    blocks: &[],
+};
+
+/// `output "x" { … }`; `value` is read apart.
+pub const OUTPUT: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("description", T::String, P::Optional, C::InPlace, "What the output is for."),
+        attribute("sensitive", T::Bool, P::Default("false"), C::InPlace, "Its value is not stored and not shown."),
+    ],
+    blocks: &[],
+};
+
+/// `lifecycle { … }`
+pub const LIFECYCLE: BlockSchema = BlockSchema {
+    attributes: &[attribute("prevent_destroy", T::Bool, P::Default("false"), C::InPlace, "A plan that would destroy it is refused.")],
+    blocks: &[],
+};
+
+/// `cluster "x" { … }`; control plane and pools are read apart.
+pub const CLUSTER: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("cloud", T::Any, P::Required, C::Recreate, "The cloud account that the machines run in."),
+        attribute("profiles", T::Any, P::Required, C::InPlace, "Profiles whose layers the cluster gets, in order."),
+        attribute("profile_values", T::Any, P::Optional, C::InPlace, "Values of the profiles' own variables, by profile."),
+        attribute("name", T::String, P::Optional, C::Recreate, "Kubernetes name; default: the address path joined by `-`."),
+        attribute("namespace", T::String, P::Optional, C::Recreate, "Namespace of its objects on every plane; default: the name."),
+        attribute("pivot", T::Bool, P::Default("true"), C::InPlace, "Whether its Cluster API objects move into the cluster itself."),
+        attribute("ssh_authorized_keys", T::Strings, P::Default(""), C::Repave, "OpenSSH public keys of user `windlass` on every machine."),
+        attribute("pod_cidr", T::String, P::Default("192.168.0.0/16"), C::Recreate, "Addresses of pods."),
+        attribute("service_cidr", T::String, P::Default("10.128.0.0/12"), C::Recreate, "Addresses of services."),
+    ],
+    blocks: &[
+        NestedBlock {
+            name: "agent",
+            labels: &[],
+            count: Count::Optional,
+            body: &AGENT,
+            doc: "The controller in the cluster that applies its layers.",
+        },
+        NestedBlock { name: "timeouts", labels: &[], count: Count::Optional, body: &TIMEOUTS, doc: "How long steps wait." },
+        NestedBlock { name: "lifecycle", labels: &[], count: Count::Optional, body: &LIFECYCLE, doc: "Guards." },
+    ],
+};
+
+/// `agent { … }` of a cluster.
+pub const AGENT: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("enabled", T::Bool, P::Default("true"), C::InPlace, "`false`: windlass itself applies the layers."),
+        attribute(
+            "mode",
+            T::String,
+            P::Default("report"),
+            C::InPlace,
+            "`report`: drift of layers is reported; `heal`: it is repaired at once.",
+        ),
+    ],
+    blocks: &[],
+};
+
+/// `timeouts { … }` of a cluster.
+pub const TIMEOUTS: BlockSchema = BlockSchema {
+    attributes: &[attribute(
+        "wait",
+        T::String,
+        P::Default("60m"),
+        C::InPlace,
+        "How long one step waits before it counts as in progress: `90s`, `60m`, `2h`.",
+    )],
+    blocks: &[],
+};
+
+/// `control_plane { … }`; `machine` is the provider's.
+pub const CONTROL_PLANE: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("replicas", T::Integer, P::Default("1"), C::InPlace, "Machines: 1, 3 or 5."),
+        attribute("labels", T::StringMap, P::Default(""), C::Repave, "Labels that the kubelet gives its node."),
+    ],
+    blocks: &[NestedBlock {
+        name: "taint",
+        labels: &[],
+        count: Count::Many,
+        body: &TAINT,
+        doc: "A taint of the nodes beside kubeadm's own.",
+    }],
+};
+
+/// `worker_pool "x" { … }`; `machine` is the provider's.
+pub const WORKER_POOL: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("replicas", T::Integer, P::Default("1"), C::InPlace, "Machines."),
+        attribute("labels", T::StringMap, P::Default(""), C::Repave, "Labels that the kubelet gives its node."),
+        attribute("failure_domain", T::String, P::Optional, C::Repave, "Failure domain (availability zone) of all machines."),
+    ],
+    blocks: &[NestedBlock { name: "taint", labels: &[], count: Count::Many, body: &TAINT, doc: "A taint of the nodes." }],
+};
+
+const TAINT: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("key", T::String, P::Required, C::Repave, "Key."),
+        attribute("value", T::String, P::Optional, C::Repave, "Value."),
+        attribute("effect", T::String, P::Required, C::Repave, "NoSchedule, PreferNoSchedule or NoExecute."),
+    ],
+    blocks: &[],
+};
+
+/// `profile "x" { … }`; layers and variables are read apart.
+pub const PROFILE: BlockSchema = BlockSchema {
+    attributes: &[attribute("version", T::String, P::Required, C::InPlace, "Version of the profile, for people and plans.")],
+    blocks: &[],
+};
+
+/// `os "x" { … }`
+pub const OS: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("version", T::String, P::Required, C::Repave, "Version of the operating system."),
+        attribute("image", T::String, P::Optional, C::Repave, "Your own image, in the cloud's form."),
+        attribute(
+            "images",
+            T::StringMap,
+            P::Optional,
+            C::Repave,
+            "Images by region, or by region and Kubernetes minor: `\"eu-west-1/1.34\"`.",
+        ),
+    ],
+    blocks: &[],
+};
+
+/// `kubernetes "kubeadm" { … }`
+pub const KUBERNETES: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("version", T::String, P::Required, C::Repave, "Version of Kubernetes: `1.34.3`."),
+        attribute("hops", T::Strings, P::Default(""), C::InPlace, "Patch versions to pass through when a cluster comes from further back."),
+    ],
+    blocks: &[],
+};
+
+/// `network`, `storage`, `addon` and `cloud_controller`; `depends_on` is read apart.
+pub const LAYER: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("manifests", T::Strings, P::Default(""), C::InPlace, "YAML files, as paths or patterns relative to the module folder."),
+        attribute("objects", T::Any, P::Optional, C::InPlace, "Kubernetes objects as values; whole leaves may be known after apply only."),
+    ],
+    blocks: &[],
+};
+
+/// `cloud_controller { … }` of a profile.
+pub const CLOUD_CONTROLLER: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("enabled", T::Bool, P::Default("true"), C::InPlace, "`false`: something else initialises the nodes."),
+        attribute("manifests", T::Strings, P::Default(""), C::InPlace, "YAML files in place of those that the provider renders."),
+    ],
+    blocks: &[],
+};
+
+/// Every block of the engine with the name under which the reference page lists it.
+pub const ALL: [(&str, &BlockSchema); 15] = [
+    ("windlass", &WINDLASS),
+    ("management", &MANAGEMENT),
+    ("variable", &VARIABLE),
+    ("output", &OUTPUT),
+    ("cluster", &CLUSTER),
+    ("cluster.agent", &AGENT),
+    ("cluster.timeouts", &TIMEOUTS),
+    ("cluster.control_plane", &CONTROL_PLANE),
+    ("cluster.worker_pool", &WORKER_POOL),
+    ("lifecycle", &LIFECYCLE),
+    ("profile", &PROFILE),
+    ("profile.os", &OS),
+    ("profile.kubernetes", &KUBERNETES),
+    ("profile.network, storage, addon", &LAYER),
+    ("profile.cloud_controller", &CLOUD_CONTROLLER),
+];

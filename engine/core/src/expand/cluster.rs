@@ -1,0 +1,324 @@
+//! A cluster as resources: Cluster and infrastructure, control plane, worker pools, agent, pivot, layers.
+
+use std::collections::BTreeSet;
+
+use crate::addr::{Address, Part};
+use crate::config::{ClusterModel, Model};
+use crate::desired::{Desired, DesiredCluster, DesiredLayer, DesiredObject, DesiredResource, Home};
+use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::marks;
+use crate::object::split_api_version;
+use crate::provider::{MachineTemplate, PoolInput, Release, Role};
+use crate::value::Value;
+
+use super::RENDER_REVISION;
+use super::mark::{Marker, merged, with_entry};
+use super::{kubeadm, layers, providers, template};
+
+const CORE: &str = "cluster.x-k8s.io/v1beta2";
+const BOOTSTRAP: &str = "bootstrap.cluster.x-k8s.io/v1beta2";
+const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io/v1beta2";
+/// Namespaces that exist on every plane and are nobody's to make.
+const GIVEN_NAMESPACES: [&str; 4] = ["default", "kube-system", "kube-public", "kube-node-lease"];
+
+/// What the parts of one cluster's expansion share.
+struct Work<'a> {
+    cluster: &'a ClusterModel,
+    address: &'a Address,
+    management: &'a Address,
+    release: &'static Release,
+    marker: &'a Marker,
+    desired: &'a mut Desired,
+    diagnostics: &'a mut Diagnostics,
+}
+
+/// Adds a cluster and its resources.
+pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
+    // An unknown version has been reported with the providers.
+    let Ok(release) = providers::release(model, cluster.provider) else { return };
+    let address = &cluster.input.address;
+    let mut work = Work { cluster, address, management: &model.management.address, release, marker, desired, diagnostics };
+    let owns_namespace = !GIVEN_NAMESPACES.contains(&cluster.input.namespace.as_str())
+        && model
+            .clusters
+            .values()
+            .find(|other| other.input.namespace == cluster.input.namespace)
+            .is_some_and(|first| &first.input.address == address);
+    base(&mut work, owns_namespace);
+    control_plane(&mut work);
+    for pool in &cluster.input.worker_pools {
+        worker_pool(&mut work, pool);
+    }
+    saga(&mut work, model);
+    layers::expand(cluster, work.marker, work.desired, work.diagnostics);
+    let input = &cluster.input;
+    desired.clusters.insert(
+        address.clone(),
+        DesiredCluster {
+            address: address.clone(),
+            name: input.name.clone(),
+            namespace: input.namespace.clone(),
+            cloud: input.cloud.address.clone(),
+            provider: cluster.provider.name().to_owned(),
+            pivot: cluster.pivot,
+            agent: cluster.agent.enabled,
+            agent_mode: cluster.agent.mode.clone(),
+            kubernetes_version: input.kubernetes_version.clone(),
+            control_plane_replicas: input.control_plane.replicas,
+            pools: input.worker_pools.iter().filter_map(|pool| Some((pool.pool.clone()?, pool.replicas))).collect(),
+            layers: cluster
+                .layers
+                .iter()
+                .map(|layer| DesiredLayer { name: layer.name.clone(), kind: layer.kind, depends_on: layer.depends_on.clone() })
+                .collect(),
+            timeout_seconds: cluster.timeout_seconds,
+            span: cluster.span,
+        },
+    );
+}
+
+impl Work<'_> {
+    fn object(&mut self, object: Value, owner: &Address, home: Home, span: Option<Span>) -> Option<DesiredObject> {
+        let plane = if home == Home::Workload { self.address } else { self.management };
+        self.marker.mark(&object, owner, home, plane, span, self.diagnostics)
+    }
+
+    fn resource(&mut self, address: Address, input: Value, objects: Vec<DesiredObject>, needs: BTreeSet<Address>, span: Option<Span>) {
+        let resource = DesiredResource {
+            address: address.clone(),
+            input,
+            render_revision: RENDER_REVISION,
+            objects,
+            needs,
+            prevent_destroy: self.cluster.prevent_destroy,
+            span: span.or(self.cluster.span),
+        };
+        self.desired.resources.insert(address, resource);
+    }
+
+    /// `metadata` of an object of this cluster.
+    fn metadata(&self, name: &str) -> Value {
+        let labels = Value::object([(marks::LABEL_CLUSTER_NAME, Value::string(&self.cluster.input.name))]);
+        Value::object([("name", Value::string(name)), ("namespace", Value::string(&self.cluster.input.namespace)), ("labels", labels)])
+    }
+
+    /// The machine template of a pool as an object, with its name.
+    fn machine_template(&mut self, stem: &str, pool: &PoolInput) -> Option<(MachineTemplate, String)> {
+        let template = self.cluster.provider.machine_template(&self.cluster.input, pool, self.release);
+        match template::name(stem, &template.kind, &template.spec) {
+            Ok(name) => Some((template, name)),
+            Err(diagnostic) => {
+                self.refuse(*diagnostic, pool.machine.span);
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, mut diagnostic: Diagnostic, span: Option<Span>) {
+        diagnostic.primary = span.or(self.cluster.span);
+        self.diagnostics.push(diagnostic);
+    }
+
+    fn version(&self) -> Value {
+        Value::string(format!("v{}", self.cluster.input.kubernetes_version))
+    }
+}
+
+/// A v1beta2 reference: group, kind, name; no version, no namespace.
+fn reference(api_version: &str, kind: &str, name: &str) -> Value {
+    let (group, _) = split_api_version(api_version);
+    Value::object([("apiGroup", group), ("kind", kind), ("name", name)])
+}
+
+fn object(api_version: &str, kind: &str, metadata: Value, spec: Value) -> Value {
+    Value::object([("apiVersion", Value::string(api_version)), ("kind", Value::string(kind)), ("metadata", metadata), ("spec", spec)])
+}
+
+/// Namespace, infrastructure cluster, Cluster.
+fn base(work: &mut Work<'_>, owns_namespace: bool) {
+    let input = &work.cluster.input;
+    let (address, span) = (work.address.clone(), work.cluster.span);
+    let mut objects = Vec::new();
+    if owns_namespace {
+        let metadata = Value::object([("name", Value::string(&input.namespace))]);
+        let namespace = Value::object([("apiVersion", Value::string("v1")), ("kind", Value::string("Namespace")), ("metadata", metadata)]);
+        objects.extend(work.object(namespace, &address, Home::Capi, span));
+    }
+    let infrastructure = work.cluster.provider.infrastructure(input, work.release).object;
+    let infrastructure = with_entry(
+        &infrastructure,
+        &["metadata"],
+        merged(&work.metadata(&input.name), infrastructure.get("metadata").unwrap_or(&Value::Null)),
+    );
+    let text = |key: &str| infrastructure.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let blocks = |cidrs: &[String]| Value::object([("cidrBlocks", Value::list(cidrs))]);
+    let spec = Value::object([
+        (
+            "clusterNetwork",
+            Value::object([
+                ("pods", blocks(&input.pod_cidrs)),
+                ("services", blocks(&input.service_cidrs)),
+                ("serviceDomain", Value::string("cluster.local")),
+            ]),
+        ),
+        ("controlPlaneRef", reference(CONTROL_PLANE, "KubeadmControlPlane", &marks::control_plane(&input.name))),
+        ("infrastructureRef", reference(&text("apiVersion"), &text("kind"), &input.name)),
+    ]);
+    let cluster = object(CORE, "Cluster", work.metadata(&input.name), spec);
+    objects.extend(work.object(infrastructure, &address, Home::Capi, span));
+    objects.extend(work.object(cluster, &address, Home::Capi, span));
+    let shown = merged(
+        &Value::object([
+            ("name", Value::string(&input.name)),
+            ("namespace", Value::string(&input.namespace)),
+            ("cloud", Value::string(input.cloud.address.to_string())),
+            ("kubernetes_version", Value::string(&input.kubernetes_version)),
+            ("pivot", Value::Bool(work.cluster.pivot)),
+            ("pod_cidr", Value::list(&input.pod_cidrs)),
+            ("service_cidr", Value::list(&input.service_cidrs)),
+            ("profiles", Value::list(work.cluster.profiles.iter().map(|(name, version)| format!("{name} {version}")))),
+        ]),
+        &input.body.value,
+    );
+    let needs = needs_of_cluster(work);
+    work.resource(address, shown, objects, needs, span);
+}
+
+fn needs_of_cluster(work: &Work<'_>) -> BTreeSet<Address> {
+    let mut needs = work.cluster.depends_on.clone();
+    needs.insert(work.cluster.input.cloud.address.clone());
+    for name in ["cluster-api", "bootstrap-kubeadm", "control-plane-kubeadm", work.cluster.provider.name()] {
+        needs.insert(work.management.with(Part::Provider(name.to_owned())));
+    }
+    needs
+}
+
+fn pool_input(pool: &PoolInput, work: &Work<'_>) -> Value {
+    let mut shown = vec![("replicas", Value::from(pool.replicas)), ("machine", pool.machine.value.clone())];
+    if let Some(nodes) = work.cluster.nodes.get(&pool.pool) {
+        if !nodes.labels.is_empty() {
+            shown.push(("labels", Value::map(nodes.labels.iter().map(|(key, value)| (key.as_str(), Value::string(value))))));
+        }
+        if !nodes.taints.is_empty() {
+            let taint = |(key, value, effect): &(String, Option<String>, String)| {
+                format!("{key}={}:{effect}", value.as_deref().unwrap_or_default())
+            };
+            shown.push(("taints", Value::list(nodes.taints.iter().map(taint))));
+        }
+    }
+    if let Some(domain) = &pool.failure_domain {
+        shown.push(("failure_domain", Value::string(domain)));
+    }
+    Value::object(shown)
+}
+
+/// Machine template and KubeadmControlPlane.
+fn control_plane(work: &mut Work<'_>) {
+    let input = &work.cluster.input;
+    let address = work.address.with(Part::ControlPlane);
+    let name = marks::control_plane(&input.name);
+    let span = input.control_plane.machine.span;
+    let Some((template, template_name)) = work.machine_template(&name, &input.control_plane) else { return };
+    let rendered = work.cluster.provider.kubeadm(input, Role::ControlPlane, &template_name);
+    let kubeadm = kubeadm::complete(&rendered, work.cluster, &None, Role::ControlPlane);
+    let infrastructure = Value::object([("infrastructureRef", reference(&template.api_version, &template.kind, &template_name))]);
+    let spec = Value::object([
+        ("version", work.version()),
+        ("replicas", Value::from(input.control_plane.replicas)),
+        ("machineTemplate", Value::object([("spec", infrastructure)])),
+        ("kubeadmConfigSpec", kubeadm),
+        ("rollout", rollout([("maxSurge", 1)])),
+    ]);
+    let template = object(&template.api_version, &template.kind, work.metadata(&template_name), template.spec);
+    let plane = object(CONTROL_PLANE, "KubeadmControlPlane", work.metadata(&name), spec);
+    let mut objects = Vec::new();
+    objects.extend(work.object(template, &address, Home::Capi, span));
+    objects.extend(work.object(plane, &address, Home::Capi, span));
+    let shown = pool_input(&input.control_plane, work);
+    let needs = BTreeSet::from([work.address.clone()]);
+    work.resource(address, shown, objects, needs, span);
+}
+
+/// `rollout` with CAPI's defaults written out, so that no webhook is needed to fill them in (reference 8.4).
+fn rollout<const N: usize>(limits: [(&str, i64); N]) -> Value {
+    let strategy = Value::object([("type", Value::string("RollingUpdate")), ("rollingUpdate", Value::object(limits))]);
+    Value::object([("strategy", strategy)])
+}
+
+/// Machine template, KubeadmConfigTemplate, MachineDeployment.
+fn worker_pool(work: &mut Work<'_>, pool: &PoolInput) {
+    let input = &work.cluster.input;
+    let Some(label) = pool.pool.clone() else { return };
+    let address = work.address.with(Part::WorkerPool(label.clone()));
+    let name = marks::machine_deployment(&input.name, &label);
+    let span = pool.machine.span;
+    let Some((template, template_name)) = work.machine_template(&name, pool) else { return };
+    let rendered = work.cluster.provider.kubeadm(input, Role::Worker, &template_name);
+    let kubeadm = kubeadm::complete(&rendered, work.cluster, &pool.pool, Role::Worker);
+    let bootstrap_spec = Value::object([("template", Value::object([("spec", kubeadm)]))]);
+    let bootstrap_name = match template::name(&name, "KubeadmConfigTemplate", &bootstrap_spec) {
+        Ok(name) => name,
+        Err(diagnostic) => return work.refuse(*diagnostic, span),
+    };
+    let labels = Value::object([
+        (marks::LABEL_CLUSTER_NAME, Value::string(&input.name)),
+        ("cluster.x-k8s.io/deployment-name", Value::string(&name)),
+    ]);
+    let mut machine = vec![
+        ("clusterName", Value::string(&input.name)),
+        ("version", work.version()),
+        ("bootstrap", Value::object([("configRef", reference(BOOTSTRAP, "KubeadmConfigTemplate", &bootstrap_name))])),
+        ("infrastructureRef", reference(&template.api_version, &template.kind, &template_name)),
+    ];
+    if let Some(domain) = &pool.failure_domain {
+        machine.push(("failureDomain", Value::string(domain)));
+    }
+    let spec = Value::object([
+        ("clusterName", Value::string(&input.name)),
+        ("replicas", Value::from(pool.replicas)),
+        ("selector", Value::object([("matchLabels", labels.clone())])),
+        ("rollout", rollout([("maxSurge", 1), ("maxUnavailable", 0)])),
+        ("template", Value::object([("metadata", Value::object([("labels", labels)])), ("spec", Value::object(machine))])),
+    ]);
+    let template = object(&template.api_version, &template.kind, work.metadata(&template_name), template.spec);
+    let bootstrap = object(BOOTSTRAP, "KubeadmConfigTemplate", work.metadata(&bootstrap_name), bootstrap_spec);
+    let deployment = object(CORE, "MachineDeployment", work.metadata(&name), spec);
+    let mut objects = Vec::new();
+    for value in [template, bootstrap, deployment] {
+        objects.extend(work.object(value, &address, Home::Capi, span));
+    }
+    let mut needs = BTreeSet::from([work.address.with(Part::ControlPlane)]);
+    if work.cluster.pivot {
+        needs.insert(work.address.with(Part::Pivot));
+    }
+    let shown = pool_input(pool, work);
+    work.resource(address, shown, objects, needs, span);
+}
+
+/// Agent and pivot.
+fn saga(work: &mut Work<'_>, model: &Model) {
+    let before: BTreeSet<Address> = work
+        .cluster
+        .layers
+        .iter()
+        .filter(|layer| layer.kind.before_agent())
+        .map(|layer| work.address.with(Part::Layer(layer.name.clone())))
+        .chain([work.address.with(Part::ControlPlane)])
+        .collect();
+    let span = work.cluster.span;
+    let mut ready = before.clone();
+    if work.cluster.agent.enabled {
+        let address = work.address.with(Part::Agent);
+        let objects = crate::agent_objects::agent_objects(&model.agent_image)
+            .iter()
+            .filter_map(|json| work.object(Value::from_json(json), &address, Home::Workload, span))
+            .collect();
+        let input = Value::object([("image", &model.agent_image), ("mode", &work.cluster.agent.mode)]);
+        work.resource(address.clone(), input, objects, before, span);
+        ready = BTreeSet::from([address]);
+    }
+    if work.cluster.pivot {
+        let input = Value::object([("from", work.management.to_string()), ("to", work.address.to_string())]);
+        work.resource(work.address.with(Part::Pivot), input, Vec::new(), ready, span);
+    }
+}

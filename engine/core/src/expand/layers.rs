@@ -1,0 +1,81 @@
+//! Layers as resources: the user's objects, marked, in an order in which they can be applied.
+
+use std::collections::BTreeSet;
+
+use crate::addr::{Address, Part};
+use crate::config::{ClusterModel, LayerModel};
+use crate::desired::{Desired, DesiredObject, DesiredResource, Home};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+
+use super::RENDER_REVISION;
+use super::mark::Marker;
+
+/// Adds one resource for each layer of a cluster.
+pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
+    let plane = &cluster.input.address;
+    let mut owners: std::collections::BTreeMap<crate::object::ObjectKey, &str> = std::collections::BTreeMap::new();
+    for layer in &cluster.layers {
+        let address = plane.with(Part::Layer(layer.name.clone()));
+        let mut objects: Vec<DesiredObject> = layer
+            .objects
+            .iter()
+            .filter_map(|object| marker.mark(object, &address, Home::Workload, plane, layer.span, diagnostics))
+            .collect();
+        objects.sort_by_key(|object| application_rank(&object.key.group, &object.key.kind));
+        for object in &objects {
+            if let Some(other) = owners.insert(object.key.clone(), &layer.name) {
+                let summary = if other == layer.name {
+                    format!("layer {:?} holds {} twice", layer.name, object.key.short())
+                } else {
+                    format!("layers {other:?} and {:?} both hold {}", layer.name, object.key.short())
+                };
+                let mut diagnostic =
+                    Diagnostic::error(Code::OBJECT_TWICE, summary).hint("an object has exactly one owner; remove one of them");
+                diagnostic.primary = layer.span;
+                diagnostics.push(diagnostic);
+            }
+        }
+        let resource = DesiredResource {
+            address: address.clone(),
+            input: layer.input.clone(),
+            render_revision: RENDER_REVISION,
+            objects,
+            needs: needs(cluster, layer),
+            prevent_destroy: cluster.prevent_destroy,
+            span: layer.span.or(cluster.span),
+        };
+        desired.resources.insert(address, resource);
+    }
+}
+
+fn needs(cluster: &ClusterModel, layer: &LayerModel) -> BTreeSet<Address> {
+    let plane = &cluster.input.address;
+    let mut needs: BTreeSet<Address> = layer.depends_on.iter().map(|name| plane.with(Part::Layer(name.clone()))).collect();
+    needs.insert(plane.with(Part::ControlPlane));
+    if !layer.kind.before_agent() {
+        if cluster.agent.enabled {
+            needs.insert(plane.with(Part::Agent));
+        }
+        if cluster.pivot {
+            needs.insert(plane.with(Part::Pivot));
+        }
+        needs.extend(cluster.input.worker_pools.iter().filter_map(|pool| pool.pool.clone()).map(|pool| plane.with(Part::WorkerPool(pool))));
+    }
+    needs
+}
+
+/// What must exist before what: namespaces and definitions, then what others refer to, then workloads, then custom resources.
+fn application_rank(group: &str, kind: &str) -> u8 {
+    match (group, kind) {
+        ("", "Namespace") => 0,
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => 1,
+        ("scheduling.k8s.io", "PriorityClass") | ("", "ResourceQuota" | "LimitRange") => 2,
+        ("", "ServiceAccount") => 3,
+        ("rbac.authorization.k8s.io", _) => 4,
+        ("", "Secret" | "ConfigMap" | "PersistentVolume") | ("storage.k8s.io", _) => 5,
+        ("", _) => 6,
+        ("apps" | "batch" | "policy" | "autoscaling" | "networking.k8s.io", _) => 7,
+        ("admissionregistration.k8s.io" | "apiregistration.k8s.io", _) => 8,
+        _ => 9,
+    }
+}

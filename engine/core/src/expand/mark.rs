@@ -1,0 +1,86 @@
+//! Turns rendered values into desired objects: identity is read from them, marks are put on them.
+
+use std::sync::Arc;
+
+use crate::addr::Address;
+use crate::desired::{DesiredObject, Home};
+use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
+use crate::object::{ObjectKey, split_api_version};
+use crate::value::{Entries, Value};
+
+/// Puts marks on objects.
+pub struct Marker {
+    lineage: Value,
+}
+
+impl Marker {
+    /// Marks with this lineage.
+    pub fn new(lineage: &str) -> Self {
+        Self { lineage: Value::string(lineage) }
+    }
+
+    /// The object with label and annotation, and its identity on `plane`.
+    ///
+    /// Returns `None` with a diagnostic when the value is no Kubernetes object.
+    pub fn mark(
+        &self,
+        object: &Value,
+        owner: &Address,
+        home: Home,
+        plane: &Address,
+        span: Option<Span>,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<DesiredObject> {
+        let text = |path: &[&str]| object.get_path(path).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+        let mut lacking = Vec::new();
+        for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
+            if text(path).is_none() {
+                lacking.push(path.join("."));
+            }
+        }
+        let (Some(api_version), Some(kind), Some(name)) = (text(&["apiVersion"]), text(&["kind"]), text(&["metadata", "name"])) else {
+            let mut diagnostic =
+                Diagnostic::error(Code::NOT_AN_OBJECT, format!("an object of {owner} has no {}", lacking.join(" and no ")))
+                    .detail("Every Kubernetes object needs apiVersion, kind and metadata.name as text that is known at plan time.")
+                    .hint("generateName cannot be used: an object must be found again under the same name");
+            diagnostic.primary = span;
+            diagnostics.push(diagnostic);
+            return None;
+        };
+        let (group, _) = split_api_version(&api_version);
+        let key = ObjectKey { plane: plane.clone(), group: group.to_owned(), kind, namespace: text(&["metadata", "namespace"]), name };
+        let content = with_entry(object, &["metadata", "labels", LABEL_LINEAGE], self.lineage.clone());
+        let content = with_entry(&content, &["metadata", "annotations", ANNOTATION_ADDRESS], Value::string(owner.to_string()));
+        Some(DesiredObject { home, api_version, key, content })
+    }
+}
+
+/// The object value with `value` at `path`; what stands in the way and is no object is replaced.
+pub fn with_entry(object: &Value, path: &[&str], value: Value) -> Value {
+    let Some((head, rest)) = path.split_first() else {
+        return value;
+    };
+    let mut entries: Entries = object.as_entries().cloned().unwrap_or_default();
+    let inner = entries.get(*head).cloned().unwrap_or_else(|| Value::object::<&str, Value>([]));
+    entries.insert(Arc::from(*head), with_entry(&inner, rest, value));
+    Value::from(entries)
+}
+
+/// `over` laid on `under`: objects are merged key by key, everything else is replaced.
+pub fn merged(under: &Value, over: &Value) -> Value {
+    match (under.as_entries(), over.as_entries()) {
+        (Some(below), Some(above)) => {
+            let mut entries = below.clone();
+            for (key, value) in above {
+                let value = match entries.get(key) {
+                    Some(present) => merged(present, value),
+                    None => value.clone(),
+                };
+                entries.insert(key.clone(), value);
+            }
+            Value::from(entries)
+        }
+        _ => over.clone(),
+    }
+}

@@ -1,0 +1,41 @@
+//! Expansion: from the typed configuration to resources and the Kubernetes objects that each of them owns (design section 4).
+//!
+//! Pure: the same configuration gives the same objects, whatever lives. Knows no cloud by name; what a cloud renders comes from its
+//! [`Provider`](crate::provider::Provider).
+
+mod access;
+mod cluster;
+mod kubeadm;
+mod layers;
+mod mark;
+mod names;
+mod providers;
+mod template;
+
+pub(crate) use mark::with_entry;
+pub(crate) use names::is_dns_label;
+
+use crate::config::Model;
+use crate::desired::Desired;
+use crate::diag::Diagnostics;
+
+/// Revision of the renderers in this folder and in the clouds; grows when a rendering changes that would roll machines.
+pub const RENDER_REVISION: u32 = 1;
+
+/// Expands a configuration for the state of this lineage.
+pub fn expand(model: &Model, lineage: &str) -> (Desired, Diagnostics) {
+    let mut diagnostics = names::check(model);
+    let mut desired = Desired { management: Some(model.management.clone()), outputs: model.outputs.clone(), ..Desired::default() };
+    let marker = mark::Marker::new(lineage);
+    providers::expand(model, &marker, &mut desired, &mut diagnostics);
+    access::expand(model, &marker, &mut desired, &mut diagnostics);
+    for cluster in model.clusters.values() {
+        let checked = cluster.provider.check(&cluster.input);
+        let refused = checked.has_errors();
+        diagnostics.extend(checked);
+        if !refused {
+            cluster::expand(model, cluster, &marker, &mut desired, &mut diagnostics);
+        }
+    }
+    (desired, diagnostics)
+}

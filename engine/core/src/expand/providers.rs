@@ -1,0 +1,134 @@
+//! CAPI providers as resources of the management plane: which, in which version, with which credentials.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::addr::Part;
+use crate::config::Model;
+use crate::desired::{Desired, DesiredObject, DesiredProvider, DesiredResource, Home};
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::plan::ProviderSpec;
+use crate::provider::Release;
+use crate::value::Value;
+
+use super::RENDER_REVISION;
+use super::mark::Marker;
+
+/// Version of Cluster API that this release installs unless HCL says otherwise (reference: CAPI versions page, v1.14.0 of 2026-08-11).
+const CLUSTER_API: &str = "v1.14.0";
+
+/// Core, bootstrap and control plane provider in clusterctl's order of installation:
+/// name, label, type, namespace, Deployment, image, API groups.
+#[rustfmt::skip]
+const CORE: [(&str, &str, &str, &str, &str, &str, &[&str]); 3] = [
+    ("cluster-api", "cluster-api", "CoreProvider", "capi-system", "capi-controller-manager",
+     "registry.k8s.io/cluster-api/cluster-api-controller",
+     &["cluster.x-k8s.io", "addons.cluster.x-k8s.io", "ipam.cluster.x-k8s.io", "runtime.cluster.x-k8s.io"]),
+    ("bootstrap-kubeadm", "bootstrap-kubeadm", "BootstrapProvider", "capi-kubeadm-bootstrap-system", "capi-kubeadm-bootstrap-controller-manager",
+     "registry.k8s.io/cluster-api/kubeadm-bootstrap-controller", &["bootstrap.cluster.x-k8s.io"]),
+    ("control-plane-kubeadm", "control-plane-kubeadm", "ControlPlaneProvider", "capi-kubeadm-control-plane-system", "capi-kubeadm-control-plane-controller-manager",
+     "registry.k8s.io/cluster-api/kubeadm-control-plane-controller", &["controlplane.cluster.x-k8s.io"]),
+];
+
+/// The release of a provider that a configuration uses: the pinned one or the default.
+pub fn release(model: &Model, provider: &dyn crate::provider::Provider) -> Result<&'static Release, Box<Diagnostic>> {
+    let releases = provider.releases();
+    let Some((version, span)) = model.provider_versions.get(provider.name()) else {
+        return releases.last().ok_or_else(|| {
+            Box::new(Diagnostic::error(Code::UNKNOWN_VERSION, format!("no release of provider {:?} is known", provider.name())))
+        });
+    };
+    releases.iter().find(|release| release.version.trim_start_matches('v') == version.trim_start_matches('v')).ok_or_else(|| {
+        let known: Vec<&str> = releases.iter().map(|release| release.version).collect();
+        let mut diagnostic =
+            Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {:?} is not known", provider.name()))
+                .hint(format!("this release of windlass carries the CRD facts of {}", known.join(", ")));
+        diagnostic.primary = *span;
+        Box::new(diagnostic)
+    })
+}
+
+/// Adds the providers that the configured clusters need, and nothing if there are no clusters.
+pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
+    if model.clusters.is_empty() && model.clouds.is_empty() {
+        return;
+    }
+    let management = &model.management;
+    let mut previous = BTreeSet::new();
+    let mut add = |desired: &mut Desired, provider: DesiredProvider| {
+        let input = Value::object([("version", Value::string(&provider.spec.version)), ("install", Value::Bool(provider.spec.install))]);
+        let resource = DesiredResource {
+            address: provider.address.clone(),
+            input,
+            render_revision: RENDER_REVISION,
+            objects: Vec::new(),
+            needs: previous.clone(),
+            prevent_destroy: false,
+            span: management.span,
+        };
+        previous.insert(provider.address.clone());
+        desired.resources.insert(provider.address.clone(), resource);
+        desired.providers.push(provider);
+    };
+    for (name, label, kind, namespace, deployment, image, groups) in CORE {
+        let spec = ProviderSpec {
+            name: name.to_owned(),
+            label: label.to_owned(),
+            r#type: kind.to_owned(),
+            version: CLUSTER_API.to_owned(),
+            contract: "v1beta2".to_owned(),
+            namespace: namespace.to_owned(),
+            deployment: deployment.to_owned(),
+            image: image.to_owned(),
+            facts: "cluster-api".to_owned(),
+            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+            install: management.install_providers,
+        };
+        add(
+            desired,
+            DesiredProvider {
+                address: management.address.with(Part::Provider(name.to_owned())),
+                spec,
+                credentials: Vec::new(),
+                core: true,
+            },
+        );
+    }
+    let mut used = BTreeMap::new();
+    for cloud in model.clouds.values() {
+        used.entry(cloud.provider.name()).or_insert_with(Vec::new).push(cloud);
+    }
+    for (name, clouds) in used {
+        let Some(provider) = clouds.first().map(|cloud| cloud.provider) else { continue };
+        let release = match release(model, provider) {
+            Ok(release) => release,
+            Err(diagnostic) => {
+                diagnostics.push(*diagnostic);
+                continue;
+            }
+        };
+        let address = management.address.with(Part::Provider(name.to_owned()));
+        let mut credentials: BTreeMap<_, DesiredObject> = BTreeMap::new();
+        for cloud in clouds {
+            for rendered in provider.manager_credentials(&cloud.input, release) {
+                let span = cloud.input.body.span;
+                if let Some(object) = marker.mark(&rendered.object, &address, Home::Management, &management.address, span, diagnostics) {
+                    credentials.entry(object.key.clone()).or_insert(object);
+                }
+            }
+        }
+        let spec = ProviderSpec {
+            name: name.to_owned(),
+            label: format!("infrastructure-{name}"),
+            r#type: "InfrastructureProvider".to_owned(),
+            version: release.version.to_owned(),
+            contract: release.contract.to_owned(),
+            namespace: release.namespace.to_owned(),
+            deployment: release.deployment.to_owned(),
+            image: release.image.to_owned(),
+            facts: release.facts.to_owned(),
+            groups: Vec::new(),
+            install: management.install_providers,
+        };
+        add(desired, DesiredProvider { address, spec, credentials: credentials.into_values().collect(), core: false });
+    }
+}
