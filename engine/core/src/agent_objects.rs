@@ -54,6 +54,7 @@ pub fn layer_crd() -> Json {
 }
 
 fn spec_schema() -> Json {
+    let text = json!({"type": "string"});
     let strings = json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "atomic"});
     json!({
         "type": "object",
@@ -64,6 +65,22 @@ fn spec_schema() -> Json {
             "dependsOn": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
             "mode": {"type": "string", "enum": ["report", "heal"], "default": "report"},
             "repair": {"type": "string"},
+            "takeovers": {
+                "type": "array",
+                "x-kubernetes-list-type": "atomic",
+                "items": {
+                    "type": "object",
+                    "required": ["apiVersion", "kind", "name", "path", "manager"],
+                    "properties": {
+                        "apiVersion": text,
+                        "kind": text,
+                        "namespace": text,
+                        "name": text,
+                        "path": text,
+                        "manager": text,
+                    },
+                },
+            },
         },
     })
 }

@@ -19,6 +19,16 @@ impl fmt::Debug for DigestKey {
 }
 
 impl DigestKey {
+    /// Wraps the bytes.
+    pub fn new(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for the state file that keeps them and nothing else.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// `hmac-sha256:…` of a value's canonical text.
     pub fn digest(&self, value: &Json) -> String {
         self.digest_text(&canonical_text(value))

@@ -32,12 +32,7 @@ fn check(object: &Placed, span: Option<Span>, diagnostics: &mut Diagnostics) {
     }
     let violations = validate(&object.content, kind.schema, &|value: &Json| Placeholder::of(value).is_some());
     found.extend(violations.into_iter().map(|violation| violation.to_string()));
-    found.extend(
-        unknown_fields(&object.content, kind.schema)
-            .into_iter()
-            .filter(|path| !path.contains("$wl"))
-            .map(|path| format!("{path}: unknown field")),
-    );
+    found.extend(unknown_fields(&without_placeholders(&object.content), kind.schema));
     let count = found.len();
     for violation in found.into_iter().take(MOST_VIOLATIONS) {
         let mut diagnostic = Diagnostic::error(Code::INVALID_OBJECT, format!("{} would be refused by the API server", object.key.short()))
@@ -49,5 +44,17 @@ fn check(object: &Placed, span: Option<Span>, diagnostics: &mut Diagnostics) {
     if count > MOST_VIOLATIONS {
         let more = format!("{} has {} more faults of this kind", object.key.short(), count - MOST_VIOLATIONS);
         diagnostics.push(Diagnostic::error(Code::INVALID_OBJECT, more));
+    }
+}
+
+/// The object with texts in the place of placeholders, whose own fields are none of the object's.
+fn without_placeholders(value: &Json) -> Json {
+    if Placeholder::of(value).is_some() {
+        return Json::String(String::new());
+    }
+    match value {
+        Json::Object(map) => Json::Object(map.iter().map(|(name, value)| (name.clone(), without_placeholders(value))).collect()),
+        Json::Array(items) => Json::Array(items.iter().map(without_placeholders).collect()),
+        other => other.clone(),
     }
 }

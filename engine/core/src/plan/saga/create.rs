@@ -420,9 +420,12 @@ impl<'v> Saga<'v> {
         let wanted = self.cluster.control_plane_replicas;
         if self.makes(&address) {
             let mut before = self.gate.clone();
-            let first = self.first_replicas();
-            if first != wanted || !self.cluster.pivot || wanted != 1 {
-                before = vec![self.apply(&address, &self.home.clone(), Some(wanted), before, draft)];
+            let mut objects = self.objects(&address, &self.home, Some(wanted));
+            objects.retain(|object| object.key.kind == "KubeadmControlPlane");
+            objects.iter_mut().for_each(|object| object.create = false);
+            if self.first_replicas() != wanted {
+                let action = Action::Apply { plane: self.home.clone(), objects, takeovers: Vec::new(), prune: Vec::new() };
+                before = vec![draft.add(&address, action, before, self.timeout())];
             }
             let ready = draft.add(&address, self.wait_control_plane(&self.home, wanted), before, self.timeout());
             self.end(&address, ready, ready, draft);

@@ -14,7 +14,7 @@ use crate::plan::action::DoomedObject;
 use crate::plan::demands::{access_secret, manager};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::verdict::View;
-use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec};
+use crate::plan::{Action, PivotSpec, PlannedObject};
 use crate::recorded::{Effect, RecordedResource, ResourceStatus};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
@@ -190,16 +190,16 @@ impl<'v> Fall<'v> {
     fn providers_on_management(&mut self, draft: &mut Draft) {
         for provider in &self.kept.providers {
             let plane = self.kept.management.clone();
-            let action = Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(provider) };
-            self.gate = vec![draft.add(self.address, action, self.gate.clone(), self.timeout())];
+            let owner = plane.with(Part::Provider(provider.name.clone()));
+            let action = Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(&owner) };
+            self.gate = vec![draft.add(&owner, action, self.gate.clone(), self.timeout())];
         }
     }
 
-    /// Manager credentials, where HCL still has them; else those on the plane serve.
-    fn credentials(&self, provider: &ProviderSpec) -> Vec<PlannedObject> {
-        let wished = self.view.wishes.credentials.iter().find(|(address, _)| address.part == Some(Part::Provider(provider.name.clone())));
-        let objects = wished.map_or(&[][..], |(_, objects)| objects.as_slice());
-        objects.iter().map(|object| object.planned(&self.kept.management, false)).collect()
+    /// Manager credentials, where HCL and state still have them; else those on the plane serve.
+    fn credentials(&self, provider: &Address) -> Vec<PlannedObject> {
+        let wished = self.view.wishes.credentials.get(provider).filter(|_| self.view.recorded.resources.contains_key(provider));
+        wished.map_or(&[][..], Vec::as_slice).iter().map(|object| object.planned(&self.kept.management, false)).collect()
     }
 
     /// The agent's Deployment goes: nobody puts back what is deleted from now on.

@@ -1,0 +1,166 @@
+//! Laws, over clusters of all shapes.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use windlass_core::desired::Desired;
+use windlass_core::layer::LayerKind;
+use windlass_core::plan::file::{from_bytes, to_bytes};
+use windlass_core::plan::{Action, ChangeAction, Mode, Plan};
+
+use crate::wish::{Wanted, desired};
+use crate::world::World;
+
+fn planned(world: &World, desired: &Desired, mode: Mode) -> Plan {
+    let (plan, diagnostics) = world.plan(desired, mode);
+    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    plan
+}
+
+fn assert_empty(world: &World, desired: &Desired) {
+    let plan = planned(world, desired, Mode::Apply);
+    let left: Vec<_> = plan.changes.iter().filter(|change| change.action != ChangeAction::NoOp).collect();
+    assert!(left.is_empty() && plan.steps.is_empty(), "{left:#?}\n{:#?}", plan.steps);
+}
+
+/// A world in which these clusters are up.
+pub fn up(desired: &Desired) -> World {
+    let mut world = World::empty();
+    let plan = planned(&world, desired, Mode::Apply);
+    world.apply(&plan, usize::MAX);
+    assert_empty(&world, desired);
+    world
+}
+
+fn wanted() -> impl Strategy<Value = Wanted> {
+    (any::<bool>(), any::<bool>(), prop::sample::select(vec![1u32, 3]), prop::collection::btree_map("[a-c]", 1u32..3, 0..3), 0usize..6)
+        .prop_map(|(pivot, agent, replicas, pools, layers)| {
+            let mut wanted = Wanted::new("shop");
+            wanted.layers.truncate(layers);
+            if !wanted.layers.iter().any(|(name, ..)| name == "spaces") {
+                wanted.layers.iter_mut().for_each(|(_, _, depends_on, _)| depends_on.clear());
+            }
+            Wanted { pivot, agent, replicas, pools, ..wanted }
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn plan_after_apply_is_empty(wanted in wanted()) {
+        up(&desired(&[wanted]));
+    }
+
+    #[test]
+    fn killed_anywhere_and_run_again_is_as_never_killed(wanted in wanted(), at in 0usize..60, again in 0usize..20, destroy_at in 0usize..30) {
+        let wish = desired(&[wanted]);
+        let whole = up(&wish);
+        let mut world = World::empty();
+        for steps in [at, again, usize::MAX] {
+            let plan = planned(&world, &wish, Mode::Apply);
+            world.apply(&plan, steps);
+            if let Some(next) = plan.steps.get(steps) {
+                world.begin(next);
+            }
+        }
+        assert_empty(&world, &wish);
+        let keys = |world: &World| world.objects.keys().cloned().collect::<Vec<_>>();
+        prop_assert_eq!(keys(&world), keys(&whole));
+        for steps in [destroy_at, usize::MAX] {
+            let plan = planned(&world, &wish, Mode::Destroy);
+            world.apply(&plan, steps);
+            if let Some(next) = plan.steps.get(steps) {
+                world.begin(next);
+            }
+        }
+        prop_assert!(world.state.resources.is_empty(), "{:?}", world.state.resources.keys());
+        prop_assert!(world.state.objects.is_empty(), "{:?}", world.state.objects.keys());
+        let left: Vec<_> = world.objects.keys().filter(|key| key.kind != "Deployment").collect();
+        prop_assert!(left.is_empty(), "{:?}", left);
+        prop_assert_eq!(world.planes.len(), 1);
+    }
+
+    #[test]
+    fn half_a_pivot_is_finished(moved in 0usize..8) {
+        let wish = desired(&[Wanted::new("shop")]);
+        let mut world = World::empty();
+        let plan = planned(&world, &wish, Mode::Apply);
+        let at = plan.steps.iter().position(|step| matches!(step.action, Action::Pivot { .. })).unwrap();
+        world.apply(&plan, at);
+        world.begin(&plan.steps[at]);
+        let moving: Vec<_> = world.state.objects.iter().filter(|(key, object)| {
+            key.plane.is_management() && key.group.ends_with("cluster.x-k8s.io") && object.resource.is_cluster()
+        }).map(|(key, _)| key.clone()).take(moved).collect();
+        for key in &moving {
+            world.move_object(key, &crate::wish::cluster("shop"));
+        }
+        let plan = planned(&world, &wish, Mode::Apply);
+        if !moving.is_empty() {
+            let touches = plan.steps.iter().take_while(|step| !matches!(step.action, Action::Pivot { .. })).any(|step| {
+                windlass_core_touches(&step.action)
+            });
+            prop_assert!(!touches, "objects are applied while they are half moved");
+        }
+        world.apply(&plan, usize::MAX);
+        assert_empty(&world, &wish);
+    }
+}
+
+/// Applies CAPI objects of a cluster.
+fn windlass_core_touches(action: &Action) -> bool {
+    matches!(action, Action::Apply { objects, .. } if objects.iter().any(|object| object.key.kind == "Cluster" || object.key.kind == "KubeadmControlPlane"))
+}
+
+#[test]
+fn the_order_of_input_does_not_matter_and_the_same_input_gives_the_same_bytes() {
+    let (shop, blog) = (Wanted::new("shop"), Wanted { pivot: false, ..Wanted::new("blog") });
+    let world = World::empty();
+    let one = planned(&world, &desired(&[shop.clone(), blog.clone()]), Mode::Apply);
+    let two = planned(&world, &desired(&[blog.clone(), shop.clone()]), Mode::Apply);
+    assert_eq!(to_bytes(&one), to_bytes(&two));
+    assert_eq!(from_bytes(&to_bytes(&one)), Ok(one));
+}
+
+#[test]
+fn clusters_come_and_go_beside_others() {
+    let (shop, blog) = (Wanted::new("shop"), Wanted { layers: Vec::new(), ..Wanted::new("blog") });
+    let both = desired(&[shop.clone(), blog.clone()]);
+    let mut world = up(&desired(&[shop.clone()]));
+    let before: BTreeMap<_, _> = world.objects.clone();
+    let plan = planned(&world, &both, Mode::Apply);
+    assert!(
+        plan.changes.iter().all(|change| change.action == ChangeAction::NoOp || change.address.to_string().starts_with("cluster.blog")),
+        "{:?}",
+        plan.changes
+    );
+    world.apply(&plan, usize::MAX);
+    assert_empty(&world, &both);
+    let plan = planned(&world, &desired(&[shop.clone()]), Mode::Apply);
+    assert!(
+        plan.changes.iter().all(|change| change.action == ChangeAction::NoOp || change.address.to_string().starts_with("cluster.blog"))
+    );
+    world.apply(&plan, usize::MAX);
+    assert_empty(&world, &desired(&[shop.clone()]));
+    assert_eq!(world.objects, before);
+    let plan = planned(&world, &desired(&[]), Mode::Apply);
+    world.apply(&plan, usize::MAX);
+    assert!(world.state.resources.is_empty(), "{:?}", world.state.resources);
+}
+
+#[test]
+fn an_agentless_layer_order_is_by_dependency() {
+    let mut wanted = Wanted { agent: false, pivot: false, ..Wanted::new("shop") };
+    wanted.layers.reverse();
+    let plan = planned(&World::empty(), &desired(&[wanted]), Mode::Apply);
+    let layers: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::ApplyLayer { layer, .. } => Some(layer.name.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(layers, ["cloud-controller", "cilium", "ebs", "spaces", "ingress"]);
+    assert!(LayerKind::Network.before_agent());
+}

@@ -1,0 +1,312 @@
+//! Wishes for tests, built like the real expansion builds them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value as Json, json};
+use windlass_core::addr::{Address, Instance, Part};
+use windlass_core::agent_objects::agent_objects;
+use windlass_core::desired::{
+    Desired, DesiredCluster, DesiredLayer, DesiredManagement, DesiredObject, DesiredOutput, DesiredProvider, DesiredResource, Home,
+};
+use windlass_core::layer::LayerKind;
+use windlass_core::marks;
+use windlass_core::object::{ObjectKey, split_api_version};
+use windlass_core::plan::ProviderSpec;
+use windlass_core::value::{Type, Value};
+
+pub const LINEAGE: &str = "11111111-2222-3333-4444-555555555555";
+
+pub fn management() -> Address {
+    Address::management("sandbox")
+}
+
+pub fn cluster(name: &str) -> Address {
+    Address::cluster(Instance::new(name))
+}
+
+pub fn cloud() -> Address {
+    Address::cloud("aws", Instance::new("main"))
+}
+
+/// What a test says of a cluster.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub name: String,
+    pub pivot: bool,
+    pub agent: bool,
+    pub replicas: u32,
+    pub pools: BTreeMap<String, u32>,
+    pub layers: Vec<(String, LayerKind, Vec<String>, Vec<Value>)>,
+    pub version: String,
+    pub prevent_destroy: bool,
+    pub instance_type: String,
+}
+
+impl Wanted {
+    pub fn new(name: &str) -> Self {
+        let config = |name: &str, data: &str| {
+            object(
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "kube-system"}, "data": {"key": data}}),
+            )
+        };
+        Self {
+            name: name.to_owned(),
+            pivot: true,
+            agent: true,
+            replicas: 3,
+            pools: BTreeMap::from([("general".to_owned(), 2)]),
+            layers: vec![
+                ("cilium".to_owned(), LayerKind::Network, vec![], vec![config("cilium", "a")]),
+                ("cloud-controller".to_owned(), LayerKind::CloudController, vec![], vec![config("ccm", "a")]),
+                ("ebs".to_owned(), LayerKind::Storage, vec![], vec![config("ebs", "a")]),
+                ("spaces".to_owned(), LayerKind::Addon, vec![], vec![config("spaces", "a")]),
+                (
+                    "ingress".to_owned(),
+                    LayerKind::Addon,
+                    vec!["spaces".to_owned()],
+                    vec![config("ingress", "a"), secret("ingress", "s3cr3t")],
+                ),
+            ],
+            version: "1.34.3".to_owned(),
+            prevent_destroy: false,
+            instance_type: "m6i.large".to_owned(),
+        }
+    }
+}
+
+pub fn object(json: Json) -> Value {
+    Value::from_json(&json)
+}
+
+/// A Secret whose data comes from a sensitive value.
+pub fn secret(name: &str, text: &str) -> Value {
+    let metadata = Value::object([("name", Value::string(name)), ("namespace", Value::string("kube-system"))]);
+    Value::object([
+        ("apiVersion", Value::string("v1")),
+        ("kind", Value::string("Secret")),
+        ("metadata", metadata),
+        ("stringData", Value::object([("password", Value::secret(Value::string(text)))])),
+    ])
+}
+
+/// Adds the marks, as the expansion does.
+fn marked(value: &Value, owner: &Address, home: Home, plane: &Address) -> DesiredObject {
+    let text = |path: &[&str]| value.get_path(path).and_then(Value::as_str).map(str::to_owned);
+    let api_version = text(&["apiVersion"]).unwrap();
+    let key = ObjectKey {
+        plane: plane.clone(),
+        group: split_api_version(&api_version).0.to_owned(),
+        kind: text(&["kind"]).unwrap(),
+        namespace: text(&["metadata", "namespace"]),
+        name: text(&["metadata", "name"]).unwrap(),
+    };
+    let with = |value: &Value, name: &str, entry: Value| {
+        let mut entries = value.as_entries().cloned().unwrap_or_default();
+        entries.insert(name.into(), entry);
+        Value::from(entries)
+    };
+    let metadata = value.get("metadata").unwrap();
+    let empty = || Value::object::<&str, Value>([]);
+    let labels = with(&metadata.get("labels").cloned().unwrap_or_else(empty), marks::LABEL_LINEAGE, Value::string(LINEAGE));
+    let annotations =
+        with(&metadata.get("annotations").cloned().unwrap_or_else(empty), marks::ANNOTATION_ADDRESS, Value::string(owner.to_string()));
+    let metadata = with(&with(metadata, "labels", labels), "annotations", annotations);
+    DesiredObject { home, api_version, key, content: with(value, "metadata", metadata) }
+}
+
+fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
+    let address = management().with(Part::Provider(name.to_owned()));
+    let spec = ProviderSpec {
+        name: name.to_owned(),
+        label: name.to_owned(),
+        r#type: "CoreProvider".to_owned(),
+        version: "v1.14.0".to_owned(),
+        contract: "v1beta2".to_owned(),
+        namespace: namespace.to_owned(),
+        deployment: format!("{name}-manager"),
+        image: "registry/manager".to_owned(),
+        facts: "cluster-api".to_owned(),
+        groups: Vec::new(),
+        install: true,
+    };
+    let credentials = if core {
+        Vec::new()
+    } else {
+        let data = Value::object([("credentials", Value::secret(Value::string("AKIA")))]);
+        let metadata = object(json!({"name": "capa-manager-bootstrap-credentials", "namespace": namespace}));
+        let value = Value::object([
+            ("apiVersion", Value::string("v1")),
+            ("kind", Value::string("Secret")),
+            ("metadata", metadata),
+            ("stringData", data),
+        ]);
+        vec![marked(&value, &address, Home::Management, &management())]
+    };
+    DesiredProvider { address, spec, credentials, core }
+}
+
+/// The whole wish for these clusters.
+pub fn desired(clusters: &[Wanted]) -> Desired {
+    let mut desired = Desired {
+        management: Some(DesiredManagement {
+            address: management(),
+            sandbox: true,
+            kubeconfig: None,
+            context: None,
+            install_providers: true,
+            span: None,
+        }),
+        ..Desired::default()
+    };
+    if clusters.is_empty() {
+        return desired;
+    }
+    let mut before = BTreeSet::new();
+    for provider in [provider("cluster-api", "capi-system", true), provider("aws", "capa-system", false)] {
+        let input = Value::object([("version", Value::string(&provider.spec.version))]);
+        add(&mut desired, provider.address.clone(), input, Vec::new(), before.clone(), false);
+        before.insert(provider.address.clone());
+        desired.providers.push(provider);
+    }
+    let identity = object(json!({
+        "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2", "kind": "AWSClusterRoleIdentity", "metadata": {"name": "aws-main"},
+        "spec": {"roleARN": "arn:aws:iam::111122223333:role/capa", "sourceIdentityRef": {"kind": "AWSClusterControllerIdentity", "name": "default"}},
+    }));
+    let identity = marked(&identity, &cloud(), Home::Management, &management());
+    add(&mut desired, cloud(), Value::object([("region", "eu-west-1")]), vec![identity], before, false);
+    for wanted in clusters {
+        add_cluster(&mut desired, wanted);
+    }
+    desired
+}
+
+fn add(
+    desired: &mut Desired,
+    address: Address,
+    input: Value,
+    objects: Vec<DesiredObject>,
+    needs: BTreeSet<Address>,
+    prevent_destroy: bool,
+) {
+    let resource = DesiredResource { address: address.clone(), input, render_revision: 1, objects, needs, prevent_destroy, span: None };
+    desired.resources.insert(address, resource);
+}
+
+fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
+    let name = &wanted.name;
+    let root = cluster(name);
+    let capi = |owner: &Address, json: Json| marked(&object(json), owner, Home::Capi, &management());
+    let labels = json!({"cluster.x-k8s.io/cluster-name": name});
+    let metadata = |object: &str| json!({"name": object, "namespace": name, "labels": labels});
+    let reference = |group: &str, kind: &str, name: &str| json!({"apiGroup": group, "kind": kind, "name": name});
+    let infrastructure = "infrastructure.cluster.x-k8s.io";
+    let plane_name = format!("{name}-control-plane");
+    let template = format!("{plane_name}-{}", wanted.instance_type.replace('.', "-"));
+    let base = vec![
+        capi(&root, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})),
+        capi(
+            &root,
+            json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": "AWSCluster", "metadata": metadata(name), "spec": {"region": "eu-west-1"}}),
+        ),
+        capi(
+            &root,
+            json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "metadata": metadata(name), "spec": {
+            "controlPlaneRef": reference("controlplane.cluster.x-k8s.io", "KubeadmControlPlane", &plane_name),
+            "infrastructureRef": reference(infrastructure, "AWSCluster", name)}}),
+        ),
+    ];
+    let shown = Value::object([("kubernetes_version", Value::string(&wanted.version)), ("pivot", Value::Bool(wanted.pivot))]);
+    add(desired, root.clone(), shown, base, BTreeSet::from([cloud()]), wanted.prevent_destroy);
+
+    let part = root.with(Part::ControlPlane);
+    let machine = json!({"template": {"spec": {"instanceType": wanted.instance_type}}});
+    let objects = vec![
+        capi(
+            &part,
+            json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": "AWSMachineTemplate", "metadata": metadata(&template), "spec": machine}),
+        ),
+        capi(
+            &part,
+            json!({"apiVersion": "controlplane.cluster.x-k8s.io/v1beta2", "kind": "KubeadmControlPlane", "metadata": metadata(&plane_name), "spec": {
+            "version": format!("v{}", wanted.version), "replicas": wanted.replicas,
+            "machineTemplate": {"spec": {"infrastructureRef": reference(infrastructure, "AWSMachineTemplate", &template)}}, "kubeadmConfigSpec": {"format": "cloud-config"}}}),
+        ),
+    ];
+    let machine = Value::object([("instance_type", &wanted.instance_type)]);
+    let shown = Value::object([("replicas", Value::from(wanted.replicas)), ("machine", machine.clone())]);
+    add(desired, part.clone(), shown, objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
+
+    for (pool, replicas) in &wanted.pools {
+        let part = root.with(Part::WorkerPool(pool.clone()));
+        let full = format!("{name}-{pool}");
+        let select = json!({"cluster.x-k8s.io/cluster-name": name, "cluster.x-k8s.io/deployment-name": full});
+        let objects = vec![
+            capi(
+                &part,
+                json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": "AWSMachineTemplate", "metadata": metadata(&full),
+                "spec": {"template": {"spec": {"instanceType": wanted.instance_type}}}}),
+            ),
+            capi(
+                &part,
+                json!({"apiVersion": "bootstrap.cluster.x-k8s.io/v1beta2", "kind": "KubeadmConfigTemplate", "metadata": metadata(&full), "spec": {"template": {"spec": {"format": "cloud-config"}}}}),
+            ),
+            capi(
+                &part,
+                json!({"apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "MachineDeployment", "metadata": metadata(&full), "spec": {
+                "clusterName": name, "replicas": replicas, "selector": {"matchLabels": select},
+                "template": {"metadata": {"labels": select}, "spec": {"clusterName": name, "version": format!("v{}", wanted.version),
+                    "bootstrap": {"configRef": reference("bootstrap.cluster.x-k8s.io", "KubeadmConfigTemplate", &full)},
+                    "infrastructureRef": reference(infrastructure, "AWSMachineTemplate", &full)}}}}),
+            ),
+        ];
+        let shown = Value::object([("replicas", Value::from(*replicas)), ("machine", machine.clone())]);
+        add(desired, part, shown, objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
+    }
+    if wanted.agent {
+        let part = root.with(Part::Agent);
+        let objects = agent_objects("windlass:1").into_iter().map(|json| marked(&object(json), &part, Home::Workload, &root)).collect();
+        add(desired, part, Value::object([("image", "windlass:1")]), objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
+    }
+    if wanted.pivot {
+        add(
+            desired,
+            root.with(Part::Pivot),
+            Value::object([("to", root.to_string())]),
+            Vec::new(),
+            BTreeSet::from([root.clone()]),
+            wanted.prevent_destroy,
+        );
+    }
+    for (layer, _, _, objects) in &wanted.layers {
+        let part = root.with(Part::Layer(layer.clone()));
+        let objects = objects.iter().map(|value| marked(value, &part, Home::Workload, &root)).collect();
+        add(desired, part, Value::object([("manifests", layer)]), objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
+    }
+    let layers = wanted.layers.iter().map(|(name, kind, depends_on, _)| DesiredLayer {
+        name: name.clone(),
+        kind: *kind,
+        depends_on: depends_on.iter().cloned().collect(),
+    });
+    desired.clusters.insert(
+        root.clone(),
+        DesiredCluster {
+            address: root.clone(),
+            name: name.clone(),
+            namespace: name.clone(),
+            cloud: cloud(),
+            provider: "aws".to_owned(),
+            pivot: wanted.pivot,
+            agent: wanted.agent,
+            agent_mode: "report".to_owned(),
+            kubernetes_version: wanted.version.clone(),
+            control_plane_replicas: wanted.replicas,
+            pools: wanted.pools.clone(),
+            layers: layers.collect(),
+            timeout_seconds: 3600,
+            span: None,
+        },
+    );
+    let endpoint = Value::unknown_reference(Type::String, format!("{root}.endpoint"));
+    desired.outputs.insert(format!("{name}_endpoint"), DesiredOutput { value: endpoint, sensitive: false });
+    desired.outputs.insert(format!("{name}_token"), DesiredOutput { value: Value::string("t0k3n"), sensitive: true });
+}

@@ -1,0 +1,339 @@
+//! A world in memory: planes with objects, and a person who carries out steps as the real runner does.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use windlass_core::addr::{Address, Part};
+use windlass_core::desired::Desired;
+use windlass_core::diag::Diagnostics;
+use windlass_core::encode::{DigestKey, resolve_unknowns};
+use windlass_core::facts::{Demand, Facts, PlaneFact, PlaneIdentity};
+use windlass_core::kinds::known_kind;
+use windlass_core::marks::{FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE};
+use windlass_core::object::ObjectKey;
+use windlass_core::plan::action::{DoomedObject, LayerContent};
+use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Step, demands, follow_up, plan};
+use windlass_core::recorded::{Effect, Recorded, RecordedObject};
+use windlass_kubeschema::SchemaRef;
+use windlass_kubeschema::fieldpath::FieldSet;
+
+use crate::wish::{LINEAGE, management};
+
+pub const KEY: DigestKey = DigestKey([7; 32]);
+
+/// Planes, objects, and what our state says of them.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub planes: BTreeMap<Address, String>,
+    pub objects: BTreeMap<ObjectKey, Json>,
+    pub state: Recorded,
+    pub unreachable: BTreeMap<Address, String>,
+    uids: u64,
+}
+
+impl World {
+    pub fn empty() -> Self {
+        let state = Recorded { lineage: LINEAGE.to_owned(), ..Recorded::default() };
+        Self {
+            planes: BTreeMap::from([(management(), "uid-management".to_owned())]),
+            objects: BTreeMap::new(),
+            state,
+            unreachable: BTreeMap::new(),
+            uids: 0,
+        }
+    }
+
+    fn answer(&self, facts: &mut Facts, demands: &[Demand]) {
+        let reachable = |plane: &Address| self.planes.contains_key(plane) && !self.unreachable.contains_key(plane);
+        let mut add = |wanted: &dyn Fn(&ObjectKey, &Json) -> bool| {
+            for (key, object) in self.objects.iter().filter(|(key, object)| reachable(&key.plane) && wanted(key, object)) {
+                facts.objects.insert(key.clone(), Arc::new(object.clone()));
+            }
+        };
+        for demand in demands {
+            match demand {
+                Demand::Plane { plane, .. } => {
+                    let fact = match (self.unreachable.get(plane), self.planes.get(plane)) {
+                        (Some(reason), _) => PlaneFact::Unreachable { reason: reason.clone() },
+                        (None, None) => PlaneFact::Absent,
+                        (None, Some(uid)) => PlaneFact::Reachable(PlaneIdentity {
+                            uid: uid.clone(),
+                            version: "v1.34.3".to_owned(),
+                            endpoint: format!("https://{uid}:6443"),
+                            ca_certificate: "PEM".to_owned(),
+                            last_serial: Some(self.state.serial),
+                            agent_heartbeat_age: Some(3),
+                            certificate_days: Some(300),
+                            access_outdated: false,
+                        }),
+                    };
+                    facts.planes.insert(plane.clone(), fact);
+                }
+                Demand::List { plane, kind, .. } => add(&|key, object| {
+                    &key.plane == plane && &key.kind == kind && object["metadata"]["labels"][LABEL_LINEAGE] == json!(self.state.lineage)
+                }),
+                Demand::ListAll { plane, kind, .. } => add(&|key, _| &key.plane == plane && &key.kind == kind),
+                Demand::Get { key, .. } => add(&|other, _| other == key),
+            }
+        }
+    }
+
+    /// What the planner is told.
+    pub fn facts(&self, desired: &Desired, mode: Mode) -> Facts {
+        let mut facts = Facts::default();
+        self.answer(&mut facts, &demands(desired, &self.state, mode));
+        let more = follow_up(&self.state, &facts);
+        self.answer(&mut facts, &more);
+        facts
+    }
+
+    pub fn plan(&self, desired: &Desired, mode: Mode) -> (Plan, Diagnostics) {
+        self.plan_with(desired, &PlanOptions { mode, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false })
+    }
+
+    pub fn plan_with(&self, desired: &Desired, options: &PlanOptions<'_>) -> (Plan, Diagnostics) {
+        plan(desired, &self.state, &self.facts(desired, options.mode), options)
+    }
+
+    /// Carries out all steps, or as many as told.
+    pub fn apply(&mut self, plan: &Plan, steps: usize) {
+        self.state.serial += 1;
+        for (index, step) in plan.steps.iter().enumerate().take(steps) {
+            assert!(step.needs.iter().all(|need| (*need as usize) < index), "step {index} needs a later one");
+            for need in &step.expects {
+                let fingerprint = &plan.fingerprints[*need as usize];
+                assert_eq!(fingerprint.stale(self.objects.get(&fingerprint.object)), vec![], "{} of {}", fingerprint.object, step.address);
+            }
+            self.begin(step);
+            self.finish(step);
+        }
+    }
+
+    /// A step has started: what is committed before it acts.
+    pub fn begin(&mut self, step: &Step) {
+        step.on_start.iter().for_each(|effect| self.state.apply(effect));
+    }
+
+    fn finish(&mut self, step: &Step) {
+        self.act(&step.action, &step.address);
+        step.on_done.iter().for_each(|effect| self.state.apply(effect));
+    }
+
+    /// Does what the runner does, with the effects that it reports.
+    pub fn act(&mut self, action: &Action, address: &Address) {
+        match action {
+            Action::EnsureProvider { plane, provider, credentials } => {
+                let key = ObjectKey {
+                    plane: plane.clone(),
+                    group: "apps".to_owned(),
+                    kind: "Deployment".to_owned(),
+                    namespace: Some(provider.namespace.clone()),
+                    name: provider.deployment.clone(),
+                };
+                self.objects
+                    .entry(key)
+                    .or_insert_with(|| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"uid": "provider"}}));
+                credentials.iter().for_each(|object| self.apply_object(object, address));
+            }
+            Action::Apply { objects, prune, .. } => {
+                objects.iter().for_each(|object| self.apply_object(object, address));
+                self.delete(prune);
+            }
+            Action::OpenPlane { plane, .. } => {
+                let uid = format!("uid-{plane}");
+                self.planes.insert(plane.clone(), uid.clone());
+                self.state.apply(&Effect::PlaneKnown { address: plane.clone(), uid });
+            }
+            Action::ApplyLayer { layer, .. } => self.apply_layer(layer),
+            Action::PublishLayer { plane, layer, .. } => {
+                self.apply_layer(layer);
+                let key = ObjectKey {
+                    plane: plane.clone(),
+                    group: "agent.windlass.dev".to_owned(),
+                    kind: "Layer".to_owned(),
+                    namespace: Some(SYSTEM_NAMESPACE.to_owned()),
+                    name: layer.name.clone(),
+                };
+                let content = json!({"apiVersion": "agent.windlass.dev/v1alpha1", "kind": "Layer",
+                    "metadata": {"name": layer.name, "namespace": SYSTEM_NAMESPACE, "labels": {LABEL_LINEAGE: LINEAGE}},
+                    "spec": {"digest": layer.digest, "secrets": []}});
+                self.apply_object(
+                    &PlannedObject { key, api_version: "agent.windlass.dev/v1alpha1".to_owned(), content, create: false },
+                    &layer.address,
+                );
+            }
+            Action::Pivot { pivot } => {
+                let moving: Vec<ObjectKey> = self
+                    .state
+                    .objects
+                    .iter()
+                    .filter(|(key, object)| {
+                        key.plane == pivot.from && object.resource.root() == pivot.cluster && is_capi(key, &object.resource)
+                    })
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                for key in moving {
+                    self.move_object(&key, &pivot.to);
+                }
+            }
+            Action::DeleteLayer { objects, .. }
+            | Action::ReleaseCloudResources { objects, .. }
+            | Action::Delete { objects, .. }
+            | Action::RemoveLeftovers { objects, .. } => self.delete(objects),
+            Action::StoreOutputs { outputs, removed } => {
+                for (name, value) in outputs {
+                    let value = self.resolved(value);
+                    self.state.apply(&Effect::Output { name: name.clone(), value: Some(value) });
+                }
+                for name in removed {
+                    self.state.apply(&Effect::Output { name: name.clone(), value: None });
+                }
+            }
+            Action::Quiesce { deployments, .. } => {
+                for key in deployments {
+                    assert!(self.objects.contains_key(key), "{key} is not there to be scaled down");
+                }
+            }
+            Action::Wait { conditions, .. } => {
+                for wait in conditions {
+                    assert!(self.objects.contains_key(&wait.key), "{} is waited for and does not exist", wait.key);
+                }
+            }
+            Action::PivotPreflight { pivot } => assert!(self.planes.contains_key(&pivot.to)),
+            Action::WaitNodes { .. }
+            | Action::WaitAgent { .. }
+            | Action::VerifyPivot { .. }
+            | Action::RefreshAccess { .. }
+            | Action::Record => {}
+        }
+    }
+
+    /// One object of a pivot, with its effect.
+    pub fn move_object(&mut self, key: &ObjectKey, to: &Address) {
+        let Some(mut object) = self.objects.remove(key) else { return };
+        let uid = self.uid();
+        object["metadata"]["uid"] = json!(uid);
+        self.objects.insert(key.on(to), object);
+        self.state.apply(&Effect::ObjectMoved { key: key.clone(), plane: to.clone(), uid });
+    }
+
+    fn apply_layer(&mut self, layer: &LayerContent) {
+        layer.objects.iter().for_each(|object| self.apply_object(object, &layer.address));
+        self.delete(&layer.prune);
+    }
+
+    fn resolved(&self, value: &Json) -> Json {
+        let mut value = value.clone();
+        let known = self.planes.iter().filter(|(address, _)| address.is_cluster());
+        let known: BTreeMap<String, Json> =
+            known.map(|(address, uid)| (format!("{address}.endpoint"), json!(format!("https://{uid}:6443")))).collect();
+        resolve_unknowns(&mut value, &known);
+        value
+    }
+
+    fn uid(&mut self) -> String {
+        self.uids += 1;
+        format!("uid-{}", self.uids)
+    }
+
+    /// Server-side apply with force, by our manager.
+    pub fn apply_object(&mut self, object: &PlannedObject, owner: &Address) {
+        assert!(self.planes.contains_key(&object.key.plane), "{} is applied to a plane that does not exist", object.key);
+        if let (true, Some(live)) = (object.create, self.objects.get(&object.key)) {
+            assert_eq!(live["metadata"]["labels"][LABEL_LINEAGE], json!(LINEAGE), "{} is not ours", object.key);
+        }
+        let applied = self.resolved(&object.content);
+        let uid = match self.objects.get(&object.key) {
+            Some(live) => live["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
+            None => self.uid(),
+        };
+        let schema = known_kind(&object.api_version, &object.key.kind).map_or_else(SchemaRef::untyped, |kind| kind.schema);
+        let fields = FieldSet::of(&applied, schema.as_resource()).without_identity().to_fields_v1();
+        let mut live = applied.clone();
+        // As a real server answers: with its own fields and defaults.
+        live["metadata"]["uid"] = json!(uid);
+        live["metadata"]["resourceVersion"] = json!("1");
+        live["metadata"]["generation"] = json!(1);
+        live["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        live["status"] = json!({"phase": "Provisioned"});
+        live["metadata"]["managedFields"] = json!([{"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": object.api_version,
+            "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields}]);
+        self.objects.insert(object.key.clone(), live);
+        let record = RecordedObject { resource: owner.clone(), uid, api_version: object.api_version.clone(), applied };
+        self.state.apply(&Effect::Object { key: object.key.clone(), object: record });
+    }
+
+    fn delete(&mut self, doomed: &[DoomedObject]) {
+        for object in doomed {
+            if let (Some(uid), Some(live)) = (&object.uid, self.objects.get(&object.key)) {
+                assert_eq!(&live["metadata"]["uid"], uid, "{} is another object", object.key);
+            }
+            self.objects.remove(&object.key);
+            self.state.apply(&Effect::ObjectGone { key: object.key.clone() });
+            if object.key.kind == "Cluster" {
+                // CAPI takes everything down that belongs to the Cluster, and its machines with it.
+                let name = object.key.name.clone();
+                let plane = object.key.plane.clone();
+                self.objects.retain(|key, _| {
+                    !(key.plane == plane && key.namespace.as_ref() == Some(&name) && key.group.ends_with("cluster.x-k8s.io"))
+                });
+                let workload = crate::wish::cluster(&name);
+                self.planes.remove(&workload);
+                self.objects.retain(|key, _| key.plane != workload);
+            }
+        }
+    }
+
+    /// Changes a leaf as a person does with another manager, who owns it from now on.
+    pub fn edit(&mut self, key: &ObjectKey, pointer: &str, value: Json, manager: &str) {
+        let live = self.objects.get_mut(key).unwrap_or_else(|| panic!("{key} does not exist"));
+        let mut fields = json!({});
+        for step in pointer.trim_start_matches('/').rsplit('/') {
+            fields = json!({format!("f:{step}"): fields});
+        }
+        let (parent, last) = pointer.rsplit_once('/').unwrap();
+        if live.pointer(parent).is_none() {
+            panic!("{key} has no {parent}");
+        }
+        live.pointer_mut(parent).unwrap()[last] = value;
+        let ours = &mut live["metadata"]["managedFields"][0]["fieldsV1"];
+        take_ownership(ours, pointer);
+        let entry = json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-02-02T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields});
+        live["metadata"]["managedFields"].as_array_mut().unwrap().push(entry);
+    }
+
+    /// Removes a leaf.
+    pub fn remove_leaf(&mut self, key: &ObjectKey, pointer: &str) {
+        let live = self.objects.get_mut(key).unwrap();
+        let (parent, last) = pointer.rsplit_once('/').unwrap();
+        live.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(last);
+        take_ownership(&mut live["metadata"]["managedFields"][0]["fieldsV1"], pointer);
+    }
+
+    /// The only object of this kind and name on a plane.
+    pub fn find(&self, plane: &Address, kind: &str, name: &str) -> ObjectKey {
+        let mut found = self.objects.keys().filter(|key| &key.plane == plane && key.kind == kind && key.name == name);
+        found.next().cloned().unwrap_or_else(|| panic!("no {kind} {name} on {plane}"))
+    }
+}
+
+fn take_ownership(fields: &mut Json, pointer: &str) {
+    let steps: Vec<String> = pointer.trim_start_matches('/').split('/').map(|step| format!("f:{step}")).collect();
+    let (last, parents) = steps.split_last().unwrap();
+    let mut at = fields;
+    for step in parents {
+        match at.get_mut(step) {
+            Some(below) => at = below,
+            None => return,
+        }
+    }
+    at.as_object_mut().unwrap().remove(last);
+}
+
+/// CAPI's own objects and the Secrets beside them; what lives on the workload plane anyway is not.
+fn is_capi(key: &ObjectKey, owner: &Address) -> bool {
+    key.kind != "Namespace"
+        && matches!(owner.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)))
+        && key.group.ends_with("cluster.x-k8s.io")
+}
