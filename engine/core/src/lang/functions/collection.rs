@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::text::graphemes;
 use super::{Body, Fault, Function, Kind, Policy, Run, nullable, required};
 use crate::lang::eval::equal;
 use crate::value::{Entries, Number, Type, Value, convert};
-
-use super::text::graphemes;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function {
@@ -51,7 +50,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "concat",
-        params: &[],
+        params: &[required("list", Kind::Any)],
         variadic: Some(required("list", Kind::Any)),
         policy: Policy::Parts,
         result: Kind::Any,
@@ -81,7 +80,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "contains",
-        params: &[required("list", Kind::Any), nullable("value", Kind::Any)],
+        params: &[required("list", Kind::Any), required("value", Kind::Any)],
         variadic: None,
         policy: Policy::Plain,
         result: Kind::Bool,
@@ -91,7 +90,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
     Function {
         name: "index",
-        params: &[required("list", Kind::Any), nullable("value", Kind::Any)],
+        params: &[required("list", Kind::Any), required("value", Kind::Any)],
         variadic: None,
         policy: Policy::Plain,
         result: Kind::Number,
@@ -222,7 +221,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function {
         name: "coalescelist",
         params: &[],
-        variadic: Some(nullable("list", Kind::Any)),
+        variadic: Some(required("list", Kind::Any)),
         policy: Policy::Parts,
         result: Kind::Any,
         doc: "The first list that is not empty.",
@@ -477,6 +476,9 @@ fn range(run: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
 
 fn zipmap(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     let (keys, values) = (elements(a, 0)?, elements(a, 1)?);
+    if matches!(argument(a, 1), Value::Set(_)) {
+        return Err(wrong(1, "a list or tuple", argument(a, 1)).hint("a set has no order; use `tolist(set)`"));
+    }
     if keys.len() != values.len() {
         return Err(Fault::whole(format!("there are {} keys and {} values", keys.len(), values.len())));
     }
@@ -528,7 +530,6 @@ fn coalesce(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
 fn coalescelist(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     for (position, list) in a.iter().enumerate() {
         match list {
-            Value::Null => {}
             Value::List(elements) | Value::Tuple(elements) | Value::Set(elements) if elements.is_empty() => {}
             Value::List(_) | Value::Tuple(_) | Value::Set(_) => return Ok(list.clone()),
             other => return Err(wrong(position, "a list or tuple", other)),

@@ -25,7 +25,8 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(BASE64.encode(text(a, 0).as_bytes()).into())
     }),
     encoding("base64decode", "The string whose bytes are given in base 64.", ("base64decode(\"YQ==\")", "\"a\""), |_, a| {
-        let bytes = BASE64.decode(text(a, 0).as_bytes()).map_err(|error| Fault::new(0, format!("this is not base 64: {error}")))?;
+        let unbroken = text(a, 0).replace(['\n', '\r'], "");
+        let bytes = BASE64.decode(unbroken.as_bytes()).map_err(|error| Fault::new(0, format!("this is not base 64: {error}")))?;
         match String::from_utf8(bytes) {
             Ok(decoded) => Ok(decoded.into()),
             Err(_) => Err(Fault::new(0, "the decoded bytes are not UTF-8 text")),

@@ -197,7 +197,7 @@ impl Verb {
             'x' | 'X' => 16,
             _ => 10,
         };
-        let Some(digits) = number.trunc().in_base(base) else {
+        let Some(digits) = number.in_base(base) else {
             return Err(Fault::new(position, format!("`%{}` needs a whole number", self.letter)));
         };
         Ok(self.padded_number(if self.letter == 'X' { digits.to_uppercase() } else { digits }))
@@ -266,13 +266,13 @@ fn exponent_form(rust: &str) -> String {
     format!("{digits}e{sign}{exponent:0>2}")
 }
 
-/// `%g` without a precision: as short as possible, with an exponent below -4 and from 21 on.
+/// `%g` without a precision: as short as possible, with an exponent below -4 and from 6 on.
 fn shortest(number: &Number) -> String {
     let plain = number.to_string();
     let digits = plain.trim_start_matches('-');
     let whole = digits.split('.').next().unwrap_or_default();
     let zeros = digits.strip_prefix("0.").map_or(0, |fraction| fraction.len() - fraction.trim_start_matches('0').len());
-    if whole.len() <= 21 && zeros < 4 {
+    if whole.len() <= 6 && zeros < 4 {
         return plain;
     }
     let significant: String = digits.chars().filter(char::is_ascii_digit).collect();

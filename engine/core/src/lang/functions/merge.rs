@@ -40,10 +40,13 @@ fn merge(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
             other => return Err(wrong(position, "a map or object", other)),
         }
     }
-    let maps = a.iter().any(|map| matches!(map, Value::Map(_)));
-    let all = a.iter().all(|map| matches!(map, Value::Map(_) | Value::Null));
     let object = Value::from(merged);
-    Ok(if maps && all { convert(&object, &Type::map(Type::Any)).unwrap_or(object) } else { object })
+    let mut types = a.iter().filter(|map| !map.is_null()).map(Value::type_of);
+    let first = types.next().unwrap_or(Type::Any);
+    if matches!(first, Type::Map(_)) && types.all(|ty| ty == first) {
+        return Ok(convert(&object, &first).unwrap_or(object));
+    }
+    Ok(object)
 }
 
 fn deepmerge(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {

@@ -146,7 +146,11 @@ fn subnets(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     let mut next = Some(bits(network.network()));
     let mut made = Vec::new();
     for position in 1..a.len() {
-        let length = longer(network, count(a, position)?, position)?;
+        let newbits = count(a, position)?;
+        if newbits == 0 {
+            return Err(Fault::new(position, "a subnet must be longer by at least one bit"));
+        }
+        let length = longer(network, newbits, position)?;
         let size = power(u32::from(network.max_prefix_len() - length));
         let full = || Fault::new(position, format!("there is no room for a subnet of {length} bits after the others"));
         let start = next.ok_or_else(full)?;

@@ -63,14 +63,14 @@ fn sum(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
 }
 
 fn parseint(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
-    let Ok(Value::String(digits)) = convert(argument(a, 0), &Type::String) else {
-        return Err(Fault::new(0, "a string is required"));
+    let Value::String(digits) = argument(a, 0) else {
+        return Err(super::collection::wrong(0, "a string", argument(a, 0)));
     };
     let base = u32::try_from(integer(a, 1)?).unwrap_or(0);
     if !(2..=62).contains(&base) {
         return Err(Fault::new(1, "the base must be between 2 and 62"));
     }
-    match Number::from_digits(&digits, base) {
+    match Number::from_digits(digits, base) {
         Ok(number) => Ok(Value::Number(number)),
         Err(NumberError::NotANumber) => Err(Fault::new(0, format!("{digits:?} is no whole number in base {base}"))),
         Err(error) => Err(Fault::new(0, error.to_string())),

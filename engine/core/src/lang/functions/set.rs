@@ -49,7 +49,32 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ("setsubtract([\"a\", \"b\"], [\"b\"])", "toset([\"a\"])"),
         |_, a| fold(a, |all, less| all.difference(&less).cloned().collect()),
     ),
+    Function {
+        name: "setproduct",
+        params: &[required("set", Kind::Any)],
+        variadic: Some(required("set", Kind::Any)),
+        policy: Policy::Plain,
+        result: Kind::Any,
+        doc: "All combinations of one element of each set or list.",
+        example: ("setproduct([\"a\", \"b\"], [1])", "tolist([[\"a\", 1], [\"b\", 1]])"),
+        body: Body::Eager(product),
+    },
 ];
+
+fn product(run: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
+    let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
+    for position in 0..a.len() {
+        let choices = elements(a, position)?;
+        if !run.spend((rows.len() as u64).saturating_mul(choices.len() as u64), crate::diag::Span::default()) {
+            return Err(Fault::whole("there would be too many combinations"));
+        }
+        rows = rows.iter().flat_map(|row| choices.iter().map(|choice| row.iter().cloned().chain([choice.clone()]).collect())).collect();
+    }
+    let sets = a.iter().all(|argument| matches!(argument, Value::Set(_)));
+    let ty = if sets { Type::set(Type::Any) } else { Type::list(Type::Any) };
+    let tuples = Value::Tuple(rows.into_iter().map(Value::from).collect());
+    convert(&tuples, &ty).map_err(|error| Fault::whole(error.to_string()))
+}
 
 /// Folds sets that were brought to one element type.
 fn fold(arguments: &[Value], step: impl Fn(BTreeSet<Value>, BTreeSet<Value>) -> BTreeSet<Value>) -> Result<Value, Fault> {

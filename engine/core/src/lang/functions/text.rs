@@ -26,7 +26,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         Ok(text(a, 0).chars().map(|c| single(c, c.to_uppercase())).collect::<String>().into())
     }),
     stringy("lower", STRING, Kind::String, "The string in small letters.", ("lower(\"A\")", "\"a\""), |_, a| {
-        Ok(text(a, 0).chars().map(|c| single(c, c.to_lowercase())).collect::<String>().into())
+        Ok(text(a, 0).chars().map(lower).collect::<String>().into())
     }),
     stringy("title", STRING, Kind::String, "The string with each word capitalised.", ("title(\"a bc\")", "\"A Bc\""), title),
     stringy("strrev", STRING, Kind::String, "The characters in the opposite order.", ("strrev(\"ab\")", "\"ba\""), |_, a| {
@@ -159,13 +159,18 @@ fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {
     }
 }
 
+/// The small form of a character; the dotted capital I is the only one that has two characters, and is `i` in Go.
+fn lower(c: char) -> char {
+    if c == 'İ' { 'i' } else { single(c, c.to_lowercase()) }
+}
+
 fn title(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     let mut inside = false;
     let titled: String = text(a, 0)
         .chars()
         .map(|c| {
             let begins = !inside;
-            inside = c.is_alphanumeric() || c == '_' || c == '\'' || (!c.is_ascii() && !c.is_whitespace());
+            inside = c.is_alphanumeric() || c == '_' || (!c.is_ascii() && !c.is_whitespace());
             if begins { single(c, c.to_uppercase()) } else { c }
         })
         .collect();

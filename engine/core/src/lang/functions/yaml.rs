@@ -18,8 +18,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         doc: "The value as YAML text.",
         example: ("yamlencode({ a = [1] })", "\"\\\"a\\\":\\n- 1\\n\""),
         body: Body::Eager(|_, a| {
+            let value = a.first().unwrap_or(&Value::Null);
             let mut output = String::new();
-            write_block(a.first().unwrap_or(&Value::Null), 0, Place::Document, &mut output);
+            write_block(value, 0, Place::Document, &mut output);
+            if matches!(value, Value::Null | Value::Bool(_) | Value::Number(_)) {
+                // A bare word alone is followed by the end of the document.
+                output.push_str("...\n");
+            }
             Ok(output.into())
         }),
     },
@@ -38,10 +43,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     },
 ];
 
+/// From here on a double does not hold every integer.
+const EXACT_INTEGERS: f64 = 9_007_199_254_740_992.0;
+
 /// The value of a YAML text of one document.
 pub(super) fn decode(source: &str) -> Result<Value, String> {
     if source.trim().is_empty() {
-        return Ok(Value::Null);
+        return Err("the text is empty".to_owned());
     }
     serde_saphyr::from_str::<Node>(source)
         .map(|node| node.0)
@@ -87,6 +95,9 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E: de::Error>(self, double: f64) -> Result<Value, E> {
+        if double.fract() == 0.0 && double.abs() >= EXACT_INTEGERS {
+            return Err(E::custom("an integer too large to be read exactly; put it in quotes"));
+        }
         Number::from_f64(double).map(Value::Number).ok_or_else(|| E::custom("a number that is infinite or none at all"))
     }
 
@@ -207,7 +218,7 @@ fn write_scalar(value: &Value, indent: usize, output: &mut String) {
 
 /// Whether a text of several lines can be written as it is.
 fn is_literal(text: &str) -> bool {
-    text.chars().all(|c| c == '\n' || c == '\t' || !c.is_control())
+    text.chars().all(|c| c == '\n' || !c.is_control()) && !text.lines().any(|line| line.ends_with(' '))
 }
 
 fn write_literal(text: &str, indent: usize, output: &mut String) {
@@ -239,6 +250,12 @@ fn write_quoted(text: &str, output: &mut String) {
             '\n' => output.push_str("\\n"),
             '\r' => output.push_str("\\r"),
             '\t' => output.push_str("\\t"),
+            '\0' => output.push_str("\\0"),
+            '\u{7}' => output.push_str("\\a"),
+            '\u{8}' => output.push_str("\\b"),
+            '\u{b}' => output.push_str("\\v"),
+            '\u{c}' => output.push_str("\\f"),
+            '\u{1b}' => output.push_str("\\e"),
             c if c.is_control() => output.push_str(&format!("\\x{:02X}", u32::from(c))),
             _ => output.push(c),
         }

@@ -1,3 +1,5 @@
 //! Tests of the language.
 
+mod expressions;
 mod syntax;
+mod types;
