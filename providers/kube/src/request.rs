@@ -97,6 +97,19 @@ fn note_secret(value: &Json, texts: &mut Vec<String>) {
     }
 }
 
+/// The texts of real objects that no message may repeat: the data of v1 Secrets, plain and base64.
+pub fn secret_texts(objects: &[Json]) -> Vec<String> {
+    let mut texts = Vec::new();
+    for object in objects.iter().filter(|object| object.get("kind").and_then(Json::as_str) == Some("Secret")) {
+        for field in ["data", "stringData"] {
+            if let Some(values) = object.get(field) {
+                note_secret(values, &mut texts);
+            }
+        }
+    }
+    texts
+}
+
 /// References of the unknown leaves: `cluster.shop.endpoint`.
 pub fn references(content: &Json) -> BTreeSet<String> {
     let mut found = BTreeSet::new();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
-use windlass_run::ports::{Progress, StepError};
+pub use windlass_run::ports::{Progress, StepError};
 
 use crate::watch::{View, Watch};
 
