@@ -4,8 +4,7 @@
 //! which the API itself would behave differently (garbage collection, deletion of namespaces and definitions).
 //!
 //! What it does not do, on purpose: authorization (RBAC objects are stored, every known client may do everything), admission and
-//! conversion webhooks (stored, never called), validation rules in CEL other than `self == oldSelf`, graceful termination of pods
-//! (a deleted pod is gone at once unless a finalizer holds it).
+//! conversion webhooks (stored, never called), validation rules in CEL other than `self == oldSelf`.
 
 mod access;
 mod activity;

@@ -5,6 +5,7 @@ mod definitions;
 mod furnish;
 mod garbage;
 mod namespaces;
+mod pods;
 mod work;
 
 pub(crate) use furnish::furnish;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{definitions, furnish, garbage, namespaces};
+use super::{definitions, furnish, garbage, namespaces, pods};
 use crate::plane::Plane;
 use crate::world::{Event, EventKind, GroupResource, ObjectKey, Place, Stored};
 
@@ -61,6 +61,9 @@ async fn handle(plane: &Plane, event: &Event, due: &mut Due) {
     if event.kind == EventKind::Deleted {
         garbage::owner_is_gone(plane, &event.object).await;
         garbage::owners_may_go(plane, &event.object).await;
+        if is_node(&place.resource) {
+            pods::node_is_gone(plane, &place.key.name).await;
+        }
         rest_of(plane, &place, due);
         return;
     }
@@ -111,7 +114,11 @@ fn owners(stored: &Stored) -> Option<&Value> {
 }
 
 fn is_namespace(resource: &GroupResource) -> bool {
-    &*resource.group == "" && &*resource.plural == "namespaces"
+    resource.group.is_empty() && &*resource.plural == "namespaces"
+}
+
+fn is_node(resource: &GroupResource) -> bool {
+    resource.group.is_empty() && &*resource.plural == "nodes"
 }
 
 fn is_definition(resource: &GroupResource) -> bool {

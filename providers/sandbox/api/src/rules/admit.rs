@@ -85,7 +85,7 @@ pub(crate) fn admit_update(
     }
     bump_generation(resource, old, &mut new)?;
     causes.extend(metadata::causes(resource, Some(old), &new));
-    if !resource.custom && admission.subresource != Some("status") {
+    if !resource.custom && !matches!(admission.subresource, Some("status" | "binding")) {
         causes.extend(immutable::causes(resource, old, &new));
     }
     validate(admission, Some(old), &new, causes)?;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::Call;
+use crate::clock::seconds;
 use crate::http::Answer;
 use crate::kinds::CLEANUP_FINALIZER;
 use crate::rules;
 use crate::status::Failure;
 use crate::view;
-use crate::world::{Expect, Refused, Stored, Write};
+use crate::world::{Expect, GroupResource, ObjectKey, Refused, Stored, Write};
 
 /// What happens to the objects that the deleted one owns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub(crate) struct DeleteOptions {
     pub uid: Option<String>,
     pub version: Option<String>,
     pub propagation: Option<Propagation>,
+    /// Seconds that a running pod is given; none is its own `terminationGracePeriodSeconds`.
+    pub grace: Option<i64>,
     pub dry_run: bool,
 }
 
@@ -61,7 +64,21 @@ impl DeleteOptions {
             }
         };
         let dry_run = body.get("dryRun").and_then(Value::as_array).is_some_and(|list| list.contains(&json!("All")));
+        let grace = match body.get("gracePeriodSeconds") {
+            None | Some(Value::Null) => call.query.number("gracePeriodSeconds")?.and_then(|grace| i64::try_from(grace).ok()),
+            Some(value) => Some(value.as_i64().filter(|grace| *grace >= 0).ok_or_else(|| {
+                Failure::new(
+                    422,
+                    "Invalid",
+                    format!(
+                        "DeleteOptions.meta.k8s.io \"\" is invalid: gracePeriodSeconds: Invalid value: {value}: must be greater than \
+                         or equal to 0"
+                    ),
+                )
+            })?),
+        };
         Ok(DeleteOptions {
+            grace,
             uid: text("/preconditions/uid"),
             version: text("/preconditions/resourceVersion"),
             propagation,
@@ -170,9 +187,16 @@ fn mark(call: &Call, options: &DeleteOptions, old: &Stored) -> Result<Option<Val
     } else {
         meta.insert("finalizers".into(), Value::Array(finalizers));
     }
-    if !already {
-        meta.insert("deletionTimestamp".into(), call.plane.now().into());
-        meta.insert("deletionGracePeriodSeconds".into(), 0.into());
+    let grace = grace(call, options, old);
+    if already {
+        // A second delete can only shorten the time.
+        let left = meta.get("deletionGracePeriodSeconds").and_then(Value::as_i64).unwrap_or(0);
+        meta.insert("deletionGracePeriodSeconds".into(), left.min(grace).into());
+    } else {
+        let now = call.plane.clock().now();
+        let end = now.checked_add(jiff::SignedDuration::from_secs(grace)).unwrap_or(now);
+        meta.insert("deletionTimestamp".into(), seconds(end).into());
+        meta.insert("deletionGracePeriodSeconds".into(), grace.into());
         if resource.generation {
             let generation = meta.get("generation").and_then(Value::as_i64).unwrap_or(0);
             meta.insert("generation".into(), (generation + 1).into());
@@ -184,4 +208,18 @@ fn mark(call: &Call, options: &DeleteOptions, old: &Stored) -> Result<Option<Val
         }
     }
     Ok((!rules::done(resource, &next)).then_some(next))
+}
+
+/// Seconds that a kubelet has to stop the pod; zero for everything else, for pods that do not run, and for those whose node is gone.
+fn grace(call: &Call, options: &DeleteOptions, old: &Stored) -> i64 {
+    let text = |pointer: &str| old.value.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+    let node = ObjectKey::new("", text("/spec/nodeName"));
+    let running = call.resource().is("", "pods")
+        && !matches!(text("/status/phase"), "Succeeded" | "Failed")
+        && call.plane.world().get(&GroupResource::new("", "nodes"), &node).is_some();
+    if !running {
+        return 0;
+    }
+    let own = old.value.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64);
+    options.grace.or(own).unwrap_or(30)
 }

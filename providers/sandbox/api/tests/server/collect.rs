@@ -132,3 +132,31 @@ async fn a_collection_is_deleted_by_selector() {
     let left = world.get(&format!("{MAPS}?labelSelector=tier")).await;
     assert_eq!(left.at("/items").as_array().unwrap().len(), 1);
 }
+
+#[tokio::test]
+async fn a_running_pod_waits_for_its_kubelet_or_the_end_of_its_node() {
+    let world = world().await;
+    let pods = "/api/v1/namespaces/default/pods";
+    world.post("/api/v1/nodes", &json!({"metadata": {"name": "n"}})).await;
+    for name in ["bound", "orphaned", "free"] {
+        let pod = json!({"metadata": {"name": name}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+        assert_eq!(world.post(pods, &pod).await.code, 201);
+    }
+    for name in ["bound", "orphaned"] {
+        let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": {"kind": "Node", "name": "n"}});
+        assert_eq!(world.post(&format!("{pods}/{name}/binding"), &binding).await.code, 201);
+        assert_eq!(world.post(&format!("{pods}/{name}/binding"), &binding).await.code, 409);
+    }
+    assert_eq!(world.delete(&format!("{pods}/free")).await.text("/status"), "Success");
+    for name in ["bound", "orphaned"] {
+        let marked = world.delete(&format!("{pods}/{name}")).await;
+        assert_eq!(marked.at("/metadata/deletionGracePeriodSeconds"), &json!(30));
+        assert_eq!(marked.text("/metadata/deletionTimestamp"), "2026-01-02T03:04:35Z");
+    }
+    let now = json!({"gracePeriodSeconds": 0}).to_string();
+    let done = world.send("DELETE", &format!("{pods}/bound"), &[("content-type", "application/json")], &now).await;
+    assert_eq!(done.code, 200);
+    assert_eq!(world.get(&format!("{pods}/bound")).await.code, 404);
+    world.delete("/api/v1/nodes/n").await;
+    world.until(&format!("{pods}/orphaned"), 404).await;
+}

@@ -3,6 +3,9 @@
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
+
 use serde_json::json;
 use windlass_sandbox_api::{Boot, Error, Options, Sandbox};
 
@@ -26,6 +29,59 @@ async fn everything_is_there_again_after_a_restart() {
     let later = send(&client, "POST", "/api/v1/namespaces/default/configmaps", &[], r#"{"metadata":{"name":"b"}}"#).await;
     let number = |reply: &crate::selfmade::Reply| reply.text("/metadata/resourceVersion").parse::<u64>().unwrap();
     assert!(number(&later) > number(&created));
+}
+
+/// Runs in a process of its own, which the next test kills.
+#[tokio::test]
+#[ignore = "a helper process of another test"]
+async fn served_until_killed() {
+    let dir = std::env::var("SANDBOX_DIR").unwrap();
+    let sandbox = Sandbox::open(dir.as_ref(), Options::default()).await.unwrap();
+    let plane = sandbox.management().await.unwrap();
+    let line = plane.admin_kubeconfig().replace('\n', " ");
+    writeln!(std::io::stderr(), "KUBECONFIG {line}").unwrap();
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "persist::served_until_killed", "--ignored", "--nocapture"])
+        .env("SANDBOX_DIR", dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let kubeconfig = lines.find_map(|line| Some(line.strip_prefix("KUBECONFIG ")?.to_owned())).unwrap();
+    let remote = client(&kubeconfig).await;
+    let writer = tokio::spawn(async move {
+        let mut acknowledged = Vec::new();
+        for index in 0.. {
+            let name = format!("m{index}");
+            let body = json!({"metadata": {"name": name}}).to_string();
+            let request = http::Request::post("/api/v1/namespaces/default/configmaps").body(body.into_bytes()).unwrap();
+            match remote.request_text(request).await {
+                Ok(_) => acknowledged.push(name),
+                Err(_) => break,
+            }
+        }
+        acknowledged
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(400)).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let acknowledged = writer.await.unwrap();
+    assert!(!acknowledged.is_empty());
+    let sandbox = Sandbox::open(dir.path(), Options::default()).await.unwrap();
+    let again = client(&sandbox.management().await.unwrap().admin_kubeconfig()).await;
+    let list = send(&again, "GET", "/api/v1/namespaces/default/configmaps", &[], "").await;
+    let names: std::collections::BTreeSet<&str> =
+        list.at("/items").as_array().unwrap().iter().map(|item| item["metadata"]["name"].as_str().unwrap()).collect();
+    for name in &acknowledged {
+        assert!(names.contains(name.as_str()), "{name} was acknowledged and is gone");
+    }
 }
 
 #[tokio::test]
