@@ -15,7 +15,6 @@
 //! Recursion is bounded (64 levels of syntax, limits for values), but a debug build wants a stack of 16 MiB: the roof runs
 //! the language on a thread of its own.
 
-mod constraint;
 mod eval;
 mod functions;
 pub mod ir;
@@ -32,7 +31,6 @@ mod type_constraint;
 
 use crate::diag::{FileId, Span};
 
-pub use constraint::type_constraint;
 pub use eval::{Evaluator, Limits};
 pub use functions::{Function, Kind, Param, Policy, all as all_functions, find as find_function};
 pub use ir::{Attribute, Block, Body, Expr};
