@@ -117,6 +117,11 @@ pub fn open_to_read(path: &Path, whole: bool) -> Result<Connection, StoreError> 
 /// Opens for writing a file that exists.
 pub fn open_to_write(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    // SQLite opens what may not be written for reading, without a word.
+    if connection.is_readonly("main")? {
+        let readonly = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(rusqlite::Error::SqliteFailure(readonly, None));
+    }
     distrust(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;

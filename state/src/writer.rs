@@ -1,7 +1,9 @@
 //! The one thread that writes: it takes what has gathered in its channel, commits it together, and answers after the commit.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::mpsc::Receiver;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior, params};
 use serde_json::Value as Json;
@@ -15,6 +17,8 @@ use crate::runs;
 
 /// Most writes that share one commit.
 const GROUP: usize = 256;
+/// How long a commit is put off for writes that are about to come; a commit itself takes 0.3 ms on a fast disk, 10 ms on a slow one.
+const MOMENT: Duration = Duration::from_micros(200);
 
 /// The answer's way back.
 pub type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -83,25 +87,18 @@ impl Writer {
 
     /// Works until nobody can send any more, then folds the log into the file, so that the file alone is the state.
     pub fn work(mut self, commands: &Receiver<Command>) -> Result<(), StoreError> {
-        let mut waiting = None;
-        while let Some(command) = waiting.take().or_else(|| commands.recv().ok()) {
-            match command {
+        let mut waiting: VecDeque<Command> = VecDeque::new();
+        let mut in_flight = 0;
+        while let Some(first) = waiting.pop_front().or_else(|| commands.recv().ok()) {
+            match first {
                 // Nobody waits any more for an answer that cannot be sent; what was committed stays committed.
                 Command::Load(reply) => drop(reply.send(self.load())),
                 Command::Write(write, reply) => {
-                    let mut group = vec![(write, reply)];
-                    while group.len() < GROUP
-                        && let Ok(next) = commands.try_recv()
-                    {
-                        match next {
-                            Command::Write(write, reply) => group.push((write, reply)),
-                            load => {
-                                waiting = Some(load);
-                                break;
-                            }
-                        }
-                    }
+                    let group = gather((write, reply), &mut waiting, commands, in_flight);
+                    let committed = group.len();
                     self.answer(group);
+                    waiting.extend(commands.try_iter());
+                    in_flight = committed + waiting.len();
                 }
             }
         }
@@ -164,6 +161,32 @@ impl Writer {
         let closed = self.connection.close().map_err(|(_, error)| error);
         folded.and(closed).map_err(|error| Fault::Sqlite(error).refuse(&self.path))
     }
+}
+
+/// What is committed together with `first`: all that wait, and those that are about to come, for a moment.
+///
+/// `expected` is how many were answered or waiting at the end of the last commit. Steps that have just been answered mostly write again at
+/// once; without the moment they and the others would take turns, with two commits where one does.
+fn gather(
+    first: (Write, Reply<u64>),
+    waiting: &mut VecDeque<Command>,
+    commands: &Receiver<Command>,
+    expected: usize,
+) -> Vec<(Write, Reply<u64>)> {
+    let mut group = vec![first];
+    while group.len() < GROUP {
+        let next = waiting.pop_front().or_else(|| commands.try_recv().ok());
+        let next = next.or_else(|| if group.len() < expected { commands.recv_timeout(MOMENT).ok() } else { None });
+        match next {
+            Some(Command::Write(write, reply)) => group.push((write, reply)),
+            Some(load) => {
+                waiting.push_front(load);
+                break;
+            }
+            None => break,
+        }
+    }
+    group
 }
 
 fn carry_out(connection: &Connection, live: &mut Option<Live>, write: &Write) -> Result<u64, Fault> {
