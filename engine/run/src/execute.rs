@@ -123,6 +123,11 @@ pub async fn execute(plan: &Plan, recorded: &Recorded, start: Start<'_>, ports: 
         Some(Err(refusals)) => return Summary::refused(refusals),
         None => return Summary::refused(vec![StepError::Stopped]),
     };
+    if let (Start::New { .. }, Some(given_up)) = (start, &recorded.unfinished)
+        && let Err(error) = inherit(&cleared, &given_up.id, recorded.serial, ports).await
+    {
+        return Summary::refused(vec![error]);
+    }
     let serial = match start {
         Start::New { run, text, digest } => match ports.store.begin(run, text, digest).await {
             Ok(serial) => serial,
@@ -133,6 +138,16 @@ pub async fn execute(plan: &Plan, recorded: &Recorded, start: Start<'_>, ports: 
     let task = Task { plan, graph, run, earlier, serial, fresh, ports, options };
     let summary = task.hold_and_drive(cleared).await;
     task.close(start, summary).await
+}
+
+/// Whoever supersedes a run has its Leases, as has whoever resumes it. They are given back, so that the new run need not wait for their end.
+async fn inherit(cleared: &Cleared, given_up: &str, serial: u64, ports: &Ports) -> Result<(), StepError> {
+    if cleared.present.is_empty() {
+        return Ok(());
+    }
+    let acquired = ports.locks.acquire(&cleared.present, given_up, serial).await;
+    ports.locks.release(given_up).await;
+    acquired
 }
 
 /// `None`: the user stopped it first.

@@ -7,7 +7,7 @@ use windlass_core::facts::{ClusterAccess, PlaneFact};
 use windlass_core::plan::{Action, Unplanned};
 use windlass_core::recorded::{Phase, RecordedPlane};
 use windlass_run::event::RunEvent;
-use windlass_run::execute::StopRequest;
+use windlass_run::execute::{Start, StopRequest};
 use windlass_run::ports::{RunEnd, StepError};
 use windlass_run::summary::{Summary, Verdict};
 
@@ -273,6 +273,19 @@ async fn a_plane_held_by_another_run_ends_ours_without_an_effect() {
     assert_eq!(*bench.state.ended.lock().unwrap(), [RunEnd::Superseded]);
     assert_eq!(summary.not_reached, [0, 1, 2, 3]);
     assert_eq!(bench.world.log(), ["release"]);
+}
+
+#[tokio::test]
+async fn a_run_that_is_superseded_leaves_its_leases_to_the_next() {
+    let bench = Bench::new();
+    bench.world.behave("a", Manner::Fails);
+    assert_eq!(bench.run(&three_and_a_branch()).await.verdict, Verdict::Failed);
+    bench.world.log.lock().unwrap().clear();
+    let other = plan(vec![("other", &[], apply(&management(), &["other"]))]);
+    let summary = bench.start(&other, Start::New { run: "next", text: "other", digest: "other" }).await;
+    assert_eq!(summary.verdict, Verdict::Done);
+    let log = ["hold management.m for run at 1", "release", "hold management.m for next at 2", "run other", "release"];
+    assert_eq!(bench.world.log(), log);
 }
 
 #[tokio::test]
