@@ -2,10 +2,12 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who started it")]
 
 mod crds;
+mod docs;
 
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) engine/kubeschema/facts";
+const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) engine/kubeschema/facts
+       cargo xtask docs [--check]   generate (or compare) docs/reference";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -13,6 +15,8 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["crds"] => crds::run(crds::Mode::Write),
         ["crds", "--check"] => crds::run(crds::Mode::Check),
+        ["docs"] => docs::run(crds::Mode::Write),
+        ["docs", "--check"] => docs::run(crds::Mode::Check),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

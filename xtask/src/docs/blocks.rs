@@ -1,0 +1,107 @@
+//! `blocks.md`: every block with its attributes, from the schemas by which configurations are checked.
+
+use std::fmt::Write;
+
+use windlass_clouds::PROVIDERS;
+use windlass_core::config::schema;
+use windlass_core::schema::{Attribute, AttributeType, BlockSchema, Count, NestedBlock, Presence};
+
+const INTRODUCTION: &str = "# Blocks
+
+All files `*.wl.hcl` of one folder form a module. This page lists every block with its attributes.
+
+*On change* says what a changed value does to a cluster that lives:
+
+| word | meaning |
+|---|---|
+| in-place | objects are updated, no machine is replaced |
+| repave | every machine of the pool is replaced, one after the other |
+| recreate | the cluster is destroyed and created |
+| forbidden | the change is refused |
+
+This release creates, repairs and destroys clusters. It recognises changes of living clusters and refuses them by name; it cannot make them yet.
+
+Beside the attributes below there are these:
+
+| attribute | stands in | meaning |
+|---|---|---|
+| `for_each` | `cloud`, `cluster` | a map or set; one instance for each key, with `each.key` and `each.value` |
+| `depends_on` | `cluster`, `network`, `storage`, `addon` | references to what must be ready before |
+| `type` | `variable` | type constraint, as in Terraform |
+| `default` | `variable` | value when none is given |
+| `value` | `output` | the value |
+
+`locals { … }` takes any attributes; they are read as `local.NAME`.
+";
+
+/// The page.
+pub fn page() -> String {
+    let mut page = INTRODUCTION.to_owned();
+    for (name, block) in schema::ALL {
+        section(&mut page, 2, &format!("`{name}`"), block, &listed());
+    }
+    for provider in PROVIDERS {
+        let (name, added) = (provider.name(), provider.schema());
+        let _ = write!(page, "\n## {}\n\nWhat the provider `{name}` adds.\n", provider.title());
+        section(&mut page, 3, &format!("`cloud \"{name}\"`"), added.cloud, &[]);
+        section(&mut page, 3, &format!("`cluster` on {}", provider.title()), added.cluster, &[]);
+        section(&mut page, 3, &format!("`machine` on {}", provider.title()), added.machine, &[]);
+    }
+    page
+}
+
+/// Blocks that have a section of their own.
+fn listed() -> Vec<&'static BlockSchema> {
+    schema::ALL.iter().map(|(_, block)| *block).collect()
+}
+
+fn section(page: &mut String, level: usize, title: &str, block: &BlockSchema, elsewhere: &[&BlockSchema]) {
+    let _ = write!(page, "\n{} {title}\n", "#".repeat(level));
+    if !block.attributes.is_empty() {
+        page.push_str("\n| attribute | type | default | on change | what it is |\n|---|---|---|---|---|\n");
+        for attribute in block.attributes {
+            let sensitive = if attribute.sensitive { " Sensitive." } else { "" };
+            let _ = writeln!(
+                page,
+                "| `{}` | {} | {} | {} | {}{sensitive} |",
+                attribute.name,
+                attribute.ty.word(),
+                presence(attribute),
+                attribute.on_change.word(),
+                attribute.doc
+            );
+        }
+    }
+    if !block.blocks.is_empty() {
+        page.push_str("\n| block | how often | what it is |\n|---|---|---|\n");
+        for nested in block.blocks {
+            let _ = writeln!(page, "| {} | {} | {} |", header(nested), count(nested.count), nested.doc);
+        }
+    }
+    for nested in block.blocks.iter().filter(|nested| !elsewhere.iter().any(|other| std::ptr::eq(*other, nested.body))) {
+        section(page, level + 1, &format!("{} in {title}", header(nested)), nested.body, elsewhere);
+    }
+}
+
+fn header(nested: &NestedBlock) -> String {
+    nested.labels.iter().fold(format!("`{}", nested.name), |text, label| format!("{text} \"{}\"", label.to_uppercase())) + "`"
+}
+
+fn count(count: Count) -> &'static str {
+    match count {
+        Count::One => "once",
+        Count::Optional => "at most once",
+        Count::Many => "any number",
+    }
+}
+
+fn presence(attribute: &Attribute) -> String {
+    match (attribute.presence, attribute.ty) {
+        (Presence::Required, _) => "**required**".to_owned(),
+        (Presence::Optional, _) => "none".to_owned(),
+        (Presence::Default(""), AttributeType::Strings) => "`[]`".to_owned(),
+        (Presence::Default(""), AttributeType::StringMap) => "`{}`".to_owned(),
+        (Presence::Default(text), AttributeType::String) => format!("`\"{text}\"`"),
+        (Presence::Default(text), _) => format!("`{text}`"),
+    }
+}
