@@ -75,7 +75,7 @@ fn read(map: &Map<String, Value>, out: &mut FieldSet, depth: usize) -> Option<()
         let known = matches!(key.as_bytes(), [b'f' | b'k' | b'v' | b'i', b':', ..]);
         if !known {
             // "." was read by the level above; anything shorter than a kind is malformed.
-            if key != "." && !key.get(1..2).is_some_and(|colon| colon == ":") {
+            if key != "." && key.get(1..2).is_none_or(|colon| colon != ":") {
                 return None;
             }
             continue;

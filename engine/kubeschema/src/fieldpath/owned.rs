@@ -1,6 +1,7 @@
 //! The set that whoever applies an object owns.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
@@ -29,8 +30,10 @@ impl FieldSet {
 
     /// The set without what nobody owns: type, name, namespace, and what the server writes.
     #[must_use]
-    pub fn without_identity(&self) -> FieldSet {
-        self.difference(&identity())
+    pub fn without_identity(mut self) -> FieldSet {
+        static IDENTITY: OnceLock<FieldSet> = OnceLock::new();
+        self.subtract(IDENTITY.get_or_init(identity));
+        self
     }
 }
 

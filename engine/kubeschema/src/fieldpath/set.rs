@@ -126,15 +126,23 @@ impl FieldSet {
 
     /// Paths in this set and not in the other; a path below one of the other's stays.
     pub fn difference(&self, other: &FieldSet) -> FieldSet {
-        let mut out = FieldSet::new();
-        for (element, ours) in &self.nodes {
-            let node = match other.nodes.get(element) {
-                None => ours.clone(),
-                Some(theirs) => FieldNode { member: ours.member && !theirs.member, children: ours.children.difference(&theirs.children) },
-            };
-            out.keep(element, node);
-        }
+        let mut out = self.clone();
+        out.subtract(other);
         out
+    }
+
+    /// Takes every path of another set out of this one.
+    pub fn subtract(&mut self, other: &FieldSet) {
+        for (element, theirs) in &other.nodes {
+            let Some(ours) = self.nodes.get_mut(element) else {
+                continue;
+            };
+            ours.member &= !theirs.member;
+            ours.children.subtract(&theirs.children);
+            if !ours.member && ours.children.nodes.is_empty() {
+                self.nodes.remove(element);
+            }
+        }
     }
 
     /// Paths in this set that are neither in the other nor below one of its paths.

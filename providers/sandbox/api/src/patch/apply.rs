@@ -4,7 +4,7 @@ use serde_json::Value;
 use windlass_kubeschema::fieldpath::{FieldSet, ManagedEntry, Operation, Shape};
 
 use super::check::form_errors;
-use super::compare::{compare, same};
+use super::compare::{compare, same_object};
 use super::conflict::Conflict;
 use super::context::{Applied, ApplyError, PatchContext};
 use super::decoded::{as_decoded, empty_object};
@@ -33,18 +33,18 @@ pub fn server_side_apply(live: Option<&Value>, applied: &Value, ctx: &PatchConte
         return Ok(created(applied, ctx));
     };
     let mut entries = recorded(live).map_err(|error| ApplyError::Internal(format!("failed to decode managed fields: {error}")))?;
-    let old = bare(live);
     if entries.is_empty() {
         let before = PatchContext { manager: BEFORE_FIRST_APPLY, ..*ctx };
-        write(&mut entries, &empty_object(ctx.schema, ctx.api_version, ctx.kind), &old, &before);
+        write(&mut entries, &empty_object(ctx.schema, ctx.api_version, ctx.kind), live, &before);
     }
     reconcile_all(&mut entries, shape);
-    let outcome = match merged(&old, applied, entries.clone(), ctx, ctx.force) {
-        Err(found) if last_applied::upgrades(ctx) => match last_applied::remaining(&old, found, ctx) {
-            left if left.is_empty() => merged(&old, applied, entries, ctx, true),
+    let retry = last_applied::upgrades(ctx).then(|| entries.clone());
+    let outcome = match (merged(live, applied, entries, ctx, ctx.force), retry) {
+        (Err(found), Some(entries)) => match last_applied::remaining(live, found, ctx) {
+            left if left.is_empty() => merged(live, applied, entries, ctx, true),
             left => Err(left),
         },
-        other => other,
+        (outcome, _) => outcome,
     };
     let (mut object, entries) = outcome.map_err(ApplyError::Conflict)?;
     if last_applied::upgrades(ctx) {
@@ -95,7 +95,8 @@ fn merged(
     force: bool,
 ) -> Result<(Value, Vec<ManagedEntry>), Vec<Conflict>> {
     let shape = Shape::of(ctx.schema);
-    let mut new = merge(Some(old), Some(applied), shape).unwrap_or(Value::Null);
+    let mut new = bare(old);
+    merge(&mut new, applied, shape);
     let mut own = owner(applied, ctx);
     let mut last = FieldSet::new();
     entries.retain_mut(|entry| {
@@ -106,29 +107,25 @@ fn merged(
         }
         !is_own
     });
-    entries.push(own.clone());
     // What is still applied needs no pruning; mostly that is all.
     if !own.fields.contains_all(&last) {
-        new = pruned(new, &last, &entries, shape);
+        new = pruned(new, &last, entries.iter().chain([&own]), shape);
     }
     let comparison = compare(old, &new, shape).without(ctx.reset);
     if !force {
-        let found = conflicts(&entries, Some(&own), &comparison);
+        let found = conflicts(&entries, &comparison);
         if !found.is_empty() {
             return Err(found);
         }
     }
-    take_over(&mut entries, Some(&own), &comparison);
-    let is_changed = !same(old, &new);
-    entries.retain_mut(|entry| {
-        if entry.is_same_manager(&own) {
-            entry.fields = entry.fields.without_identity();
-            if is_changed {
-                entry.time = Some(ctx.now.into());
-            }
-        }
-        !entry.fields.is_empty()
-    });
+    take_over(&mut entries, &comparison);
+    own.fields = own.fields.without_identity();
+    if !same_object(old, &new) {
+        own.time = Some(ctx.now.into());
+    }
+    if !own.fields.is_empty() {
+        entries.push(own);
+    }
     Ok((new, entries))
 }
 
@@ -136,7 +133,7 @@ fn merged(
 ///
 /// A container goes with its last owner even if fields without an owner are left in it; other
 /// fields without an owner stay.
-fn pruned(merged: Value, last: &FieldSet, entries: &[ManagedEntry], shape: Shape<'_>) -> Value {
+fn pruned<'e>(merged: Value, last: &FieldSet, entries: impl Iterator<Item = &'e ManagedEntry>, shape: Shape<'_>) -> Value {
     let last = last.with_named_fields(shape);
     let all = FieldSet::of_shape(&merged, shape).with_named_fields(shape);
     let mut owned = FieldSet::new();

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use windlass_kubeschema::fieldpath::{FieldSet, Form, PathElement, Shape};
 use windlass_kubeschema::schema::MAX_DEPTH;
 
+const METADATA: &str = "metadata";
+const MANAGED_FIELDS: &str = "managedFields";
+
 /// Fields that differ; no field is in two of the sets.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Comparison {
@@ -33,7 +36,7 @@ impl Comparison {
     }
 }
 
-/// What `new` changes in `old`.
+/// What `new` changes in `old`, managedFields aside.
 pub(super) fn compare(old: &Value, new: &Value, shape: Shape<'_>) -> Comparison {
     let mut walk = Walk { path: Vec::new(), found: Comparison::default() };
     walk.value(Some(old), Some(new), shape);
@@ -43,11 +46,30 @@ pub(super) fn compare(old: &Value, new: &Value, shape: Shape<'_>) -> Comparison 
 /// Equal as the server sees values: 1 and 1.0 are.
 pub(super) fn same(left: &Value, right: &Value) -> bool {
     match (left, right) {
-        (Value::Object(a), Value::Object(b)) => a.len() == b.len() && a.iter().zip(b).all(|((ak, av), (bk, bv))| ak == bk && same(av, bv)),
+        (Value::Object(a), Value::Object(b)) => same_maps(a, b, |_, left, right| same(left, right)),
         (Value::Array(a), Value::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         _ => left == right,
     }
+}
+
+/// Two objects are the same, managedFields aside.
+pub(super) fn same_object(left: &Value, right: &Value) -> bool {
+    let (Value::Object(left), Value::Object(right)) = (left, right) else {
+        return same(left, right);
+    };
+    same_maps(left, right, |name, left, right| match (left, right) {
+        (Value::Object(left), Value::Object(right)) if name == METADATA => {
+            let kept = |map: &Map<String, Value>| map.len() - usize::from(map.contains_key(MANAGED_FIELDS));
+            kept(left) == kept(right)
+                && left.iter().all(|(name, value)| name == MANAGED_FIELDS || right.get(name).is_some_and(|other| same(value, other)))
+        }
+        _ => same(left, right),
+    })
+}
+
+fn same_maps(left: &Map<String, Value>, right: &Map<String, Value>, same: impl Fn(&str, &Value, &Value) -> bool) -> bool {
+    left.len() == right.len() && left.iter().all(|(name, value)| right.get(name).is_some_and(|other| same(name, value, other)))
 }
 
 struct Walk {
@@ -131,18 +153,22 @@ impl Walk {
     fn maps(&mut self, old: Option<&Map<String, Value>>, new: Option<&Map<String, Value>>, shape: Shape<'_>) {
         for (name, left) in old.into_iter().flatten() {
             let right = new.and_then(|map| map.get(name));
-            if right == Some(left) {
+            if right == Some(left) || self.is_managed_fields(name) {
                 continue;
             }
             let field = shape.field(name).unwrap_or(Shape::Deduced);
             self.below(PathElement::field(name.as_str()), Some(left), right, field);
         }
         for (name, right) in new.into_iter().flatten() {
-            if !old.is_some_and(|map| map.contains_key(name)) {
+            if !old.is_some_and(|map| map.contains_key(name)) && !self.is_managed_fields(name) {
                 let field = shape.field(name).unwrap_or(Shape::Deduced);
                 self.below(PathElement::field(name.as_str()), None, Some(right), field);
             }
         }
+    }
+
+    fn is_managed_fields(&self, name: &str) -> bool {
+        name == MANAGED_FIELDS && matches!(self.path.as_slice(), [PathElement::Field(parent)] if parent == METADATA)
     }
 
     fn lists(&mut self, old: &[Value], new: &[Value], shape: Shape<'_>) {

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 use windlass_kubeschema::SchemaRef;
-use windlass_kubeschema::schema::{MAX_DEPTH, Type};
+use windlass_kubeschema::schema::{MAX_DEPTH, Schema, Type};
 
 /// Brings an object into the form that its server would answer, before defaults.
 ///
@@ -41,15 +41,21 @@ fn decode(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {
     }
     match value {
         Value::Object(map) => {
-            map.retain(|name, value| schema.declared(name).is_none_or(|field| !is_omitted(value, field, schema, name)));
-            for name in schema.schema().properties.keys() {
-                if !map.contains_key(name)
-                    && let Some(zero) = zero_value(schema, name)
+            map.retain(|name, value| !is_omitted(value, schema, name));
+            for (name, site) in &schema.schema().properties {
+                // Defaults of built-ins stand where the field is declared; most fields have none.
+                if site.default.is_some()
+                    && !map.contains_key(name)
+                    && let Some(zero) = zero_value(schema, name, site)
                 {
                     map.insert(name.clone(), zero);
                 }
             }
             for (name, value) in map.iter_mut() {
+                // Of scalars only null is touched.
+                if !matches!(value, Value::Null | Value::Array(_) | Value::Object(_)) {
+                    continue;
+                }
                 let Some(field) = schema.property(name) else {
                     continue;
                 };
@@ -69,30 +75,37 @@ fn decode(value: &mut Value, schema: SchemaRef<'_>, depth: usize) {
 }
 
 /// Go omits nil, and empty lists and maps (not structs) unless the field is required.
-fn is_omitted(value: &Value, field: SchemaRef<'_>, parent: SchemaRef<'_>, name: &str) -> bool {
-    let is_empty = match value {
-        Value::Null => return true,
-        Value::Array(list) => list.is_empty(),
-        Value::Object(map) => map.is_empty() && field.additional_properties.is_some(),
+fn is_omitted(value: &Value, parent: SchemaRef<'_>, name: &str) -> bool {
+    let declared = || parent.declared(name);
+    match value {
+        Value::Null => declared().is_some(),
+        Value::Array(list) => list.is_empty() && declared().is_some() && !is_required(parent, name),
+        Value::Object(map) => {
+            let is_map = || declared().is_some_and(|field| field.additional_properties.is_some());
+            map.is_empty() && is_map() && !is_required(parent, name)
+        }
         _ => false,
-    };
-    is_empty && !parent.schema().required.iter().any(|required| required == name)
+    }
 }
 
 /// What Go writes of a field that nobody set.
 ///
 /// OpenAPI says `default: {}` of a struct that is no pointer; a required field with another
 /// default is never omitted.
-fn zero_value(schema: SchemaRef<'_>, name: &str) -> Option<Value> {
-    let field = schema.declared(name)?;
-    match field.default_value()? {
+fn zero_value(schema: SchemaRef<'_>, name: &str, site: &Schema) -> Option<Value> {
+    match site.default.as_ref()? {
         Value::Object(empty) if empty.is_empty() => {
+            let field = schema.declared(name)?;
             let is_struct = field.kind == Some(Type::Object) && !field.preserve_unknown_fields;
             is_struct.then(|| Value::Object(Map::new()))
         }
-        default if schema.schema().required.iter().any(|required| required == name) => Some(default.clone()),
+        default if is_required(schema, name) => Some(default.clone()),
         _ => None,
     }
+}
+
+fn is_required(schema: SchemaRef<'_>, name: &str) -> bool {
+    schema.schema().required.iter().any(|required| required == name)
 }
 
 /// The empty object of a kind, against which a first write is compared.

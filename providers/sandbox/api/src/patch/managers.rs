@@ -81,11 +81,11 @@ pub(super) fn reconcile_all(entries: &mut [ManagedEntry], shape: Shape<'_>) {
     }
 }
 
-/// The fields that others than `writer` own and this write gives another value.
-pub(super) fn conflicts(entries: &[ManagedEntry], writer: Option<&ManagedEntry>, comparison: &Comparison) -> Vec<Conflict> {
+/// The fields that these managers own and the write gives another value.
+pub(super) fn conflicts(entries: &[ManagedEntry], comparison: &Comparison) -> Vec<Conflict> {
     let written = comparison.written();
     let mut found = Vec::new();
-    for entry in others(entries, writer) {
+    for entry in entries.iter().filter(|_| !written.is_empty()) {
         for path in entry.fields.intersection(&written).paths() {
             found.push(Conflict {
                 manager: entry.manager.clone(),
@@ -100,15 +100,13 @@ pub(super) fn conflicts(entries: &[ManagedEntry], writer: Option<&ManagedEntry>,
     found
 }
 
-/// Takes from all but `writer` what this write changes or removes; who has nothing left goes.
-pub(super) fn take_over(entries: &mut Vec<ManagedEntry>, writer: Option<&ManagedEntry>, comparison: &Comparison) {
+/// Takes from these managers what the write changes or removes; who has nothing left goes.
+pub(super) fn take_over(entries: &mut Vec<ManagedEntry>, comparison: &Comparison) {
     let lost = comparison.written().union(&comparison.removed);
-    entries.retain_mut(|entry| {
-        if !lost.is_empty() && writer.is_none_or(|writer| !entry.is_same_manager(writer)) {
-            entry.fields = entry.fields.difference(&lost);
-        }
-        !entry.fields.is_empty()
-    });
+    for entry in entries.iter_mut() {
+        entry.fields.subtract(&lost);
+    }
+    entries.retain(|entry| !entry.fields.is_empty());
 }
 
 /// Merges the oldest Update entries of a version until there are few enough.
@@ -161,8 +159,4 @@ pub(super) fn cap_updaters(entries: &mut Vec<ManagedEntry>) {
         index += 1;
         !gone.contains(&(index - 1))
     });
-}
-
-fn others<'e>(entries: &'e [ManagedEntry], writer: Option<&ManagedEntry>) -> impl Iterator<Item = &'e ManagedEntry> {
-    entries.iter().filter(move |entry| writer.is_none_or(|writer| !entry.is_same_manager(writer)))
 }

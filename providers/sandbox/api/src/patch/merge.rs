@@ -6,88 +6,57 @@ use serde_json::{Map, Value};
 use windlass_kubeschema::fieldpath::{Form, PathElement, Shape};
 use windlass_kubeschema::schema::MAX_DEPTH;
 
-/// The merged value; `None` only if there is neither.
+/// `live` with `applied` laid over it.
 ///
 /// Items of lists that merge keep the live order; where the applied list has another order of
 /// shared items, its order wins.
-pub(super) fn merge(live: Option<&Value>, applied: Option<&Value>, shape: Shape<'_>) -> Option<Value> {
-    merge_at(live, applied, shape, 0)
+pub(super) fn merge(live: &mut Value, applied: &Value, shape: Shape<'_>) {
+    merge_at(live, applied, shape, 0);
 }
 
-fn merge_at(live: Option<&Value>, applied: Option<&Value>, shape: Shape<'_>, depth: usize) -> Option<Value> {
-    let leaf = || applied.or(live).cloned();
-    let deciding = applied.or(live);
-    match shape.form(deciding) {
-        _ if depth > MAX_DEPTH => leaf(),
-        Form::Scalar => leaf(),
-        Form::Map => {
-            let (left, right) = (live.and_then(Value::as_object), applied.and_then(Value::as_object));
-            let empty = is_empty(left.map(Map::len)) && is_empty(right.map(Map::len));
-            if empty || shape.is_atomic_map() {
-                return leaf();
+fn merge_at(live: &mut Value, applied: &Value, shape: Shape<'_>, depth: usize) {
+    let form = if depth > MAX_DEPTH { Form::Scalar } else { shape.form(Some(applied)) };
+    match form {
+        Form::Scalar => *live = applied.clone(),
+        Form::Map if shape.is_atomic_map() => *live = applied.clone(),
+        Form::List if shape.is_atomic_list() => *live = applied.clone(),
+        Form::Map => match (live, applied) {
+            (Value::Object(old), Value::Object(new)) if !(old.is_empty() && new.is_empty()) => merge_maps(old, new, shape, depth),
+            // null or another form leaves what is there to be pruned.
+            (Value::Object(old), _) if !old.is_empty() => {}
+            (live, _) => *live = applied.clone(),
+        },
+        Form::List => match (live, applied) {
+            (Value::Array(old), Value::Array(new)) if !(old.is_empty() && new.is_empty()) => {
+                let merged = merge_lists(std::mem::take(old), new, shape, depth);
+                *old = merged;
             }
-            merge_maps(left, right, shape, depth)
-        }
-        Form::List => {
-            let (left, right) = (live.and_then(Value::as_array), applied.and_then(Value::as_array));
-            let empty = is_empty(left.map(Vec::len)) && is_empty(right.map(Vec::len));
-            if empty || shape.is_atomic_list() {
-                return leaf();
-            }
-            let items = |list: Option<&Vec<Value>>| list.map_or(&[][..], Vec::as_slice).to_owned();
-            merge_lists(&items(left), &items(right), shape, depth)
-        }
+            (Value::Array(old), _) if !old.is_empty() => {}
+            (live, _) => *live = applied.clone(),
+        },
     }
 }
 
-fn is_empty(length: Option<usize>) -> bool {
-    length.is_none_or(|length| length == 0)
-}
-
-fn merge_maps(live: Option<&Map<String, Value>>, applied: Option<&Map<String, Value>>, shape: Shape<'_>, depth: usize) -> Option<Value> {
-    let mut out = Map::new();
-    for (name, value) in live.into_iter().flatten() {
-        match applied.and_then(|map| map.get(name)) {
-            // Only live: nothing below can change.
+fn merge_maps(live: &mut Map<String, Value>, applied: &Map<String, Value>, shape: Shape<'_>, depth: usize) {
+    for (name, new) in applied {
+        match live.get_mut(name) {
+            Some(old) => merge_at(old, new, shape.field(name).unwrap_or(Shape::Deduced), depth + 1),
             None => {
-                out.insert(name.clone(), value.clone());
-            }
-            Some(new) => {
-                let below = shape.field(name).unwrap_or(Shape::Deduced);
-                out.extend(merge_at(Some(value), Some(new), below, depth + 1).map(|merged| (name.clone(), merged)));
+                live.insert(name.clone(), new.clone());
             }
         }
     }
-    for (name, value) in applied.into_iter().flatten() {
-        if !live.is_some_and(|map| map.contains_key(name)) {
-            out.insert(name.clone(), value.clone());
-        }
-    }
-    (!out.is_empty()).then_some(Value::Object(out))
 }
 
-fn merge_lists(live: &[Value], applied: &[Value], shape: Shape<'_>, depth: usize) -> Option<Value> {
+fn merge_lists(live: Vec<Value>, applied: &[Value], shape: Shape<'_>, depth: usize) -> Vec<Value> {
     let left: Vec<PathElement> = live.iter().filter_map(|item| shape.element(item).ok()).collect();
     let right: Vec<PathElement> = applied.iter().filter_map(|item| shape.element(item).ok()).collect();
     // The form check came before; a live list that fails it is replaced.
     if left.len() != live.len() || right.len() != applied.len() {
-        return Some(Value::Array(if applied.is_empty() { live } else { applied }.to_owned()));
+        return if applied.is_empty() { live } else { applied.to_owned() };
     }
-    let mut live_items: BTreeMap<&PathElement, &Value> = BTreeMap::new();
-    let mut twice: BTreeSet<&PathElement> = BTreeSet::new();
-    for (element, item) in left.iter().zip(live) {
-        if live_items.insert(element, item).is_some() {
-            twice.insert(element);
-        }
-    }
-    let applied_items: BTreeMap<&PathElement, &Value> = right.iter().zip(applied).collect();
-    let take = |element: &PathElement, out: &mut Vec<Value>| {
-        // Of an item that is there twice no live copy is merged: the applied one replaces all.
-        let old = live_items.get(element).copied().filter(|_| !twice.contains(element));
-        let new = applied_items.get(element).copied();
-        out.extend(merge_at(old, new, shape.item(), depth + 1));
-    };
-    let mut shared = right.iter().filter(|element| live_items.contains_key(element));
+    let mut merging = Merging::new(&left, live, &right, applied);
+    let mut shared = right.iter().filter(|element| merging.is_live(element)).collect::<Vec<_>>().into_iter();
     let mut next_shared = shared.next();
     let mut done: BTreeSet<&PathElement> = BTreeSet::new();
     let mut out = Vec::with_capacity(left.len().max(right.len()));
@@ -95,21 +64,21 @@ fn merge_lists(live: &[Value], applied: &[Value], shape: Shape<'_>, depth: usize
     while l < left.len() || r < right.len() {
         if let (Some(ours), Some(theirs)) = (left.get(l), right.get(r)) {
             if ours == theirs {
-                take(ours, &mut out);
-                done.insert(ours);
+                out.extend(merging.take(theirs, shape, depth));
+                done.insert(theirs);
                 next_shared = shared.next();
                 (l, r) = (l + 1, r + 1);
                 continue;
             }
-            if applied_items.contains_key(ours) && next_shared.is_some_and(|next| next != ours) {
+            if merging.is_applied(ours) && next_shared.is_some_and(|next| next != ours) {
                 // Shared, but another shared item comes first in the applied order.
                 l += 1;
                 continue;
             }
         }
-        if let (Some(ours), Some(item)) = (left.get(l), live.get(l)) {
-            if !applied_items.contains_key(ours) {
-                out.push(item.clone());
+        if let Some(ours) = left.get(l) {
+            if !merging.is_applied(ours) {
+                out.extend(merging.take_live(l));
                 l += 1;
                 continue;
             }
@@ -118,7 +87,7 @@ fn merge_lists(live: &[Value], applied: &[Value], shape: Shape<'_>, depth: usize
             }
         }
         if let Some(theirs) = right.get(r) {
-            take(theirs, &mut out);
+            out.extend(merging.take(theirs, shape, depth));
             done.insert(theirs);
             r += 1;
             if next_shared == Some(theirs) {
@@ -126,5 +95,52 @@ fn merge_lists(live: &[Value], applied: &[Value], shape: Shape<'_>, depth: usize
             }
         }
     }
-    (!out.is_empty()).then_some(Value::Array(out))
+    out
+}
+
+/// The items of both lists by what identifies them.
+struct Merging<'m> {
+    live: Vec<Option<Value>>,
+    live_at: BTreeMap<&'m PathElement, usize>,
+    twice: BTreeSet<&'m PathElement>,
+    applied: BTreeMap<&'m PathElement, &'m Value>,
+}
+
+impl<'m> Merging<'m> {
+    fn new(left: &'m [PathElement], live: Vec<Value>, right: &'m [PathElement], applied: &'m [Value]) -> Merging<'m> {
+        let mut live_at = BTreeMap::new();
+        let mut twice = BTreeSet::new();
+        for (index, element) in left.iter().enumerate() {
+            if live_at.insert(element, index).is_some() {
+                twice.insert(element);
+            }
+        }
+        Merging { live: live.into_iter().map(Some).collect(), live_at, twice, applied: right.iter().zip(applied).collect() }
+    }
+
+    fn is_live(&self, element: &PathElement) -> bool {
+        self.live_at.contains_key(element)
+    }
+
+    fn is_applied(&self, element: &PathElement) -> bool {
+        self.applied.contains_key(element)
+    }
+
+    fn take_live(&mut self, index: usize) -> Option<Value> {
+        self.live.get_mut(index)?.take()
+    }
+
+    /// The applied item over the live one. Of an item that is there twice no live copy is merged:
+    /// the applied one replaces all.
+    fn take(&mut self, element: &PathElement, shape: Shape<'_>, depth: usize) -> Option<Value> {
+        let new = *self.applied.get(element)?;
+        let index = self.live_at.get(element).filter(|_| !self.twice.contains(element)).copied();
+        match index.and_then(|index| self.take_live(index)) {
+            Some(mut old) => {
+                merge_at(&mut old, new, shape.item(), depth + 1);
+                Some(old)
+            }
+            None => Some(new.clone()),
+        }
+    }
 }

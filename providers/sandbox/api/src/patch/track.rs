@@ -1,12 +1,14 @@
 //! Who owns what after a create, update or patch that is no apply.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 use windlass_kubeschema::fieldpath::{ManagedEntry, Operation, Shape};
 
-use super::compare::{compare, same};
+use super::compare::{compare, same_object};
 use super::context::PatchContext;
 use super::decoded::{as_decoded, empty_object};
-use super::managers::{bare, cap_updaters, new_entry, reconcile_all, record, recorded, take_over};
+use super::managers::{cap_updaters, new_entry, reconcile_all, record, recorded, take_over};
 use super::reset::restore;
 
 /// Brings `new`'s managedFields up to date; `live` is `None` on create.
@@ -17,23 +19,20 @@ use super::reset::restore;
 /// cannot write get their live value back.
 pub fn track_update(live: Option<&Value>, new: &mut Value, ctx: &PatchContext<'_>) {
     let mut entries = given_or_live(live, new, ctx);
-    *new = bare(new);
     restore(live, new, ctx.reset);
     as_decoded(new, ctx.schema);
-    if !entries.is_empty() || live.is_none() {
-        let old = match live {
-            Some(live) => bare(live),
-            None => empty_object(ctx.schema, ctx.api_version, ctx.kind),
-        };
-        write(&mut entries, &old, new, ctx);
-        cap_updaters(&mut entries);
+    match live {
+        Some(live) if !entries.is_empty() => write(&mut entries, live, new, ctx),
+        Some(_) => {}
+        None => write(&mut entries, &empty_object(ctx.schema, ctx.api_version, ctx.kind), new, ctx),
     }
+    cap_updaters(&mut entries);
     record(new, &entries);
 }
 
 /// Nothing differs but times in managedFields: the server writes nothing then.
 pub fn same_but_for_times(old: &Value, new: &Value) -> bool {
-    same(&bare(old), &bare(new)) && timeless(old) == timeless(new)
+    same_object(old, new) && same_managers(old, new)
 }
 
 /// Makes the writer's entry of what differs between `old` and `new`.
@@ -41,7 +40,7 @@ pub(super) fn write(entries: &mut Vec<ManagedEntry>, old: &Value, new: &Value, c
     let shape = Shape::of(ctx.schema);
     reconcile_all(entries, shape);
     let comparison = compare(old, new, shape).without(ctx.reset);
-    take_over(entries, None, &comparison);
+    take_over(entries, &comparison);
     let mut writer = new_entry(ctx, Operation::Update);
     writer.fields = comparison.written().without_identity();
     if writer.fields.is_empty() {
@@ -79,15 +78,18 @@ fn is_reset(list: &[Value]) -> bool {
     }
 }
 
-fn timeless(object: &Value) -> Vec<Value> {
+/// The entries are the same but for their times, and for their order, which follows from times.
+fn same_managers(old: &Value, new: &Value) -> bool {
+    let (old, new) = (timeless(old), timeless(new));
+    old.len() == new.len() && old.iter().all(|(identity, fields)| new.get(identity) == Some(fields))
+}
+
+fn timeless(object: &Value) -> BTreeMap<[&str; 4], Option<&Value>> {
+    const IDENTITY: [&str; 4] = ["manager", "operation", "apiVersion", "subresource"];
     let list = object.pointer("/metadata/managedFields").and_then(Value::as_array);
-    let mut entries: Vec<Value> = list.cloned().unwrap_or_default();
-    for entry in &mut entries {
-        if let Some(map) = entry.as_object_mut() {
-            map.remove("time");
-        }
-    }
-    // Their order follows from times, too.
-    entries.sort_by_cached_key(Value::to_string);
-    entries
+    let timeless = |entry| {
+        let text = |name| Value::get(entry, name).and_then(Value::as_str).unwrap_or("");
+        (IDENTITY.map(text), entry.get("fieldsV1"))
+    };
+    list.into_iter().flatten().map(timeless).collect()
 }
