@@ -1,11 +1,14 @@
 //! Drift: what we applied and recorded against what lives, without any wish. Read-only by construction: it takes facts and gives a report.
 
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use serde_json::Value as Json;
 
 use crate::addr::Address;
 use crate::diff::{Comparison, LeafDiff, compare};
-use crate::encode::DigestKey;
+use crate::encode::{DigestKey, Placeholder, contains_placeholder, resolve_unknowns};
 use crate::facts::{Facts, PlaneFact};
 use crate::kinds::known_kind;
 use crate::object::ObjectKey;
@@ -74,14 +77,21 @@ pub struct ObjectDrift {
     pub leaves: Vec<LeafDiff>,
 }
 
-/// Compares one recorded object with the live one; `None`: it is as we applied it.
-pub fn object_drift(key: &ObjectKey, recorded: &RecordedObject, live: Option<&Json>, digest_key: &DigestKey) -> Option<ObjectDrift> {
+/// Compares one recorded object with the live one; `None`: it is as we applied it. `known`: what its unknown leaves stand for by now.
+pub fn object_drift(
+    key: &ObjectKey,
+    recorded: &RecordedObject,
+    live: Option<&Json>,
+    known: &BTreeMap<String, Json>,
+    digest_key: &DigestKey,
+) -> Option<ObjectDrift> {
     let Some(live) = live else { return Some(ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() }) };
     let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or("");
     let other = !recorded.uid.is_empty() && uid != recorded.uid;
     let replaced = other.then(|| (recorded.uid.clone(), uid.to_owned()));
     let schema = known_kind(&recorded.api_version, &key.kind).map(|kind| kind.schema);
-    let leaves = compare(Comparison { applied: &recorded.applied, live, schema, key: Some(digest_key) });
+    let applied = resolved(&recorded.applied, known);
+    let leaves = compare(Comparison { applied: &applied, live, schema, key: Some(digest_key) });
     (replaced.is_some() || !leaves.is_empty()).then_some(ObjectDrift { deleted: false, replaced, leaves })
 }
 
@@ -91,7 +101,7 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
         failed: facts.failed.iter().map(|(question, reason)| format!("{question}: {reason}")).collect(),
         ..DriftReport::default()
     };
-    let mut planes: std::collections::BTreeSet<&Address> = recorded.planes.keys().collect();
+    let mut planes: BTreeSet<&Address> = recorded.planes.keys().collect();
     planes.extend(recorded.objects.keys().map(|key| &key.plane));
     for plane in planes {
         let reason = match facts.planes.get(plane) {
@@ -102,13 +112,14 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
         };
         report.unreachable.push(Unplanned { address: plane.clone(), reason });
     }
+    let known = facts.known_references();
     for (key, object) in &recorded.objects {
         // An object without uid was only intended.
         if facts.reachable(&key.plane).is_none() || object.uid.is_empty() {
             continue;
         }
         report.compared += 1;
-        let Some(drift) = object_drift(key, object, facts.object(key), digest_key) else { continue };
+        let Some(drift) = object_drift(key, object, facts.object(key), &known, digest_key) else { continue };
         let entry = |finding| DriftEntry { resource: object.resource.clone(), object: key.clone(), finding };
         if drift.deleted {
             report.entries.push(entry(DriftFinding::Deleted));
@@ -123,4 +134,14 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
     }
     report.entries.sort_by(|a, b| (&a.resource, &a.object).cmp(&(&b.resource, &b.object)));
     report
+}
+
+/// The applied fields with unknown leaves filled in, as far as they are known.
+pub(crate) fn resolved<'a>(applied: &'a Json, known: &BTreeMap<String, Json>) -> Cow<'a, Json> {
+    if !contains_placeholder(applied, &|placeholder| matches!(placeholder, Placeholder::Unknown { .. })) {
+        return Cow::Borrowed(applied);
+    }
+    let mut applied = applied.clone();
+    resolve_unknowns(&mut applied, known);
+    Cow::Owned(applied)
 }

@@ -117,4 +117,16 @@ impl Facts {
     pub fn object(&self, key: &ObjectKey) -> Option<&Json> {
         self.objects.get(key).map(Arc::as_ref)
     }
+
+    /// What the planes tell of references that are unknown to HCL: `cluster.shop.endpoint`, `cluster.shop.ca_certificate`.
+    pub fn known_references(&self) -> BTreeMap<String, Json> {
+        let mut known = BTreeMap::new();
+        for (address, fact) in self.planes.iter().filter(|(address, _)| address.is_cluster()) {
+            if let PlaneFact::Reachable(identity) = fact {
+                known.insert(format!("{address}.endpoint"), Json::String(identity.endpoint.clone()));
+                known.insert(format!("{address}.ca_certificate"), Json::String(identity.ca_certificate.clone()));
+            }
+        }
+        known
+    }
 }

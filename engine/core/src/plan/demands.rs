@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kept_facts::{KeptCluster, KeptProvider, kept};
 use super::{Mode, ProviderSpec};
 use crate::addr::{Address, Part};
+use crate::agent_objects::LAYER_KIND;
 use crate::desired::{Desired, Home};
 use crate::facts::{ClusterAccess, Demand, Facts};
 use crate::marks;
@@ -32,6 +33,10 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
     }
     for (plane, provider) in providers(desired, recorded) {
         asked.insert(Demand::Get { key: manager(&plane, &provider), api_version: "apps/v1".to_owned() });
+    }
+    for cluster in desired.clusters.values().filter(|cluster| cluster.agent && recorded.planes.contains_key(&cluster.address)) {
+        let (api_version, kind) = (marks::AGENT_API_VERSION.to_owned(), LAYER_KIND.to_owned());
+        asked.insert(Demand::List { plane: cluster.address.clone(), api_version, kind });
     }
     for cluster in doomed(desired, recorded, mode) {
         for (api_version, kind) in [
@@ -66,6 +71,17 @@ pub(super) fn manager(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
         kind: "Deployment".to_owned(),
         namespace: Some(provider.namespace.clone()),
         name: provider.deployment.clone(),
+    }
+}
+
+/// The object by which the agent knows of a layer.
+pub(super) fn layer_object(plane: &Address, layer: &str) -> ObjectKey {
+    ObjectKey {
+        plane: plane.clone(),
+        group: marks::AGENT_GROUP.to_owned(),
+        kind: LAYER_KIND.to_owned(),
+        namespace: Some(marks::SYSTEM_NAMESPACE.to_owned()),
+        name: layer.to_owned(),
     }
 }
 

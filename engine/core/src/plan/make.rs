@@ -8,7 +8,7 @@ use super::assemble::{PlanParts, assemble};
 use super::day_two::refusal;
 use super::demands::doomed;
 use super::options::PlanOptions;
-use super::planes::{known_references, reach, warnings};
+use super::planes::{reach, warnings};
 use super::saga::{Draft, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
 use super::validate::validate_objects;
 use super::verdict::{Verdicts, View};
@@ -26,8 +26,7 @@ use crate::recorded::{Effect, Recorded};
 pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &PlanOptions<'_>) -> (Plan, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let reach = reach(desired, recorded, facts, &mut diagnostics);
-    let known = known_references(facts);
-    let wishes = wishes(desired, options.key, &known, &mut diagnostics);
+    let wishes = wishes(desired, options.key, facts.known_references(), &mut diagnostics);
     let view = View { desired, recorded, facts, options, wishes: &wishes };
     let mut draft = Draft::default();
     let planned = |root: &Address| reach.is_planned(root);
@@ -53,9 +52,30 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     }
     let protection = record_protection(&view, &verdicts, &mut draft);
     let outputs = outputs(&view, &mut draft);
+    know_management(&view, &mut draft);
+    forget_management(&view, &gone, &verdicts, &mut draft);
     let mut parts = PlanParts { warnings: warnings(recorded, facts), unplanned: reach.unplanned.clone(), gone, notes, protection, outputs };
     parts.unplanned.sort_by(|a, b| a.address.cmp(&b.address));
     (assemble(&view, verdicts, draft, parts), diagnostics)
+}
+
+/// The state learns who the management plane is with the first steps on it.
+fn know_management(view: &View<'_>, draft: &mut Draft) {
+    let address = view.management(&Address::management(""));
+    let Some(identity) = view.facts.reachable(&address).filter(|_| !view.recorded.planes.contains_key(&address)) else { return };
+    for step in draft.steps.iter_mut().filter(|step| step.needs.is_empty()) {
+        step.on_start.insert(0, Effect::PlaneKnown { address: address.clone(), uid: identity.uid.clone() });
+    }
+}
+
+/// A state that holds nothing any more belongs to no plane.
+fn forget_management(view: &View<'_>, gone: &BTreeSet<Address>, verdicts: &Verdicts, draft: &mut Draft) {
+    let empty = view.recorded.resources.keys().all(|address| gone.contains(address)) && verdicts.by_address.is_empty();
+    let planes: Vec<Effect> = view.recorded.planes.keys().filter(|plane| plane.is_management()).map(|plane| Effect::PlaneGone { address: plane.clone() }).collect();
+    if empty && !planes.is_empty() && !draft.steps.is_empty() {
+        let all: Vec<u32> = (0..draft.steps.len()).filter_map(|index| u32::try_from(index).ok()).collect();
+        draft.record(&view.management(&Address::management("sandbox")), planes, all);
+    }
 }
 
 /// Providers, clouds, then clusters, each after those that it depends on.

@@ -1,8 +1,6 @@
 //! What the planes' answers mean before anything is planned: which clusters are left out, which answers forbid planning.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value as Json;
+use std::collections::BTreeSet;
 
 use super::Unplanned;
 use super::demands::planes;
@@ -89,18 +87,6 @@ fn silent(fact: Option<&PlaneFact>) -> Option<String> {
         Some(PlaneFact::Absent) => Some("there is no kubeconfig for it".to_owned()),
         None => Some("it was not asked".to_owned()),
     }
-}
-
-/// What the planes tell that outputs and layers may refer to.
-pub(super) fn known_references(facts: &Facts) -> BTreeMap<String, Json> {
-    let mut known = BTreeMap::new();
-    for (address, fact) in facts.planes.iter().filter(|(address, _)| address.is_cluster()) {
-        if let PlaneFact::Reachable(identity) = fact {
-            known.insert(format!("{address}.endpoint"), Json::String(identity.endpoint.clone()));
-            known.insert(format!("{address}.ca_certificate"), Json::String(identity.ca_certificate.clone()));
-        }
-    }
-    known
 }
 
 /// What a reviewer should know of planes that answer.

@@ -8,7 +8,7 @@ use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, PathElement};
 
 use super::action::Takeover;
 use super::day_two::{input_changes, refusal};
-use super::demands::manager;
+use super::demands::{layer_object, manager};
 use super::kept_facts::{KeptCluster, kept};
 use super::options::PlanOptions;
 use super::wish::{Placed, Wish, Wishes};
@@ -17,7 +17,7 @@ use crate::addr::{Address, Part};
 use crate::desired::{Desired, DesiredCluster, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::diff::{Comparison, Owners, compare};
-use crate::drift::{ObjectDrift, object_drift};
+use crate::drift::{ObjectDrift, object_drift, resolved};
 use crate::encode::MARK;
 use crate::facts::Facts;
 use crate::kinds::known_kind;
@@ -166,19 +166,22 @@ impl<'a> View<'a> {
                 }
                 continue;
             };
-            let rendering = self.rendering(key, &known.applied, object);
-            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &known.applied, &object.content, diagnostics) {
+            let applied = resolved(&known.applied, &self.wishes.known);
+            let rendering = self.rendering(key, &applied, object);
+            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &applied, &object.content, diagnostics) {
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: rendering });
             }
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
-            if let Some(drift) = object_drift(key, known, self.facts.object(key), self.options.key) {
+            if let Some(drift) = object_drift(key, known, self.facts.object(key), &self.wishes.known, self.options.key) {
                 repairs.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
             }
         }
         repairs.extend(self.lost_bookkeeping(address, &expected));
         self.refuse_dropped_objects(address, wish, &expected, diagnostics);
-        if let Some(Part::Provider(_)) = address.part {
-            repairs.extend(self.lost_manager(address));
+        match &address.part {
+            Some(Part::Provider(_)) => repairs.extend(self.lost_manager(address)),
+            Some(Part::Layer(name)) => repairs.extend(self.lost_layer_object(address, name)),
+            _ => {}
         }
         match (updates.is_empty(), repairs.is_empty()) {
             (true, true) => Verdict::Keep,
@@ -298,6 +301,15 @@ impl<'a> View<'a> {
         let provider = self.desired.providers.iter().find(|provider| &provider.address == address)?;
         let key = manager(&address.root(), &provider.spec);
         let gone = self.facts.reachable(&key.plane).is_some() && self.facts.object(&key).is_none();
+        gone.then_some(Repair { key, wish: None, drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() } })
+    }
+
+    /// The object by which the agent knows of a layer, if it is gone while there is an agent.
+    fn lost_layer_object(&self, address: &Address, layer: &str) -> Option<Repair> {
+        let root = address.root();
+        self.desired.clusters.get(&root).filter(|cluster| cluster.agent)?;
+        let key = layer_object(&root, layer);
+        let gone = self.facts.reachable(&root).is_some() && self.facts.object(&key).is_none();
         gone.then_some(Repair { key, wish: None, drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() } })
     }
 

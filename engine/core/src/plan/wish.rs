@@ -61,13 +61,15 @@ pub(super) struct Wishes<'a> {
     pub(super) credentials: BTreeMap<&'a Address, Vec<Placed>>,
     pub(super) outputs: BTreeMap<&'a str, Json>,
     pub(super) desired_digest: String,
+    /// What unknown leaves stand for by now.
+    pub(super) known: BTreeMap<String, Json>,
 }
 
 /// Writes the wish in placeholder form. `known`: references that were unknown to HCL and are known to the planes.
 pub(super) fn wishes<'a>(
     desired: &'a Desired,
     key: &DigestKey,
-    known: &BTreeMap<String, Json>,
+    known: BTreeMap<String, Json>,
     diagnostics: &mut Diagnostics,
 ) -> Wishes<'a> {
     let encoder = Encoder { key };
@@ -78,7 +80,7 @@ pub(super) fn wishes<'a>(
         let mut objects = placed(&resource.objects, address, unknowns, resource.span, &encoder, diagnostics);
         let input = encoder.input(&resource.input, address);
         digest_input.insert(address.to_string(), json!([input, objects.iter().map(|object| &object.content).collect::<Vec<_>>()]));
-        objects.iter_mut().for_each(|object| resolve_unknowns(&mut object.content, known));
+        objects.iter_mut().for_each(|object| resolve_unknowns(&mut object.content, &known));
         let input_digest = key.digest(&input);
         let facts = facts(desired, address, &input);
         resources.insert(address, Wish { resource, input, input_digest, objects, facts });
@@ -94,11 +96,11 @@ pub(super) fn wishes<'a>(
     for (name, output) in &desired.outputs {
         let mut value = encoder.output(&output.value, name, output.sensitive);
         digest_input.insert(format!("output {name}"), value.clone());
-        resolve_unknowns(&mut value, known);
+        resolve_unknowns(&mut value, &known);
         outputs.insert(name.as_str(), value);
     }
     let desired_digest = sha256_digest(&canonical_text(&json!(digest_input)));
-    Wishes { resources, credentials, outputs, desired_digest }
+    Wishes { resources, credentials, outputs, desired_digest, known }
 }
 
 fn placed(
