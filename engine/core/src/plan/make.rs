@@ -71,7 +71,13 @@ fn know_management(view: &View<'_>, draft: &mut Draft) {
 /// A state that holds nothing any more belongs to no plane.
 fn forget_management(view: &View<'_>, gone: &BTreeSet<Address>, verdicts: &Verdicts, draft: &mut Draft) {
     let empty = view.recorded.resources.keys().all(|address| gone.contains(address)) && verdicts.by_address.is_empty();
-    let planes: Vec<Effect> = view.recorded.planes.keys().filter(|plane| plane.is_management()).map(|plane| Effect::PlaneGone { address: plane.clone() }).collect();
+    let planes: Vec<Effect> = view
+        .recorded
+        .planes
+        .keys()
+        .filter(|plane| plane.is_management())
+        .map(|plane| Effect::PlaneGone { address: plane.clone() })
+        .collect();
     if empty && !planes.is_empty() && !draft.steps.is_empty() {
         let all: Vec<u32> = (0..draft.steps.len()).filter_map(|index| u32::try_from(index).ok()).collect();
         draft.record(&view.management(&Address::management("sandbox")), planes, all);
@@ -152,6 +158,15 @@ fn record_protection(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) ->
     shown
 }
 
+/// Whether all that an output refers to is known, or is by the time the plan has been carried out.
+fn is_found_out(value: &Json, view: &View<'_>, draft: &Draft) -> bool {
+    let opened = |reference: &str| {
+        let cluster = reference.rsplit_once('.').and_then(|(cluster, _)| cluster.parse::<Address>().ok());
+        cluster.is_some_and(|cluster| draft.opened.contains_key(&cluster) || view.facts.reachable(&cluster).is_some())
+    };
+    !contains_placeholder(value, &|p| matches!(p, Placeholder::Unknown { reference } if !opened(reference)))
+}
+
 /// Outputs that change, as before and after; the step that stores them comes after the planes that they ask are open.
 fn outputs(view: &View<'_>, draft: &mut Draft) -> BTreeMap<String, (Option<Json>, Option<Json>)> {
     let mut changed: BTreeMap<String, (Option<Json>, Option<Json>)> = BTreeMap::new();
@@ -164,6 +179,10 @@ fn outputs(view: &View<'_>, draft: &mut Draft) -> BTreeMap<String, (Option<Json>
             continue;
         }
         let before = view.recorded.outputs.get(*name);
+        if !is_found_out(value, view, draft) {
+            // Its plane is left out: what is recorded stays.
+            continue;
+        }
         if before != Some(value) {
             changed.insert((*name).to_owned(), (before.cloned(), Some(value.clone())));
             set.insert((*name).to_owned(), value.clone());

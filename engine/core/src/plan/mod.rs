@@ -11,6 +11,7 @@ pub mod fingerprint;
 pub mod kept_facts;
 pub mod make;
 pub mod options;
+pub mod show_json;
 
 mod assemble;
 mod day_two;

@@ -66,14 +66,17 @@ pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagn
         }
     }
     for address in all.iter().filter(|(_, access)| access.is_some()).map(|(address, _)| address) {
-        let Some(reason) = silent(facts.planes.get(address)) else { continue };
         let known = recorded.planes.contains_key(address);
         let going = recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Deleting);
-        if known && !going {
-            reach.blocked.insert(address.clone());
-            reach.unplanned.push(Unplanned { address: address.clone(), reason });
-        } else if !reach.management {
-            reach.unplanned.push(Unplanned { address: address.clone(), reason: "its management plane does not answer".to_owned() });
+        match silent(facts.planes.get(address)) {
+            Some(reason) if known && !going => {
+                reach.blocked.insert(address.clone());
+                reach.unplanned.push(Unplanned { address: address.clone(), reason });
+            }
+            _ if !reach.management => {
+                reach.unplanned.push(Unplanned { address: address.clone(), reason: "its management plane does not answer".to_owned() });
+            }
+            _ => {}
         }
     }
     reach

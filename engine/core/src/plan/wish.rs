@@ -94,7 +94,7 @@ pub(super) fn wishes<'a>(
     }
     let mut outputs = BTreeMap::new();
     for (name, output) in &desired.outputs {
-        let mut value = encoder.output(&output.value, name, output.sensitive);
+        let mut value = encoder.output(&output.value, name, output.sensitive, diagnostics);
         digest_input.insert(format!("output {name}"), value.clone());
         resolve_unknowns(&mut value, &known);
         outputs.insert(name.as_str(), value);

@@ -1,1 +1,608 @@
-//! Single cases of creating, keeping and repairing.
+//! Single cases of creating, keeping, repairing and refusing: desired + recorded + facts → changes, steps, findings.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+use windlass_core::addr::{Address, Part};
+use windlass_core::desired::Desired;
+use windlass_core::diag::Code;
+use windlass_core::facts::PlaneFact;
+use windlass_core::layer::LayerKind;
+use windlass_core::object::ObjectKey;
+use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions, plan};
+use windlass_core::recorded::{Effect, ResourceStatus};
+use windlass_core::value::{Type, Value};
+
+use crate::laws::up;
+use crate::wish::{LINEAGE, Wanted, cluster, desired, management, object, secret};
+use crate::world::{KEY, World};
+
+fn shop() -> Address {
+    cluster("shop")
+}
+
+/// Changes that are no no-ops, and what the steps do, one line each.
+fn shown(plan: &Plan) -> Vec<String> {
+    let changes = plan.changes.iter().filter(|change| change.action != ChangeAction::NoOp);
+    let changes = changes.map(|change| format!("{} {}", format!("{:?}", change.action).to_lowercase(), change.address));
+    let steps = plan.steps.iter().map(|step| {
+        let action = serde_json::to_value(&step.action).unwrap();
+        format!("  {} {}", action["do"].as_str().unwrap(), step.address)
+    });
+    changes.chain(steps).collect()
+}
+
+fn reasons(plan: &Plan) -> Vec<String> {
+    let all = plan.changes.iter().flat_map(|change| &change.reasons);
+    all.map(|reason| format!("{}: {} -> {} ({})", reason.field.as_deref().unwrap_or(""), reason.old, reason.new, reason.rule)).collect()
+}
+
+fn good(world: &World, desired: &Desired) -> Plan {
+    let (plan, diagnostics) = world.plan(desired, Mode::Apply);
+    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    plan
+}
+
+fn found(world: &World, desired: &Desired) -> Vec<(Code, String)> {
+    let diagnostics = world.plan(desired, Mode::Apply).1;
+    diagnostics.iter().map(|diagnostic| (diagnostic.code, format!("{}. {}", diagnostic.summary, diagnostic.detail))).collect()
+}
+
+fn codes(world: &World, desired: &Desired) -> Vec<Code> {
+    found(world, desired).into_iter().map(|(code, _)| code).collect()
+}
+
+fn config(name: &str, data: &str) -> Value {
+    object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "kube-system"}, "data": {"key": data}}))
+}
+
+#[test]
+fn a_pivoted_cluster_comes_up_in_the_order_of_the_saga() {
+    let plan = good(&World::empty(), &desired(&[Wanted::new("shop")]));
+    let expected = "\
+create management.sandbox.provider[\"aws\"]
+create management.sandbox.provider[\"cluster-api\"]
+create cloud.aws.main
+create cluster.shop
+create cluster.shop.control_plane
+create cluster.shop.worker_pool[\"general\"]
+create cluster.shop.agent
+pivot cluster.shop.pivot
+create cluster.shop.layer[\"cilium\"]
+create cluster.shop.layer[\"cloud-controller\"]
+create cluster.shop.layer[\"ebs\"]
+create cluster.shop.layer[\"ingress\"]
+create cluster.shop.layer[\"spaces\"]
+  ensure_provider management.sandbox.provider[\"cluster-api\"]
+  ensure_provider management.sandbox.provider[\"aws\"]
+  apply cloud.aws.main
+  apply cluster.shop
+  apply cluster.shop.control_plane
+  wait cluster.shop
+  open_plane cluster.shop
+  apply_layer cluster.shop.layer[\"cilium\"]
+  apply_layer cluster.shop.layer[\"cloud-controller\"]
+  wait_nodes cluster.shop.control_plane
+  wait cluster.shop.control_plane
+  apply cluster.shop.agent
+  wait_agent cluster.shop.agent
+  ensure_provider cluster.shop.pivot
+  ensure_provider cluster.shop.pivot
+  apply cluster.shop
+  apply cloud.aws.main
+  pivot_preflight cluster.shop.pivot
+  pivot cluster.shop.pivot
+  verify_pivot cluster.shop.pivot
+  apply cluster.shop.control_plane
+  wait cluster.shop.control_plane
+  apply cluster.shop.worker_pool[\"general\"]
+  wait cluster.shop.worker_pool[\"general\"]
+  publish_layer cluster.shop.layer[\"cilium\"]
+  publish_layer cluster.shop.layer[\"cloud-controller\"]
+  publish_layer cluster.shop.layer[\"ebs\"]
+  publish_layer cluster.shop.layer[\"spaces\"]
+  publish_layer cluster.shop.layer[\"ingress\"]
+  remove_leftovers cluster.shop
+  record cluster.shop
+  store_outputs management.sandbox";
+    assert_eq!(shown(&plan).join("\n"), expected);
+}
+
+#[test]
+fn one_control_plane_machine_comes_before_the_pivot_and_all_of_them_after() {
+    for (pivot, home) in [(true, shop()), (false, management())] {
+        let plan = good(&World::empty(), &desired(&[Wanted { pivot, ..Wanted::new("shop") }]));
+        let mut sizes = Vec::new();
+        for step in &plan.steps {
+            let Action::Apply { plane, objects, .. } = &step.action else { continue };
+            for object in objects.iter().filter(|object| object.key.kind == "KubeadmControlPlane") {
+                sizes.push((plane.clone(), object.content["spec"]["replicas"].clone()));
+            }
+        }
+        assert_eq!(sizes, [(management(), json!(1)), (home, json!(3))]);
+    }
+}
+
+#[test]
+fn needs_bind_the_saga() {
+    let plan = good(&World::empty(), &desired(&[Wanted::new("shop")]));
+    let place = |wanted: &str| shown(&plan).iter().filter(|line| line.starts_with(' ')).position(|line| line.trim() == wanted).unwrap();
+    let before = |needed: &str, node: &str| {
+        let (needed, node) = (place(needed), place(node));
+        let mut todo = vec![node];
+        while let Some(at) = todo.pop() {
+            if at == needed {
+                return true;
+            }
+            todo.extend(plan.steps[at].needs.iter().map(|need| *need as usize));
+        }
+        false
+    };
+    for (needed, node) in [
+        ("ensure_provider management.sandbox.provider[\"aws\"]", "apply cluster.shop"),
+        ("apply cloud.aws.main", "apply cluster.shop"),
+        ("apply cluster.shop.control_plane", "open_plane cluster.shop"),
+        ("apply_layer cluster.shop.layer[\"cilium\"]", "wait_nodes cluster.shop.control_plane"),
+        ("wait_agent cluster.shop.agent", "pivot_preflight cluster.shop.pivot"),
+        ("verify_pivot cluster.shop.pivot", "apply cluster.shop.worker_pool[\"general\"]"),
+        ("wait cluster.shop.worker_pool[\"general\"]", "publish_layer cluster.shop.layer[\"ebs\"]"),
+        ("publish_layer cluster.shop.layer[\"ebs\"]", "publish_layer cluster.shop.layer[\"spaces\"]"),
+        ("publish_layer cluster.shop.layer[\"spaces\"]", "publish_layer cluster.shop.layer[\"ingress\"]"),
+        ("publish_layer cluster.shop.layer[\"ingress\"]", "remove_leftovers cluster.shop"),
+    ] {
+        assert!(before(needed, node), "{needed} is not before {node}");
+    }
+    assert!(!before("apply_layer cluster.shop.layer[\"cilium\"]", "apply_layer cluster.shop.layer[\"cloud-controller\"]"));
+}
+
+/// Something that happened to a living cluster outside of windlass.
+struct Hurt {
+    what: &'static str,
+    hurt: fn(&mut World),
+    shown: &'static [&'static str],
+    /// Empty: not looked at.
+    reasons: &'static [&'static str],
+}
+
+const HURTS: &[Hurt] = &[
+    Hurt {
+        what: "a leaf changed by kubectl edit",
+        hurt: |world| {
+            let key = world.find(&shop(), "ConfigMap", "spaces");
+            world.edit(&key, "/data/key", json!("b"), "kubectl-edit");
+        },
+        shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &["ConfigMap kube-system/spaces data.key: \"b\" -> \"a\" (changed outside of windlass by kubectl-edit)"],
+    },
+    Hurt {
+        what: "an object deleted",
+        hurt: |world| {
+            let key = world.find(&shop(), "ConfigMap", "ebs");
+            world.objects.remove(&key);
+        },
+        shown: &["update cluster.shop.layer[\"ebs\"]", "  publish_layer cluster.shop.layer[\"ebs\"]"],
+        reasons: &["ConfigMap kube-system/ebs: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "a foreign field",
+        hurt: |world| {
+            let key = world.find(&shop(), "ConfigMap", "ebs");
+            world.edit(&key, "/data/other", json!("x"), "kubectl-edit");
+        },
+        shown: &[],
+        reasons: &[],
+    },
+    Hurt {
+        what: "our mark taken away",
+        hurt: |world| {
+            let key = world.find(&shop(), "ConfigMap", "ebs");
+            world.remove_leaf(&key, "/metadata/labels/windlass.dev~1lineage");
+        },
+        shown: &["update cluster.shop.layer[\"ebs\"]", "  publish_layer cluster.shop.layer[\"ebs\"]"],
+        reasons: &[
+            "ConfigMap kube-system/ebs metadata.labels[\"windlass.dev/lineage\"]: null -> \"11111111-2222-3333-4444-555555555555\" (removed outside of windlass, actor unknown)",
+        ],
+    },
+    Hurt {
+        what: "the control plane scaled",
+        hurt: |world| {
+            let key = world.find(&shop(), "KubeadmControlPlane", "shop-control-plane");
+            world.edit(&key, "/spec/replicas", json!(5), "kubectl");
+        },
+        shown: &["update cluster.shop.control_plane", "  apply cluster.shop.control_plane", "  wait cluster.shop.control_plane"],
+        reasons: &["KubeadmControlPlane shop/shop-control-plane spec.replicas: 5 -> 3 (changed outside of windlass by kubectl)"],
+    },
+    Hurt {
+        what: "a version changed: putting it back rolls machines",
+        hurt: |world| {
+            let key = world.find(&shop(), "KubeadmControlPlane", "shop-control-plane");
+            world.edit(&key, "/spec/version", json!("v1.35.0"), "kubectl-edit");
+        },
+        shown: &["repave cluster.shop.control_plane", "  apply cluster.shop.control_plane", "  wait cluster.shop.control_plane"],
+        reasons: &[
+            "KubeadmControlPlane shop/shop-control-plane spec.version: \"v1.35.0\" -> \"v1.34.3\" (changed outside of windlass by kubectl-edit)",
+        ],
+    },
+    Hurt {
+        what: "a secret changed",
+        hurt: |world| {
+            let key = world.find(&shop(), "Secret", "ingress");
+            world.edit(&key, "/data/password", json!({"$wl": "secret", "digest": "hmac-sha256:other"}), "kubectl-edit");
+        },
+        shown: &["update cluster.shop.layer[\"ingress\"]", "  publish_layer cluster.shop.layer[\"ingress\"]"],
+        reasons: &[],
+    },
+    Hurt {
+        what: "the agent deleted",
+        hurt: |world| {
+            let key = world.find(&shop(), "Deployment", "windlass-agent");
+            world.objects.remove(&key);
+        },
+        shown: &["update cluster.shop.agent", "  apply cluster.shop.agent", "  wait_agent cluster.shop.agent"],
+        reasons: &["Deployment windlass-system/windlass-agent: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "the agent's object of a layer deleted",
+        hurt: |world| {
+            let key = world.find(&shop(), "Layer", "spaces");
+            world.objects.remove(&key);
+        },
+        shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &[],
+    },
+    Hurt {
+        what: "an identity deleted on the management plane",
+        hurt: |world| {
+            let key = world.find(&management(), "AWSClusterRoleIdentity", "aws-main");
+            world.objects.remove(&key);
+        },
+        shown: &["update cloud.aws.main", "  apply cloud.aws.main"],
+        reasons: &["AWSClusterRoleIdentity aws-main: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "an identity deleted in the cluster",
+        hurt: |world| {
+            let key = world.find(&shop(), "AWSClusterRoleIdentity", "aws-main");
+            world.objects.remove(&key);
+        },
+        shown: &["update cloud.aws.main", "  apply cloud.aws.main"],
+        reasons: &["AWSClusterRoleIdentity aws-main: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "a provider's manager deleted",
+        hurt: |world| {
+            let key = world.find(&management(), "Deployment", "aws-manager");
+            world.objects.remove(&key);
+        },
+        shown: &["update management.sandbox.provider[\"aws\"]", "  ensure_provider management.sandbox.provider[\"aws\"]"],
+        reasons: &[],
+    },
+    Hurt {
+        what: "a provider's credentials deleted",
+        hurt: |world| {
+            let key = world.find(&management(), "Secret", "capa-manager-bootstrap-credentials");
+            world.objects.remove(&key);
+        },
+        shown: &["update management.sandbox.provider[\"aws\"]", "  ensure_provider management.sandbox.provider[\"aws\"]"],
+        reasons: &[],
+    },
+    Hurt {
+        what: "a worker pool deleted",
+        hurt: |world| {
+            let key = world.find(&shop(), "MachineDeployment", "shop-general");
+            world.objects.remove(&key);
+        },
+        shown: &[
+            "update cluster.shop.worker_pool[\"general\"]",
+            "  apply cluster.shop.worker_pool[\"general\"]",
+            "  wait cluster.shop.worker_pool[\"general\"]",
+        ],
+        reasons: &[],
+    },
+];
+
+#[test]
+fn drift_is_repaired_where_it_is_and_foreign_fields_are_nothing() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let whole = up(&wish);
+    for row in HURTS {
+        let mut world = whole.clone();
+        (row.hurt)(&mut world);
+        let plan = good(&world, &wish);
+        assert_eq!(shown(&plan), row.shown, "{}", row.what);
+        if !row.reasons.is_empty() {
+            assert_eq!(reasons(&plan), row.reasons, "{}", row.what);
+        }
+        assert!(!serde_json::to_string(&plan).unwrap().contains("s3cr3t"));
+        world.apply(&plan, usize::MAX);
+        assert_eq!(shown(&good(&world, &wish)), Vec::<String>::new(), "{}", row.what);
+    }
+}
+
+#[test]
+fn what_a_repair_takes_over_is_listed() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let key = world.find(&shop(), "MachineDeployment", "shop-general");
+    world.edit(&key, "/spec/replicas", json!(7), "kubectl-scale");
+    let plan = good(&world, &wish);
+    let Action::Apply { takeovers, objects, .. } = &plan.steps[0].action else { panic!("{:?}", plan.steps) };
+    assert_eq!(
+        takeovers.iter().map(|take| (take.path.as_str(), take.manager.as_str())).collect::<Vec<_>>(),
+        [("spec.replicas", "kubectl-scale")]
+    );
+    assert_eq!(objects.len(), 1);
+    let change = plan.changes.iter().find(|change| change.action == ChangeAction::Update).unwrap();
+    let leaf = &change.objects[0].leaves[0];
+    assert_eq!((&leaf.before, &leaf.after), (&Some(json!(7)), &Some(json!(2))));
+    assert_eq!(
+        leaf.actor.as_ref().map(|actor| (actor.manager.as_str(), actor.time.as_deref())),
+        Some(("kubectl-scale", Some("2026-02-02T00:00:00Z")))
+    );
+}
+
+#[test]
+fn changes_for_later_are_refused_by_name() {
+    type Edit = fn(&mut Wanted);
+    let rows: &[(Edit, &str)] = &[
+        (|w| w.replicas = 5, "cluster.shop.control_plane: scaling is not possible yet. `replicas` was 3, is now 5."),
+        (
+            |w| w.pools = BTreeMap::from([("general".into(), 4)]),
+            "cluster.shop.worker_pool[\"general\"]: scaling is not possible yet. `replicas` was 2, is now 4.",
+        ),
+        (
+            |w| w.instance_type = "m7i.large".into(),
+            "a change of machines is not possible yet. `machine.instance_type` was \"m6i.large\", is now \"m7i.large\".",
+        ),
+        (
+            |w| w.version = "1.35.0".into(),
+            "cluster.shop: a change of the Kubernetes version is not possible yet. `kubernetes_version` was \"1.34.3\", is now \"1.35.0\".",
+        ),
+        (|w| w.pivot = false, "cluster.shop: switching the pivot is not possible yet. `pivot` was true, is now false."),
+        (|w| w.agent = false, "cluster.shop.agent: switching the agent off is not possible yet"),
+        (|w| w.pools.clear(), "cluster.shop.worker_pool[\"general\"]: removing a worker pool is not possible yet"),
+        (|w| w.pools.extend([("gpu".into(), 1)]), "cluster.shop.worker_pool[\"gpu\"]: adding a worker pool is not possible yet"),
+        (|w| drop(w.layers.pop()), "cluster.shop.layer[\"ingress\"]: removing a layer is not possible yet"),
+        (
+            |w| w.layers.push(("extra".into(), LayerKind::Addon, vec![], vec![])),
+            "cluster.shop.layer[\"extra\"]: adding a layer is not possible yet",
+        ),
+        (
+            |w| w.layers[3].3 = vec![config("spaces", "new")],
+            "cluster.shop.layer[\"spaces\"]: a change of a layer's content is not possible yet. `ConfigMap kube-system/spaces data.key` was \"a\", is now \"new\".",
+        ),
+        (|w| w.layers[3].3.push(config("more", "a")), "`ConfigMap kube-system/more` was not set, is now \"new\"."),
+        (
+            |w| w.layers[3].3.clear(),
+            "cluster.shop.layer[\"spaces\"]: a change of a layer's content is not possible yet. `ConfigMap kube-system/spaces` was \"applied\", is now not set.",
+        ),
+        (
+            |w| w.layers[4].3[1] = secret("ingress", "another"),
+            "`Secret kube-system/ingress data.password` was (sensitive), is now (sensitive).",
+        ),
+    ];
+    let world = up(&desired(&[Wanted::new("shop")]));
+    for (edit, expected) in rows {
+        let mut wanted = Wanted::new("shop");
+        edit(&mut wanted);
+        let found = found(&world, &desired(&[wanted]));
+        assert!(found.iter().any(|(code, text)| *code == Code::DAY_TWO && text.contains(expected)), "{expected}\n{found:#?}");
+        assert!(found.iter().all(|(code, _)| *code == Code::DAY_TWO), "{found:#?}");
+    }
+}
+
+#[test]
+fn replace_is_refused_by_name() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let world = up(&wish);
+    let replace: Vec<Address> = ["cluster.shop.control_plane", "cluster.shpo"].iter().map(|text| text.parse().unwrap()).collect();
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &replace, release_foreign: false };
+    let (_, diagnostics) = world.plan_with(&wish, &options);
+    assert!(diagnostics.len() == 2 && diagnostics.iter().all(|diagnostic| diagnostic.code == Code::DAY_TWO), "{diagnostics:#?}");
+    assert_eq!(diagnostics.0[1].hint.as_deref(), Some("did you mean `cluster.shop`?"));
+}
+
+#[test]
+fn an_object_of_somebody_else_is_named_with_its_owner() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let key = ObjectKey { plane: management(), group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
+    for (labels, owner) in [
+        (json!({}), "its fields belong to field manager \"kubectl\""),
+        (json!({"windlass.dev/lineage": "other"}), "it belongs to a resource of the windlass state other"),
+    ] {
+        let mut world = World::empty();
+        let managed = json!([{"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:labels": {}}}}]);
+        let metadata = json!({"name": "shop", "uid": "x", "labels": labels, "managedFields": managed});
+        world.objects.insert(key.clone(), json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
+        let found = found(&world, &wish);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_eq!(found[0].0, Code::OBJECT_EXISTS);
+        assert!(found[0].1.contains(owner), "{}", found[0].1);
+    }
+    // Ours, from a run whose record was lost: it goes on.
+    let mut world = World::empty();
+    let metadata = json!({"name": "shop", "uid": "x", "labels": {"windlass.dev/lineage": LINEAGE}, "annotations": {"windlass.dev/address": "cluster.shop"}});
+    world.objects.insert(key, json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}));
+    assert_eq!(found(&world, &wish), vec![]);
+}
+
+#[test]
+fn planes_that_do_not_answer_leave_their_clusters_out() {
+    let wish = desired(&[Wanted::new("shop"), Wanted { pivot: false, ..Wanted::new("blog") }]);
+    let mut world = up(&wish);
+    let key = world.find(&cluster("blog"), "ConfigMap", "ebs");
+    world.objects.remove(&key);
+    world.unreachable.insert(shop(), "connection refused".into());
+    let plan = good(&world, &wish);
+    assert_eq!(shown(&plan), ["update cluster.blog.layer[\"ebs\"]", "  publish_layer cluster.blog.layer[\"ebs\"]"]);
+    assert_eq!(
+        plan.unplanned.iter().map(|left| format!("{}: {}", left.address, left.reason)).collect::<Vec<_>>(),
+        ["cluster.shop: connection refused"]
+    );
+    assert!(plan.changes.iter().all(|change| change.address.root() != shop()));
+    // Without the management plane nothing at all is planned.
+    world.unreachable.insert(management(), "timeout".into());
+    let plan = good(&world, &wish);
+    assert_eq!(shown(&plan), Vec::<String>::new());
+    assert_eq!(plan.unplanned.len(), 3);
+    let (plan, diagnostics) = world.plan(&wish, Mode::Destroy);
+    assert!(diagnostics.is_empty() && plan.steps.is_empty(), "{:?}", shown(&plan));
+    // No cluster, no plane: a first plan against a dead management plane.
+    let mut world = World::empty();
+    world.unreachable.insert(management(), "timeout".into());
+    let plan = good(&world, &wish);
+    assert!(plan.steps.is_empty() && plan.unplanned.len() == 3, "{:?}", shown(&plan));
+}
+
+#[test]
+fn another_plane_and_an_old_state_are_refused() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    world.planes.insert(management(), "uid-of-another".into());
+    assert_eq!(codes(&world, &wish), [Code::OTHER_PLANE]);
+    let world = up(&wish);
+    let mut facts = world.facts(&wish, Mode::Apply);
+    for fact in facts.planes.values_mut() {
+        if let PlaneFact::Reachable(identity) = fact {
+            identity.last_serial = Some(99);
+        }
+    }
+    facts.failed.insert("Secret on cluster.shop".into(), "403 Forbidden".into());
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false };
+    let (_, diagnostics) = plan(&wish, &world.state, &facts, &options);
+    assert_eq!(
+        diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(),
+        [Code::OLD_STATE, Code::OLD_STATE, Code::UNANSWERED]
+    );
+}
+
+#[test]
+fn warnings_tell_of_silent_agents_and_ending_certificates() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let world = up(&wish);
+    let mut facts = world.facts(&wish, Mode::Apply);
+    let Some(PlaneFact::Reachable(identity)) = facts.planes.get_mut(&shop()) else { panic!("{:?}", facts.planes) };
+    (identity.agent_heartbeat_age, identity.certificate_days, identity.access_outdated) = (Some(91), Some(59), true);
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false };
+    let (plan, diagnostics) = plan(&wish, &world.state, &facts, &options);
+    assert!(diagnostics.is_empty());
+    assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
+    assert!(plan.warnings[0].contains("91 s old") && plan.warnings[1].contains("59 days"));
+    assert_eq!(shown(&plan), ["update cluster.shop.pivot", "  refresh_access cluster.shop.pivot"]);
+}
+
+#[test]
+fn protection_alone_is_a_change_and_is_recorded() {
+    let mut wanted = Wanted::new("shop");
+    let mut world = up(&desired(&[wanted.clone()]));
+    wanted.prevent_destroy = true;
+    let wish = desired(&[wanted]);
+    let plan = good(&world, &wish);
+    assert_eq!(shown(&plan), ["update cluster.shop", "  record cluster.shop"]);
+    assert_eq!(reasons(&plan), ["lifecycle.prevent_destroy: false -> true (changed in configuration)"]);
+    world.apply(&plan, usize::MAX);
+    assert!(world.state.resources.iter().filter(|(address, _)| address.is_cluster()).all(|(_, resource)| resource.protect));
+    assert_eq!(shown(&good(&world, &wish)), Vec::<String>::new());
+    let (_, diagnostics) = world.plan(&wish, Mode::Destroy);
+    assert_eq!(diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(), [Code::PROTECTED]);
+    // The block is gone, the protection is not.
+    let (plan, diagnostics) = world.plan(&desired(&[]), Mode::Apply);
+    assert_eq!(diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(), [Code::PROTECTED]);
+    assert!(plan.steps.iter().all(|step| !step.address.is_cluster()), "{:?}", shown(&plan));
+}
+
+#[test]
+fn a_cluster_begun_is_finished_and_said_to_be() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = World::empty();
+    let plan = good(&world, &wish);
+    world.apply(&plan, 5);
+    let plan = good(&world, &wish);
+    let root = plan.changes.iter().find(|change| change.address == shop()).unwrap();
+    assert_eq!((root.action, root.notes.as_slice()), (ChangeAction::Create, &["finish creating".to_owned()][..]));
+    assert!(plan.changes.iter().all(|change| !matches!(change.action, ChangeAction::Replace | ChangeAction::Delete)));
+    // A cluster that is half destroyed is not made again in silence.
+    let mut world = up(&wish);
+    let mut record = world.state.resources[&shop()].clone();
+    record.status = ResourceStatus::Deleting;
+    world.state.apply(&Effect::Resource { address: shop(), resource: record });
+    assert_eq!(codes(&world, &wish), [Code::BEING_DESTROYED]);
+}
+
+#[test]
+fn a_cluster_begun_may_be_changed_on_the_way() {
+    let mut wanted = Wanted::new("shop");
+    let mut world = World::empty();
+    let plan = good(&world, &desired(&[wanted.clone()]));
+    world.apply(&plan, 6);
+    wanted.instance_type = "m7i.large".into();
+    let wish = desired(&[wanted]);
+    let plan = good(&world, &wish);
+    world.apply(&plan, usize::MAX);
+    assert_eq!(shown(&good(&world, &wish)), Vec::<String>::new());
+    assert!(!world.objects.keys().any(|key| key.name.contains("m6i-large")), "the template of the first attempt is gone");
+}
+
+#[test]
+fn the_agent_follows_the_release_in_place() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let mut newer = wish.clone();
+    let resource = newer.resources.get_mut(&shop().with(Part::Agent)).unwrap();
+    resource.input = Value::object([("image", "windlass:2")]);
+    for object in &mut resource.objects {
+        let text = object.content.to_json().unwrap().to_string().replace("windlass:1", "windlass:2");
+        object.content = Value::from_json(&serde_json::from_str::<Json>(&text).unwrap());
+    }
+    let plan = good(&world, &newer);
+    assert_eq!(shown(&plan), ["update cluster.shop.agent", "  apply cluster.shop.agent", "  wait_agent cluster.shop.agent"]);
+    world.apply(&plan, usize::MAX);
+    assert_eq!(shown(&good(&world, &newer)), Vec::<String>::new());
+}
+
+#[test]
+fn unknown_values_are_filled_in_and_then_compared() {
+    let mut wanted = Wanted::new("shop");
+    let endpoint = Value::unknown_reference(Type::String, "cluster.shop.endpoint");
+    let metadata = object(json!({"name": "where", "namespace": "kube-system"}));
+    let data = Value::object([("endpoint", endpoint)]);
+    wanted.layers[3].3.push(Value::object([
+        ("apiVersion", Value::string("v1")),
+        ("kind", Value::string("ConfigMap")),
+        ("metadata", metadata),
+        ("data", data),
+    ]));
+    let wish = desired(&[wanted]);
+    let mut world = up(&wish);
+    let key = world.find(&shop(), "ConfigMap", "where");
+    assert_eq!(world.objects[&key]["data"]["endpoint"], json!("https://uid-cluster.shop:6443"));
+    assert_eq!(world.state.outputs["shop_endpoint"], json!("https://uid-cluster.shop:6443"));
+    assert!(!world.state.outputs.contains_key("shop_token"), "sensitive outputs are not stored");
+    // The runner records the placeholder form as it was planned.
+    let mut record = world.state.objects[&key].clone();
+    record.applied["data"]["endpoint"] = json!({"$wl": "unknown", "ref": "cluster.shop.endpoint"});
+    world.state.apply(&Effect::Object { key: key.clone(), object: record });
+    assert_eq!(shown(&good(&world, &wish)), Vec::<String>::new());
+    world.edit(&key, "/data/endpoint", json!("https://elsewhere"), "kubectl-edit");
+    assert_eq!(
+        reasons(&good(&world, &wish)),
+        [
+            "ConfigMap kube-system/where data.endpoint: \"https://elsewhere\" -> \"https://uid-cluster.shop:6443\" (changed outside of windlass by kubectl-edit)"
+        ]
+    );
+}
+
+#[test]
+fn invalid_objects_are_found_before_anything_is_planned_with_them() {
+    let mut wanted = Wanted::new("shop");
+    let spec = json!({"replicas": "three", "selector": {}, "template": {}, "replcas": 3});
+    wanted.layers[3].3.push(object(
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "kube-system"}, "spec": spec}),
+    ));
+    wanted.layers[3].3.push(object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nowhere"}})));
+    let found = found(&World::empty(), &desired(&[wanted]));
+    assert!(found.iter().all(|(code, _)| *code == Code::INVALID_OBJECT), "{found:#?}");
+    for part in ["spec.replicas", "unknown field \"spec.replcas\"", "metadata.namespace: a ConfigMap lives in a namespace and names none"] {
+        assert!(found.iter().any(|(_, text)| text.contains(part)), "{part}\n{found:#?}");
+    }
+}

@@ -307,7 +307,7 @@ impl World {
     pub fn remove_leaf(&mut self, key: &ObjectKey, pointer: &str) {
         let live = self.objects.get_mut(key).unwrap();
         let (parent, last) = pointer.rsplit_once('/').unwrap();
-        live.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(last);
+        live.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(&last.replace("~1", "/"));
         take_ownership(&mut live["metadata"]["managedFields"][0]["fieldsV1"], pointer);
     }
 
@@ -319,7 +319,7 @@ impl World {
 }
 
 fn take_ownership(fields: &mut Json, pointer: &str) {
-    let steps: Vec<String> = pointer.trim_start_matches('/').split('/').map(|step| format!("f:{step}")).collect();
+    let steps: Vec<String> = pointer.trim_start_matches('/').split('/').map(|step| format!("f:{}", step.replace("~1", "/"))).collect();
     let (last, parents) = steps.split_last().unwrap();
     let mut at = fields;
     for step in parents {

@@ -62,19 +62,21 @@ pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address
         .filter(|address| address.is_cluster() && address.part.is_none() && !planned(address))
         .filter_map(|address| view.kept_cluster(address).map(|kept| kept.cloud))
         .collect();
-    for (address, record) in &view.recorded.resources {
-        let wished = view.desired.resources.contains_key(address) && !view.destroys_all();
-        let is_cloud = matches!(address.root, Root::Cloud(..));
-        let is_provider = matches!(address.part, Some(Part::Provider(_)));
-        if wished || !(is_cloud || is_provider) || (is_cloud && !view.destroys_all() && used.contains(address)) || blocked.contains(address)
-        {
-            continue;
+    let wished = |address: &Address| view.desired.resources.contains_key(address) && !view.destroys_all();
+    for (address, record) in view.recorded.resources.iter().filter(|(address, _)| matches!(address.root, Root::Cloud(..))) {
+        let needed = !view.destroys_all() && used.contains(address);
+        if !wished(address) && !needed && !blocked.contains(address) {
+            delete_shared(view, address, record, &after, draft);
+            gone.push(address.clone());
         }
-        if is_provider && !blocked.is_empty() {
-            continue;
+    }
+    // A provider's manager may have to let go of identities, so its credentials outlive them.
+    let after: Vec<u32> = after.into_iter().chain(gone.iter().filter_map(|address| draft.ready.get(address).copied())).collect();
+    for (address, record) in view.recorded.resources.iter().filter(|(address, _)| matches!(address.part, Some(Part::Provider(_)))) {
+        if !wished(address) && blocked.is_empty() {
+            delete_shared(view, address, record, &after, draft);
+            gone.push(address.clone());
         }
-        delete_shared(view, address, record, &after, draft);
-        gone.push(address.clone());
     }
     gone
 }
