@@ -9,3 +9,4 @@ mod short_names;
 mod sources;
 
 pub use files::{Mode, run};
+pub use go_module::{GoModule, read};

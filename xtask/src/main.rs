@@ -3,11 +3,13 @@
 
 mod crds;
 mod docs;
+mod wire;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) engine/kubeschema/facts
-       cargo xtask docs [--check]   generate (or compare) docs/reference";
+       cargo xtask docs [--check]   generate (or compare) docs/reference
+       cargo xtask wire [--check]   generate (or compare) providers/sandbox/api/facts";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,6 +19,8 @@ fn main() -> ExitCode {
         ["crds", "--check"] => crds::run(crds::Mode::Check),
         ["docs"] => docs::run(crds::Mode::Write),
         ["docs", "--check"] => docs::run(crds::Mode::Check),
+        ["wire"] => wire::run(crds::Mode::Write),
+        ["wire", "--check"] => wire::run(crds::Mode::Check),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

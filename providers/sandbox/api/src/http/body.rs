@@ -1,18 +1,22 @@
-//! Request bodies: JSON and YAML documents. Knows no kind.
+//! Request bodies by their content type. Knows no kind.
 
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::protobuf;
 use crate::status::Failure;
 
 /// Body types of objects that are accepted, in the words of a 415.
-pub(crate) const OBJECT_TYPES: &[&str] = &["application/json", "application/yaml"];
+pub(crate) const OBJECT_TYPES: &[&str] = &["application/json", "application/yaml", PROTOBUF];
+
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
 
 /// Reads an object by its content type; none means JSON.
 pub(crate) fn decode_json_or_yaml(content_type: &str, body: &Bytes) -> Result<Value, Failure> {
     match media_type(content_type) {
         "" | "application/json" | "*/*" => decode_json(body),
         "application/yaml" => decode_yaml(body),
+        PROTOBUF => protobuf::decode(body),
         _ => Err(Failure::unsupported_media_type(OBJECT_TYPES)),
     }
 }

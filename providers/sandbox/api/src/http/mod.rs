@@ -4,8 +4,10 @@ mod answer;
 mod body;
 mod listener;
 mod path;
+mod protobuf;
 mod query;
 mod serve;
+mod wire;
 
 pub(crate) use answer::Answer;
 pub(crate) use body::decode_patch_document;

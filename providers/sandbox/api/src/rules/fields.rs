@@ -3,7 +3,7 @@
 use serde_json::Value;
 use windlass_kubeschema::check;
 
-use super::{Admission, defaults};
+use super::{Admission, defaults, quantities};
 use crate::kinds::Served;
 use crate::patch::as_decoded;
 use crate::status::{Cause, Failure};
@@ -43,6 +43,8 @@ pub(super) fn normalize(admission: &mut Admission<'_>, object: &mut Value) -> Re
         as_decoded(object, schema.view());
         if resource.custom {
             check::apply_defaults(object, schema.view());
+        } else {
+            quantities::canonicalize(object, schema.view());
         }
     }
     if !resource.custom {

@@ -8,6 +8,7 @@ mod initial;
 mod metadata;
 mod names;
 mod pods;
+mod quantities;
 mod required;
 mod services;
 

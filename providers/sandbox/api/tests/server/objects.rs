@@ -103,7 +103,7 @@ async fn bodies_of_every_kind_are_read_or_refused() {
         ("application/json", "\"x\"", 400),
         ("application/yaml", "a: b: c", 400),
         ("application/yaml", "- 1", 400),
-        ("application/vnd.kubernetes.protobuf", "k8s", 415),
+        ("application/vnd.kubernetes.protobuf", "k8s", 400),
         ("text/plain", "{}", 415),
     ] {
         let reply = world.send("POST", MAPS, &[("content-type", kind)], body).await;
