@@ -1,0 +1,11 @@
+//! Steps against real API servers: planes of the sandbox API, no controllers.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+mod cluster;
+mod layers;
+mod leases;
+mod objects;
+mod observe;
+mod pivot;
+mod stage;

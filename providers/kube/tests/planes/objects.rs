@@ -1,0 +1,126 @@
+//! Apply, prune and delete against a server: whose things are touched, and in which words it is refused.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use windlass_core::addr::Address;
+use windlass_core::plan::action::{DoomedObject, Takeover};
+use windlass_core::plan::{Action, PlannedObject};
+use windlass_core::recorded::Effect;
+use windlass_kube::kinds::ObjectRef;
+use windlass_kube::plane::{Force, Persist};
+use windlass_run::ports::{Ensured, SecretLeaves};
+
+use crate::stage::{Memory, Stage, get, management, marked, namespace, put, run, run_with, step};
+
+fn planned(object: Json, address: &Address, create: bool) -> PlannedObject {
+    let reference = ObjectRef::of(&object).unwrap();
+    PlannedObject { key: reference.key(&management()), api_version: reference.api_version, content: marked(object, address), create }
+}
+
+fn map(name: &str, data: Json) -> Json {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "n"}, "data": data})
+}
+
+fn apply(objects: Vec<PlannedObject>, takeovers: Vec<Takeover>, prune: Vec<DoomedObject>) -> Action {
+    Action::Apply { plane: management(), objects, takeovers, prune }
+}
+
+#[tokio::test]
+async fn objects_are_applied_once_and_never_over_others() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[]);
+    let shop: Address = "cluster.shop".parse().unwrap();
+    let objects = vec![planned(namespace("n"), &shop, true), planned(map("ours", json!({"a": "1"})), &shop, true)];
+    let step_one = step(&shop, apply(objects.clone(), vec![], vec![]));
+    let journal = Arc::new(Memory::default());
+    let first = run(&kube, &step_one, &journal).await.unwrap();
+    assert_eq!(first.ensured, Ensured::Added);
+    let uid = get(&stage.management, &ObjectRef::new("v1", "ConfigMap", Some("n"), "ours")).await.unwrap()["metadata"]["uid"].clone();
+    assert!(matches!(&first.effects[1], Effect::Object { object, .. } if uid == json!(object.uid) && object.resource == shop));
+    assert_eq!(run(&kube, &step_one, &journal).await.unwrap().ensured, Ensured::NotNeeded);
+
+    put(&stage.management, map("foreign", json!({"a": "1"})), "kubectl").await;
+    let step_two = step(&shop, apply(vec![planned(map("foreign", json!({"a": "1"})), &shop, true)], vec![], vec![]));
+    let error = run(&kube, &step_two, &journal).await.unwrap_err().to_string();
+    assert_eq!(error, "ConfigMap n/foreign exists already on management.m, and windlass did not make it: it was written by kubectl");
+    let pool: Address = "cluster.other".parse().unwrap();
+    let error = run(&kube, &step(&pool, apply(vec![planned(map("ours", json!({})), &pool, true)], vec![], vec![])), &journal).await.unwrap_err();
+    assert!(error.to_string().ends_with("it belongs to cluster.shop of this state"), "{error}");
+}
+
+#[tokio::test]
+async fn fields_of_others_are_taken_only_if_the_plan_says_so() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[]);
+    let shop: Address = "cluster.shop".parse().unwrap();
+    let journal = Arc::new(Memory::default());
+    let object = |value: &str, create| planned(map("m", json!({"a": value})), &shop, create);
+    run(&kube, &step(&shop, apply(vec![planned(namespace("n"), &shop, true), object("1", true)], vec![], vec![])), &journal).await.unwrap();
+    stage.management.apply(&map("m", json!({"a": "2"})), "kubectl", Force::Yes, Persist::Yes).await.unwrap();
+
+    let error = run(&kube, &step(&shop, apply(vec![object("1", false)], vec![], vec![])), &journal).await.unwrap_err().to_string();
+    assert_eq!(error, "ConfigMap n/m on management.m: data.a is owned by kubectl");
+    let take = Takeover { key: object("1", false).key, path: "data.a".into(), manager: "kubectl".into() };
+    run(&kube, &step(&shop, apply(vec![object("1", false)], vec![take], vec![])), &journal).await.unwrap();
+    let live = get(&stage.management, &ObjectRef::new("v1", "ConfigMap", Some("n"), "m")).await.unwrap();
+    assert_eq!(live["data"]["a"], "1");
+}
+
+#[tokio::test]
+async fn only_what_is_meant_is_deleted() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[]);
+    let shop: Address = "cluster.shop".parse().unwrap();
+    let journal = Arc::new(Memory::default());
+    put(&stage.management, marked(namespace("n"), &shop), "windlass").await;
+    let ours = put(&stage.management, marked(map("ours", json!({})), &shop), "windlass").await;
+    put(&stage.management, map("foreign", json!({})), "kubectl").await;
+    let doomed = |name: &str, kind: &str, uid: Option<&str>| DoomedObject {
+        key: ObjectRef::new("v1", kind, (kind != "Namespace").then_some("n"), name).key(&management()),
+        api_version: "v1".into(),
+        uid: uid.map(str::to_owned),
+    };
+    let delete = |objects| step(&shop, Action::Delete { plane: management(), objects });
+    let there = |name: &'static str| get(&stage.management, Box::leak(Box::new(ObjectRef::new("v1", "ConfigMap", Some("n"), name))));
+
+    let error = run(&kube, &delete(vec![doomed("foreign", "ConfigMap", None)]), &journal).await.unwrap_err().to_string();
+    assert_eq!(error, "ConfigMap n/foreign on management.m is not marked as ours and is not deleted");
+    let error = run(&kube, &delete(vec![doomed("n", "Namespace", None)]), &journal).await.unwrap_err().to_string();
+    assert_eq!(error, "Namespace n on management.m holds objects that are not ours: ConfigMap n/foreign");
+    // A namesake of what was recorded is another object.
+    run(&kube, &delete(vec![doomed("ours", "ConfigMap", Some("other-uid"))]), &journal).await.unwrap();
+    assert!(there("ours").await.is_some());
+    let gone = run(&kube, &delete(vec![doomed("ours", "ConfigMap", ours["metadata"]["uid"].as_str())]), &journal).await.unwrap();
+    assert_eq!(gone.ensured, Ensured::Updated);
+    assert!(matches!(gone.effects[0], Effect::ObjectGone { .. }));
+    assert!(there("ours").await.is_none() && there("foreign").await.is_some());
+    run(&kube, &delete(vec![doomed("ours", "ConfigMap", None)]), &journal).await.unwrap();
+
+    // A namespace that others use stays when leftovers are removed, and goes when nobody does.
+    let leftovers = step(&shop, Action::RemoveLeftovers { plane: management(), objects: vec![doomed("n", "Namespace", None)] });
+    let kept = run(&kube, &leftovers, &journal).await.unwrap();
+    assert_eq!(kept.evidence["kept"], json!(["Namespace n"]));
+    stage.management.delete(&ObjectRef::new("v1", "ConfigMap", Some("n"), "foreign"), Default::default()).await.unwrap();
+    run(&kube, &leftovers, &journal).await.unwrap();
+    assert!(get(&stage.management, &ObjectRef::new("v1", "Namespace", None, "n")).await.is_none());
+}
+
+#[tokio::test]
+async fn secrets_are_filled_in_and_never_told() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[]);
+    let shop: Address = "cluster.shop".parse().unwrap();
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "n"},
+        "data": {"k": {"$wl": "secret", "digest": "hmac-sha256:0", "source": "cluster.shop.k"}},
+    });
+    let objects = vec![planned(namespace("n"), &shop, true), planned(secret, &shop, true)];
+    let leaves = SecretLeaves::new(BTreeMap::from([("cluster.shop.k".to_owned(), json!("aHVudGVyMg=="))]));
+    let journal = Arc::new(Memory::default());
+    let done = run_with(&kube, &step(&shop, apply(objects, vec![], vec![])), &journal, leaves).await.unwrap();
+    let live = get(&stage.management, &ObjectRef::new("v1", "Secret", Some("n"), "s")).await.unwrap();
+    assert_eq!(live["data"]["k"], "aHVudGVyMg==");
+    assert!(!format!("{done:?}").contains("aHVudGVyMg=="));
+}

@@ -1,0 +1,159 @@
+//! The pivot between two planes: killed after each record, in both directions, and turned back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use windlass_core::plan::{Action, PivotSpec};
+use windlass_core::recorded::Effect;
+use windlass_kube::kinds::ObjectRef;
+
+use crate::cluster::{acknowledge, address, create, install_kinds, owners_live, pivot, snapshot};
+use crate::stage::{Memory, Stage, get, run, step};
+
+async fn stage() -> Stage {
+    let stage = Stage::open().await;
+    for plane in [&stage.management, &stage.workload] {
+        install_kinds(plane).await;
+        tokio::spawn(acknowledge(plane.clone()));
+    }
+    stage
+}
+
+fn back(pivot: &PivotSpec) -> PivotSpec {
+    PivotSpec { from: pivot.to.clone(), to: pivot.from.clone(), ..pivot.clone() }
+}
+
+fn cluster(name: &str) -> ObjectRef {
+    ObjectRef::new("cluster.x-k8s.io/v1beta2", "Cluster", Some(name), name)
+}
+
+fn moved(journal: &Memory) -> Vec<String> {
+    let mut names: Vec<String> = journal
+        .effects()
+        .into_iter()
+        .filter_map(|effect| match effect {
+            Effect::ObjectMoved { key, .. } if key.kind != "Namespace" => Some(key.short()),
+            _ => None,
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+fn names(objects: &[ObjectRef]) -> Vec<String> {
+    objects.iter().map(ObjectRef::short).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+#[tokio::test]
+async fn a_cluster_moves_and_comes_back() {
+    let stage = stage().await;
+    let objects = create(&stage, "shop").await;
+    let before = snapshot(&stage.management, &objects).await;
+    assert_eq!(before.len(), objects.len());
+    let there = pivot("shop");
+    let kube = stage.kube(&[&there.cluster]);
+
+    let journal = Arc::new(Memory::default());
+    run(&kube, &step(&there.cluster, Action::Pivot { pivot: there.clone() }), &journal).await.unwrap();
+    assert_eq!(snapshot(&stage.workload, &objects).await, before);
+    assert!(owners_live(&stage.workload, &objects).await);
+    assert!(snapshot(&stage.management, &objects).await.is_empty(), "nothing is left on the source");
+    assert_eq!(moved(&journal), names(&objects));
+    let live = get(&stage.workload, &cluster("shop")).await.unwrap();
+    assert!(live["spec"].get("paused").is_none() && live["metadata"]["annotations"].get("windlass.dev/pivot-copy-of").is_none());
+    let identity = ObjectRef::new("infrastructure.cluster.x-k8s.io/v1beta2", "AWSClusterStaticIdentity", None, "main");
+    let credentials = ObjectRef::new("v1", "Secret", Some("capa-system"), "creds");
+    for shared in [&identity, &credentials] {
+        for plane in [&stage.management, &stage.workload] {
+            assert!(get(plane, shared).await.is_some(), "{} on {}", shared.short(), plane.address);
+        }
+    }
+    let access = get(&stage.management, &ObjectRef::new("v1", "Secret", Some("windlass-system"), "windlass-access-shop")).await;
+    assert!(access.is_some(), "the way in is kept");
+    let text = format!("{:?}", journal.records());
+    for canary in ["canary-bootstrap-token", "aHVudGVyMg==", "hunter2"] {
+        assert!(!text.contains(canary), "{canary} stands in the journal");
+    }
+    // Twice is once.
+    let again = run(&kube, &step(&there.cluster, Action::Pivot { pivot: there.clone() }), &Arc::new(Memory::default())).await.unwrap();
+    assert!(again.effects.is_empty());
+    assert_eq!(snapshot(&stage.workload, &objects).await, before);
+
+    let journal = Arc::new(Memory::default());
+    run(&kube, &step(&there.cluster, Action::Pivot { pivot: back(&there) }), &journal).await.unwrap();
+    assert_eq!(snapshot(&stage.management, &objects).await, before);
+    assert!(owners_live(&stage.management, &objects).await);
+    assert!(snapshot(&stage.workload, &objects).await.is_empty());
+    assert_eq!(moved(&journal), names(&objects));
+}
+
+#[tokio::test]
+async fn killed_after_any_record_it_goes_on_and_ends_the_same() {
+    let stage = stage().await;
+    let mut record = 0;
+    loop {
+        let name = format!("c{record}");
+        let objects = create(&stage, &name).await;
+        let before = snapshot(&stage.management, &objects).await;
+        let there = pivot(&name);
+        let journal = Memory::failing_at(record);
+        let step = step(&there.cluster, Action::Pivot { pivot: there.clone() });
+        let first = run(&stage.kube(&[&there.cluster]), &step, &journal).await;
+        let killed = first.is_err();
+        if let Err(error) = first {
+            assert_eq!(error.to_string(), "the state could not be written: the process was killed");
+            journal.revive();
+            run(&stage.kube(&[&there.cluster]), &step, &journal).await.unwrap_or_else(|error| panic!("record {record}: {error}"));
+        }
+        assert_eq!(snapshot(&stage.workload, &objects).await, before, "record {record}");
+        assert!(owners_live(&stage.workload, &objects).await, "record {record}");
+        assert!(snapshot(&stage.management, &objects).await.is_empty(), "record {record}: something is left");
+        assert_eq!(moved(&journal), names(&objects), "record {record}");
+        if !killed {
+            assert!(record > 40, "only {record} records");
+            return;
+        }
+        // Near the switch every record counts; between, every third does.
+        record += if record < 8 { 1 } else { 3 };
+    }
+}
+
+#[tokio::test]
+async fn what_has_not_switched_is_turned_back() {
+    let stage = stage().await;
+    for record in [0, 1, 2, 5, 9, 14] {
+        let name = format!("b{record}");
+        let objects = create(&stage, &name).await;
+        let before = snapshot(&stage.management, &objects).await;
+        let there = pivot(&name);
+        let kube = stage.kube(&[&there.cluster]);
+        let forward = step(&address(&name), Action::Pivot { pivot: there.clone() });
+        run(&kube, &forward, &Memory::failing_at(record)).await.unwrap_err();
+        let turned = step(&address(&name), Action::Pivot { pivot: back(&there) });
+        run(&kube, &turned, &Arc::new(Memory::default())).await.unwrap_or_else(|error| panic!("record {record}: {error}"));
+        assert_eq!(snapshot(&stage.management, &objects).await, before, "record {record}");
+        assert!(snapshot(&stage.workload, &objects).await.is_empty(), "record {record}: a copy is left");
+        let live = get(&stage.management, &cluster(&name)).await.unwrap();
+        assert!(live["spec"].get("paused").is_none(), "record {record}: still paused");
+    }
+}
+
+#[tokio::test]
+async fn what_stands_in_the_way_on_the_target_is_named_and_nothing_is_touched() {
+    let stage = stage().await;
+    let objects = create(&stage, "shop").await;
+    let before = snapshot(&stage.management, &objects).await;
+    crate::stage::put(&stage.workload, crate::stage::namespace("shop"), "kubectl").await;
+    let foreign = serde_json::json!({
+        "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2", "kind": "AWSMachineTemplate", "metadata": {"name": "t", "namespace": "shop"},
+        "spec": {"template": {"spec": {"instanceType": "other"}}},
+    });
+    crate::stage::put(&stage.workload, foreign, "kubectl").await;
+    let there = pivot("shop");
+    let kube = stage.kube(&[&there.cluster]);
+    let error = run(&kube, &step(&there.cluster, Action::Pivot { pivot: there.clone() }), &Arc::new(Memory::default())).await.unwrap_err();
+    assert_eq!(error.to_string(), "AWSMachineTemplate shop/t exists already on cluster.shop");
+    assert_eq!(snapshot(&stage.management, &objects).await, before);
+    let live = get(&stage.management, &cluster("shop")).await.unwrap();
+    assert!(live["spec"].get("paused").is_none());
+}
