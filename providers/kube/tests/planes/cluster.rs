@@ -109,7 +109,13 @@ pub async fn create(stage: &Stage, name: &str) -> Vec<ObjectRef> {
     note(&cluster);
     plane.merge(&ObjectRef::of(&cluster).unwrap(), &json!({"metadata": {"annotations": {"team": "blue"}}}), "kubectl-edit").await.unwrap();
 
-    let aws = object(AWS, "AWSCluster", name, name, json!({"region": "eu-west-1", "identityRef": {"kind": "AWSClusterStaticIdentity", "name": "main"}}));
+    let aws = object(
+        AWS,
+        "AWSCluster",
+        name,
+        name,
+        json!({"region": "eu-west-1", "identityRef": {"kind": "AWSClusterStaticIdentity", "name": "main"}}),
+    );
     note(&owned(plane, &cluster, ours(aws), "windlass").await);
     let kcp = object(
         KCP,

@@ -23,6 +23,6 @@ async fn a_plane_is_held_by_one_run() {
     let error = theirs.acquire(&planes, "run-c", 4).await.unwrap_err().to_string();
     assert!(error.contains("written by serial 5"), "{error}");
     theirs.acquire(&planes, "run-c", 6).await.unwrap();
-    let lease = get(&stage.management, &ObjectRef::new("coordination.k8s.io/v1", "Lease", Some("windlass-system"), &format!("windlass-{LINEAGE}")));
-    assert_eq!(lease.await.unwrap()["spec"]["holderIdentity"], "run-c");
+    let lease = ObjectRef::new("coordination.k8s.io/v1", "Lease", Some("windlass-system"), &format!("windlass-{LINEAGE}"));
+    assert_eq!(get(&stage.management, &lease).await.unwrap()["spec"]["holderIdentity"], "run-c");
 }

@@ -46,7 +46,8 @@ async fn objects_are_applied_once_and_never_over_others() {
     let error = run(&kube, &step_two, &journal).await.unwrap_err().to_string();
     assert_eq!(error, "ConfigMap n/foreign exists already on management.m, and windlass did not make it: it was written by kubectl");
     let pool: Address = "cluster.other".parse().unwrap();
-    let error = run(&kube, &step(&pool, apply(vec![planned(map("ours", json!({})), &pool, true)], vec![], vec![])), &journal).await.unwrap_err();
+    let error =
+        run(&kube, &step(&pool, apply(vec![planned(map("ours", json!({})), &pool, true)], vec![], vec![])), &journal).await.unwrap_err();
     assert!(error.to_string().ends_with("it belongs to cluster.shop of this state"), "{error}");
 }
 

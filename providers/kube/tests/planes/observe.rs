@@ -44,7 +44,8 @@ async fn demands_are_answered() {
     assert!(text.contains("hmac-sha256:") && !text.contains("aHVudGVyMg=="), "{text}");
 
     stage.sandboxes[1].close().await;
-    let facts = kube.observe(&[Demand::Plane { plane: shop.clone(), access: None }, Demand::Plane { plane: management(), access: None }]).await;
+    let facts =
+        kube.observe(&[Demand::Plane { plane: shop.clone(), access: None }, Demand::Plane { plane: management(), access: None }]).await;
     assert!(matches!(&facts.planes[&shop], PlaneFact::Unreachable { .. }), "{:?}", facts.planes[&shop]);
     assert!(facts.reachable(&management()).is_some());
 }

@@ -38,10 +38,8 @@ impl Stage {
         let second = Sandbox::open(folders[1].path(), Options::default()).await.unwrap();
         let configs = [first.management().await.unwrap().admin_kubeconfig(), second.management().await.unwrap().admin_kubeconfig()];
         let [management_kubeconfig, workload_kubeconfig] = configs;
-        let sources = BTreeMap::from([
-            (management(), text(&management_kubeconfig)),
-            ("cluster.stage".parse().unwrap(), text(&workload_kubeconfig)),
-        ]);
+        let sources =
+            BTreeMap::from([(management(), text(&management_kubeconfig)), ("cluster.stage".parse().unwrap(), text(&workload_kubeconfig))]);
         let planes = windlass_kube::planes::Planes::new(sources);
         Self {
             management: planes.plane(&management()).await.unwrap(),
@@ -57,7 +55,12 @@ impl Stage {
     pub fn kube(&self, clusters: &[&Address]) -> Kube {
         let mut sources = BTreeMap::from([(management(), text(&self.management_kubeconfig))]);
         sources.extend(clusters.iter().map(|cluster| ((*cluster).clone(), text(&self.workload_kubeconfig))));
-        Kube::new(KubeOptions { lineage: LINEAGE.to_owned(), digest_key: DigestKey([7; 32]), sources, stable_for: Duration::from_millis(100) })
+        Kube::new(KubeOptions {
+            lineage: LINEAGE.to_owned(),
+            digest_key: DigestKey([7; 32]),
+            sources,
+            stable_for: Duration::from_millis(100),
+        })
     }
 }
 
