@@ -85,7 +85,8 @@ pub(crate) fn strategic_merge_patch(live: &Value, document: &Value, served: &Ser
         None => SchemaRef::untyped(),
     };
     patch::strategic_merge_patch(live, document, schema).map_err(|error| {
+        let reason = if error.code() == 400 { "BadRequest" } else { "" };
         let subject = qualified(served.resource.group(), served.resource.plural());
-        Failure::bad_request(format!("{subject}: {error}"))
+        Failure::new(error.code(), reason, format!("{subject}: {error}"))
     })
 }

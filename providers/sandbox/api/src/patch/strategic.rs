@@ -16,24 +16,44 @@ const RETAIN_KEYS: &str = "$retainKeys";
 const DELETE_FROM: &str = "$deleteFromPrimitiveList/";
 const ORDER: &str = "$setElementOrder/";
 
-/// Why a strategic merge patch is refused (400 BadRequest).
+/// Why a strategic merge patch is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct StrategicError(pub String);
+pub enum StrategicError {
+    /// 400: a directive is not of its form.
+    #[error("{0}")]
+    Malformed(String),
+    /// 500, as the real server answers: the patch does not fit the kind or the object.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl StrategicError {
+    /// HTTP status code.
+    pub fn code(&self) -> u16 {
+        match self {
+            StrategicError::Malformed(_) => 400,
+            StrategicError::Failed(_) => 500,
+        }
+    }
+}
 
 type Outcome<T> = Result<T, StrategicError>;
 
 /// `target` with `patch` merged in by the schema's patch strategies.
 pub fn strategic_merge_patch(target: &Value, patch: &Value, schema: SchemaRef<'_>) -> Outcome<Value> {
     let Value::Object(changes) = patch else {
-        return fail("a strategic merge patch is an object");
+        return malformed("invalid JSON document");
     };
     let original = target.as_object().cloned().unwrap_or_default();
     merge_maps(original, changes, Some(schema), 0).map(Value::Object)
 }
 
 fn fail<T>(reason: impl Into<String>) -> Outcome<T> {
-    Err(StrategicError(reason.into()))
+    Err(StrategicError::Failed(reason.into()))
+}
+
+fn malformed<T>(reason: &str) -> Outcome<T> {
+    Err(StrategicError::Malformed(reason.into()))
 }
 
 /// How a list at a place merges.
@@ -68,7 +88,10 @@ fn merge_maps(
                 Ok(rest.map(|(name, value)| (name.clone(), value.clone())).collect())
             }
             Some("delete") => Ok(Map::new()),
-            _ => fail(format!("unknown patch type found: {directive} in map: {}", Value::Object(patch.clone()))),
+            _ => {
+                let word = directive.as_str().map_or_else(|| directive.to_string(), String::from);
+                fail(format!("unknown patch type: {word} in map: {}", Value::Object(patch.clone())))
+            }
         };
     }
     let mut changes = patch.clone();
@@ -108,12 +131,12 @@ fn retain_keys(original: &mut Map<String, Value>, patch: &mut Map<String, Value>
         return Ok(());
     };
     let Value::Array(keys) = keys else {
-        return fail("invalid value for special key: $retainKeys");
+        return malformed("invalid patch format of retainKeys");
     };
     let keeps = |name: &str| keys.iter().any(|key| key.as_str() == Some(name));
     let special = |name: &str| name.starts_with('$');
     if patch.iter().any(|(name, value)| !value.is_null() && !special(name) && !keeps(name)) {
-        return fail("patch contains fields that are not in its $retainKeys list");
+        return malformed("invalid patch format of retainKeys");
     }
     original.retain(|name, _| keeps(name));
     Ok(())
@@ -121,7 +144,7 @@ fn retain_keys(original: &mut Map<String, Value>, patch: &mut Map<String, Value>
 
 fn delete_from(original: &mut Map<String, Value>, name: &str, gone: &Value) -> Outcome<()> {
     let Value::Array(gone) = gone else {
-        return fail("invalid value for special key: $deleteFromPrimitiveList");
+        return malformed("invalid patch format of primitive list");
     };
     let gone: BTreeSet<KeyValue> = gone.iter().cloned().map(KeyValue).collect();
     if let Some(Value::Array(list)) = original.get_mut(name) {
@@ -140,7 +163,7 @@ fn set_orders(
     let directives: Vec<String> = patch.keys().filter(|name| name.starts_with(ORDER)).cloned().collect();
     for directive in directives {
         let Some(Value::Array(order)) = patch.remove(&directive) else {
-            return fail("invalid value for special key: $setElementOrder");
+            return malformed("invalid patch format of setElementOrder list");
         };
         let Some(name) = directive.strip_prefix(ORDER) else {
             continue;
@@ -150,6 +173,9 @@ fn set_orders(
             Some(Value::Array(list)) => Some(list.clone()),
             _ => None,
         };
+        if let Some(Value::Array(list)) = patch.get(name) {
+            check_order(list, &order, rule.key)?;
+        }
         let merged = match (old.clone(), patch.remove(name)) {
             (Some(old), None) => old,
             (None, Some(new)) => match without_directives(&new) {
@@ -166,6 +192,19 @@ fn set_orders(
         };
         let ordered = in_order(merged, &order, &old.unwrap_or_default(), rule.key);
         original.insert(name.to_owned(), Value::Array(ordered));
+    }
+    Ok(())
+}
+
+/// The items of a patch list stand in the order that its directive asks for.
+fn check_order(list: &[Value], order: &[Value], key: Option<&str>) -> Outcome<()> {
+    let mut wanted = order.iter().map(|item| identity(item, key));
+    for item in list.iter().filter(|item| item.get(PATCH).is_none()) {
+        let found = identity(item, key);
+        if found.is_none() || !wanted.any(|place| place == found) {
+            let text = |list: &[Value]| Value::Array(list.to_owned()).to_string();
+            return fail(format!("The order in patch list:\n{}\n doesn't match {ORDER} list:\n{}\n", text(list), text(order)));
+        }
     }
     Ok(())
 }
@@ -194,11 +233,12 @@ fn merge_lists(mut old: Vec<Value>, new: &[Value], rule: &ListRule<'_>, depth: u
             Some("replace") => replaces = true,
             Some("delete") => {
                 let Some(identity) = identity(item, Some(key)) else {
-                    return fail("delete patch type with no merge key defined");
+                    return fail(format!("map: {item} does not contain declared merge key: {key}"));
                 };
                 gone.insert(identity);
             }
-            Some(other) => return fail(format!("unknown patch type found: {other}")),
+            Some("merge") => return fail("merging lists cannot yet be specified in the patch"),
+            Some(other) => return fail(format!("unknown patch type: {other} in map: {item}")),
         }
     }
     if replaces {
