@@ -179,7 +179,7 @@ impl Walk<'_> {
     /// Leaves that our apply owns and that we no longer apply.
     fn left_over(&mut self, applied: &Json, live: &Json) {
         let Some(ours) = self.owners.ours() else { return };
-        for path in ours.without_identity().leaves() {
+        for path in ours.clone().without_identity().leaves() {
             let Some(there) = path.get(live).filter(|there| !there.is_null()) else { continue };
             if path.get(applied).is_none() && !self.within_opaque(applied, &path) {
                 let there = if self.secret && in_secret_data(&path) { self.hidden(there) } else { there.clone() };
