@@ -181,6 +181,7 @@ fn call(plane: &Plane, path: &ResourcePath, input: &Input) -> Result<Call, Failu
         identity: input.identity.clone(),
         writer: Writer::read(&input.query, &input.user_agent)?,
         warnings: Vec::new(),
+        patch: None,
     })
 }
 

@@ -105,7 +105,7 @@ async fn forget_owners(plane: &Plane, place: &Place, uids: &[String]) {
 
 async fn change_list(plane: &Plane, place: &Place, field: &str, keep: impl Fn(&Value) -> bool) {
     let Some(mut call) = call(plane, place) else { return };
-    let mode = Mode { subresource: None, track: true, patch: true };
+    let mode = Mode { subresource: None, track: true };
     let changed = update_object(&mut call, mode, |old| {
         let mut next = old.value.clone();
         if let Some(list) = next.pointer_mut(&format!("/metadata/{field}")).and_then(Value::as_array_mut) {

@@ -39,7 +39,7 @@ pub(super) async fn sweep(plane: &Plane, namespace: &str) {
     let Some(mut call) = kinds.resource(&namespaces).and_then(|resource| Call::internal(plane, resource, &key, MANAGER)) else {
         return;
     };
-    let mode = Mode { subresource: Some("finalize"), track: true, patch: false };
+    let mode = Mode { subresource: Some("finalize"), track: true };
     let done = update_object(&mut call, mode, |old| {
         let mut next = old.value.clone();
         if let Some(list) = next.pointer_mut("/spec/finalizers").and_then(Value::as_array_mut) {

@@ -21,8 +21,8 @@ pub(crate) struct Admission<'a> {
     /// False for server-side apply, which attributes the fields itself.
     pub track: bool,
     pub validation: Validation,
-    /// A patch answers strict validation with 422 instead of 400.
-    pub patch: bool,
+    /// The text of a patch: it answers strict validation with 422 instead of 400.
+    pub patch: Option<&'a str>,
     pub warnings: &'a mut Vec<String>,
 }
 

@@ -66,13 +66,8 @@ fn report(admission: &mut Admission<'_>, unknown: Vec<String>) -> Result<(), Fai
         Validation::Strict => {
             let strict = format!("strict decoding error: {}", sentences.join(", "));
             let kind = &admission.served.resource.kind;
-            Err(if admission.patch {
-                Failure::invalid(
-                    admission.served.resource.group(),
-                    kind,
-                    "",
-                    vec![Cause::invalid("patch", format_args!("{:?}", ""), &strict)],
-                )
+            Err(if let Some(patch) = admission.patch {
+                Failure::invalid("", "", "", vec![Cause::invalid("patch", format_args!("{patch:?}"), &strict)])
             } else {
                 Failure::bad_request(format!(
                     "{kind} in version {:?} cannot be handled as a {kind}: {strict}",

@@ -15,7 +15,7 @@ pub(crate) async fn bind(call: &mut Call, body: &Value) -> Result<Answer, Failur
     }
     let now = call.plane.now();
     let name = call.name.clone();
-    let mode = Mode { subresource: Some("binding"), track: true, patch: false };
+    let mode = Mode { subresource: Some("binding"), track: true };
     update_object(call, mode, |old| {
         let present = old.value.pointer("/spec/nodeName").and_then(Value::as_str).unwrap_or("");
         if !present.is_empty() {

@@ -26,6 +26,8 @@ pub(crate) struct Call {
     pub identity: Identity,
     pub writer: Writer,
     pub warnings: Vec<String>,
+    /// The document of a PATCH, as it was sent.
+    pub patch: Option<String>,
 }
 
 /// Options of a writing request.
@@ -95,6 +97,7 @@ impl Call {
             identity: Identity::internal(manager),
             writer: Writer::server(manager),
             warnings: Vec::new(),
+            patch: None,
         })
     }
 

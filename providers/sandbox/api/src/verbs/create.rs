@@ -62,6 +62,7 @@ async fn try_create(call: &mut Call, object: Value, track: bool) -> Result<Arc<S
     let now = plane.now();
     let tracking = call.tracking(None);
     let served = call.served.clone();
+    let patch = call.patch.clone();
     let mut admission = Admission {
         served: &served,
         subresource: None,
@@ -69,7 +70,7 @@ async fn try_create(call: &mut Call, object: Value, track: bool) -> Result<Arc<S
         tracking: &tracking,
         track,
         validation: call.writer.validation,
-        patch: !track,
+        patch: patch.as_deref(),
         warnings: &mut call.warnings,
     };
     let mut value = admit_new(&mut admission, object, &plane.new_uid(), addresses)?;
@@ -93,8 +94,8 @@ async fn commit_new(call: &Call, place: &Place, value: Value) -> Result<Arc<Stor
     }
     match world.write(place, Expect::Absent, Write::Put(value), resource.namespaced) {
         Ok((stored, acknowledgement)) => {
-            acknowledgement.committed().await.map_err(Failure::internal)?;
             call.plane.after_write(resource);
+            acknowledgement.committed().await.map_err(Failure::internal)?;
             Ok(stored)
         }
         Err(Refused::Raced) => Err(taken()),

@@ -130,8 +130,8 @@ pub(crate) async fn delete_object(call: &mut Call, options: &DeleteOptions) -> R
         }
         match call.plane.world().write(&place, Expect::Version(old.version), write, false) {
             Ok((stored, acknowledgement)) => {
-                acknowledgement.committed().await.map_err(Failure::internal)?;
                 call.plane.after_write(call.resource());
+                acknowledgement.committed().await.map_err(Failure::internal)?;
                 return Ok(if marked.is_some() { Deleted::Marked(stored) } else { Deleted::Gone(stored) });
             }
             Err(Refused::Raced) => {}

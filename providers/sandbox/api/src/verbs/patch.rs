@@ -30,6 +30,7 @@ pub(crate) async fn patch(call: &mut Call, subresource: Option<&'static str>, co
         return Err(Failure::unsupported_media_type(accepted));
     }
     let document = decode_patch_document(content_type, body)?;
+    call.patch = Some(String::from_utf8_lossy(body).into_owned());
     if content_type == "application/apply-patch+yaml" {
         return apply(call, subresource, document).await;
     }
@@ -41,7 +42,7 @@ pub(crate) async fn patch(call: &mut Call, subresource: Option<&'static str>, co
         ));
     }
     let served = call.served.clone();
-    let mode = Mode { subresource, track: true, patch: true };
+    let mode = Mode { subresource, track: true };
     let shown = CallView::of(call);
     let updated = update_object(call, mode, |old| {
         let live = shown.show(&old.value);
@@ -85,7 +86,7 @@ async fn apply(call: &mut Call, subresource: Option<&'static str>, mut document:
                 Ok(stored) => return Ok(Answer::Json { code: 201, value: view::single(call, &stored)? }),
             }
         }
-        let mode = Mode { subresource, track: false, patch: true };
+        let mode = Mode { subresource, track: false };
         let updated = update_object(call, mode, |old| {
             let live = shown.show(&old.value);
             let next = managed::apply(Some(&live), &document, &tracking, &served)?;

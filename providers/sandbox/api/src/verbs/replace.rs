@@ -16,7 +16,7 @@ pub(crate) async fn replace(call: &mut Call, subresource: Option<&'static str>, 
         let cause = Cause::invalid("metadata.resourceVersion", "0x0", "must be specified for an update");
         return Err(Failure::invalid(call.resource().group(), &call.resource().kind, &call.name, vec![cause]));
     }
-    let mode = Mode { subresource, track: true, patch: false };
+    let mode = Mode { subresource, track: true };
     let updated = update_object(call, mode, |_| Ok(object.clone())).await?;
     Ok(Answer::Json { code: 200, value: view::single(call, &updated.object)? })
 }

@@ -48,7 +48,7 @@ pub(crate) async fn write_scale(call: &mut Call, patch_type: Option<&str>, body:
         ));
     }
     let asked_version = document.pointer("/metadata/resourceVersion").cloned();
-    let mode = Mode { subresource: Some("scale"), track: true, patch: patch_type.is_some() };
+    let mode = Mode { subresource: Some("scale"), track: true };
     let updated = update_object(call, mode, |old| {
         let mut next = old.value.clone();
         if let (Some(version), Some(meta)) = (&asked_version, next.get_mut("metadata").and_then(Value::as_object_mut)) {

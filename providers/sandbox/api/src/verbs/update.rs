@@ -23,7 +23,6 @@ pub(crate) struct Mode {
     pub subresource: Option<&'static str>,
     /// Fields are attributed here; false if `change` has done it.
     pub track: bool,
-    pub patch: bool,
 }
 
 /// Losing this many races in a row means that somebody writes the object in a tight loop.
@@ -45,8 +44,8 @@ pub(crate) async fn update_object(
                 let expected = Expect::Version(old.version);
                 match call.plane.world().write(&place, expected, write, false) {
                     Ok((object, acknowledgement)) => {
-                        acknowledgement.committed().await.map_err(Failure::internal)?;
                         call.plane.after_write(call.resource());
+                        acknowledgement.committed().await.map_err(Failure::internal)?;
                         return Ok(Updated { object });
                     }
                     Err(Refused::Raced) => call.warnings.clear(),
@@ -72,6 +71,7 @@ async fn decide(call: &mut Call, mode: Mode, old: &Arc<Stored>, next: Value) -> 
     let now = plane.now();
     let tracking = call.tracking(mode.subresource);
     let served = call.served.clone();
+    let patch = call.patch.clone();
     let mut admission = Admission {
         served: &served,
         subresource: mode.subresource,
@@ -79,7 +79,7 @@ async fn decide(call: &mut Call, mode: Mode, old: &Arc<Stored>, next: Value) -> 
         tracking: &tracking,
         track: mode.track,
         validation: call.writer.validation,
-        patch: mode.patch,
+        patch: patch.as_deref(),
         warnings: &mut call.warnings,
     };
     let decided = match admit_update(&mut admission, &old.value, next, addresses)? {

@@ -161,6 +161,16 @@ async fn unknown_fields_are_told_or_refused() {
     assert_eq!(warned.at("/spec/nonsense"), &Value::Null);
     let ignored = world.post(&format!("{path}?fieldValidation=Ignore"), &object("i")).await;
     assert_eq!((ignored.code, ignored.headers.get("warning")), (201, None));
+    let patch = r#"{"spec":{"nonsense":1}}"#;
+    let merge = [("content-type", "application/merge-patch+json")];
+    let strict = world.send("PATCH", &format!("{path}/i?fieldValidation=Strict"), &merge, patch).await;
+    assert_eq!(
+        (strict.code, strict.text("/message")),
+        (
+            422,
+            r#" "" is invalid: patch: Invalid value: "{\"spec\":{\"nonsense\":1}}": strict decoding error: unknown field "spec.nonsense""#
+        )
+    );
     let mut wrong = object("t");
     wrong["spec"]["replicas"] = json!("three");
     assert_eq!(world.post(path, &wrong).await.code, 400, "a wrong type cannot be decoded");

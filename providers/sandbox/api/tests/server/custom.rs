@@ -177,7 +177,7 @@ async fn a_deleted_definition_takes_its_objects_along() {
     assert_eq!(world.post(BOATS, &boat("new", json!({"length": 3}))).await.code, 405);
     world.merge(&format!("{BOATS}/held"), &json!({"metadata": {"finalizers": null}})).await;
     world.until(&path, 404).await;
-    assert_eq!(world.get(BOATS).await.code, 404);
+    world.until(BOATS, 404).await;
 }
 
 #[tokio::test]
@@ -194,4 +194,37 @@ async fn tables_have_the_columns_of_the_definition() {
     assert_eq!(table.text("/rows/0/object/kind"), "PartialObjectMetadata");
     let bad = world.post(DEFINITIONS, &json!({"metadata": {"name": "x"}, "spec": {}})).await;
     assert_eq!(bad.code, 422, "{}", bad.body);
+}
+
+/// What the sandbox is for: the definitions of Cluster API and of a provider, as the carried facts have them.
+#[tokio::test]
+async fn every_definition_of_the_carried_facts_is_served() {
+    let world = world().await;
+    let mut names = Vec::new();
+    for file in windlass_kubeschema::facts_table::bundles().iter().filter(|file| file.name != "kubernetes") {
+        let bundle = windlass_kubeschema::facts_table::bundle(file.name, file.version).unwrap().unwrap();
+        for definition in bundle.crd_objects() {
+            let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
+            let path = format!("{DEFINITIONS}/{name}?fieldManager=windlass&fieldValidation=Strict");
+            let applied = world.apply(&path, &definition).await;
+            assert_eq!(applied.code, 201, "{name}: {}", applied.body);
+            let again = world.apply(&path, &definition).await;
+            assert_eq!(again.at("/metadata/resourceVersion"), applied.at("/metadata/resourceVersion"), "{name}: twice is once");
+            names.push((name, definition));
+        }
+    }
+    assert!(names.len() > 20, "{}", names.len());
+    for (name, definition) in names {
+        let spec = &definition["spec"];
+        for version in spec["versions"].as_array().unwrap() {
+            let path = format!(
+                "/apis/{}/{}/{}",
+                spec["group"].as_str().unwrap(),
+                version["name"].as_str().unwrap(),
+                spec["names"]["plural"].as_str().unwrap()
+            );
+            let expected = if version["served"] == true { 200 } else { 404 };
+            assert_eq!(world.get(&path).await.code, expected, "{name} {path}");
+        }
+    }
 }
