@@ -7,6 +7,9 @@ mod owners;
 mod path;
 mod text;
 
+#[cfg(test)]
+mod tests;
+
 pub use compare::{Comparison, LeafDiff, compare};
 pub use equality::{same_duration, same_quantity};
 pub use owners::Owners;

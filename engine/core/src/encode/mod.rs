@@ -9,6 +9,9 @@ mod object;
 mod placeholder;
 mod secrets;
 
+#[cfg(test)]
+mod tests;
+
 pub use canonical::{canonical_text, sha256_digest};
 pub use digest::DigestKey;
 pub use live::hide_secret_data;

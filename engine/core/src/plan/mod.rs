@@ -22,6 +22,9 @@ mod validate;
 mod verdict;
 mod wish;
 
+#[cfg(test)]
+mod file_tests;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
