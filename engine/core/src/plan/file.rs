@@ -63,21 +63,48 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Plan, PlanFileError> {
     } else {
         bytes
     };
-    let mut body: Json = serde_json::from_slice(bytes).map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
+    let body: Json = serde_json::from_str(text).map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
     let format = body.get("windlass_plan").and_then(Json::as_u64);
     let Some(found) = format else { return Err(PlanFileError::NotAPlan("it has no `windlass_plan`".to_owned())) };
     if found > u64::from(PLAN_FORMAT) {
         return Err(PlanFileError::Newer { found });
     }
-    // Other spellings of the same JSON are damage too: then every byte counts.
-    if canonical_text(&body).as_bytes() != bytes.strip_suffix(b"\n").ok_or(PlanFileError::Damaged)? {
-        return Err(PlanFileError::Damaged);
-    }
-    let claimed = body.as_object_mut().and_then(|map| map.remove("digest"));
-    if claimed != Some(Json::String(sha256_digest(&canonical_text(&body)))) {
+    if !is_whole(text) {
         return Err(PlanFileError::Damaged);
     }
     serde_json::from_value(body).map_err(|error| PlanFileError::NotAPlan(error.to_string()))
+}
+
+/// Whether the digest in the text is the one of the text around it: of its very bytes, so that another spelling of the same JSON counts as
+/// damage, too.
+fn is_whole(text: &str) -> bool {
+    let Some((head, digest, tail)) = text.strip_suffix('\n').and_then(around_digest) else { return false };
+    digest == sha256_digest(&format!("{head}{tail}"))
+}
+
+/// The text before the entry `"digest":"…",` of the outermost object, the digest, and the text after the entry.
+fn around_digest(text: &str) -> Option<(&str, &str, &str)> {
+    let (mut depth, mut in_string, mut escaped) = (0u32, false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => {
+                if !in_string && depth == 1 {
+                    if let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix("\"digest\":\"")) {
+                        let (digest, tail) = rest.split_once("\",")?;
+                        return Some((text.get(..at)?, digest, tail));
+                    }
+                }
+                in_string = !in_string;
+            }
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+    }
+    None
 }
 
 fn body(plan: &Plan) -> (Json, String) {
