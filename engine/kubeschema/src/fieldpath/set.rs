@@ -179,7 +179,7 @@ impl FieldSet {
         FieldSet { nodes: nodes.collect() }
     }
 
-    /// All paths, parents before what is below them, in order.
+    /// All paths in the server's order: at each level first what ends there, then what goes on.
     pub fn paths(&self) -> Vec<FieldPath> {
         let mut out = Vec::new();
         self.walk(&mut Vec::new(), &mut |path, _| {
@@ -188,7 +188,7 @@ impl FieldSet {
         out
     }
 
-    /// The paths that have no other path of the set below them, in order.
+    /// The paths that have no other path of the set below them, in the order of [`FieldSet::paths`].
     pub fn leaves(&self) -> Vec<FieldPath> {
         let mut out = Vec::new();
         self.walk(&mut Vec::new(), &mut |path, node| {
@@ -200,11 +200,13 @@ impl FieldSet {
     }
 
     fn walk(&self, path: &mut Vec<PathElement>, visit: &mut dyn FnMut(&[PathElement], &FieldNode)) {
-        for (element, node) in &self.nodes {
+        for (element, node) in self.nodes.iter().filter(|(_, node)| node.member) {
             path.push(element.clone());
-            if node.member {
-                visit(path, node);
-            }
+            visit(path, node);
+            path.pop();
+        }
+        for (element, node) in self.nodes.iter().filter(|(_, node)| !node.children.nodes.is_empty()) {
+            path.push(element.clone());
             node.children.walk(path, visit);
             path.pop();
         }

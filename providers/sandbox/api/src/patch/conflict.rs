@@ -21,6 +21,11 @@ pub struct Conflict {
 }
 
 impl Conflict {
+    /// What the server sorts managers by.
+    pub(super) fn owner_key(&self) -> (&str, Operation, &str, &str) {
+        (&self.manager, self.operation, &self.api_version, &self.subresource)
+    }
+
     fn owner(&self) -> String {
         let mut out = format!("{:?}", self.manager);
         // Writing to a String cannot fail.
@@ -60,10 +65,9 @@ pub fn conflict_message(conflicts: &[Conflict]) -> String {
     if let [only] = conflicts {
         return format!("Apply failed with 1 conflict: conflict with {}: {}", only.owner(), only.path);
     }
-    let mut by_owner: BTreeMap<(&str, Operation, &str, &str), Vec<&Conflict>> = BTreeMap::new();
+    let mut by_owner: BTreeMap<_, Vec<&Conflict>> = BTreeMap::new();
     for conflict in conflicts {
-        let owner = (conflict.manager.as_str(), conflict.operation, conflict.api_version.as_str(), conflict.subresource.as_str());
-        by_owner.entry(owner).or_default().push(conflict);
+        by_owner.entry(conflict.owner_key()).or_default().push(conflict);
     }
     let mut lines = Vec::new();
     for group in by_owner.values() {

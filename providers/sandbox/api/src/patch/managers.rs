@@ -85,7 +85,10 @@ pub(super) fn reconcile_all(entries: &mut [ManagedEntry], shape: Shape<'_>) {
 pub(super) fn conflicts(entries: &[ManagedEntry], comparison: &Comparison) -> Vec<Conflict> {
     let written = comparison.written();
     let mut found = Vec::new();
-    for entry in entries.iter().filter(|_| !written.is_empty()) {
+    if written.is_empty() {
+        return found;
+    }
+    for entry in entries {
         for path in entry.fields.intersection(&written).paths() {
             found.push(Conflict {
                 manager: entry.manager.clone(),
@@ -96,7 +99,8 @@ pub(super) fn conflicts(entries: &[ManagedEntry], comparison: &Comparison) -> Ve
             });
         }
     }
-    found.sort();
+    // Managers sorted; the paths of each stay in the server's order.
+    found.sort_by(|a, b| a.owner_key().cmp(&b.owner_key()));
     found
 }
 
