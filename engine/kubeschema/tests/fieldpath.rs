@@ -102,8 +102,8 @@ fn sets_are_read_and_written_as_fields_v1() {
     assert_eq!(
         shown(&read),
         [
-            r#".metadata.finalizers[="a"]"#,
             ".metadata.labels",
+            r#".metadata.finalizers[="a"]"#,
             ".metadata.labels.app.kubernetes.io/name",
             r#".spec.containers[name="web"]"#,
             r#".spec.containers[name="web"].image"#,
@@ -209,7 +209,7 @@ fn what_an_applied_object_owns() {
     let object = json!({"apiVersion": "v1", "kind": "K", "metadata": {"name": "x", "labels": {"a": "1"}, "finalizers": ["f"]}, "n": 1});
     let root = SchemaRef::of(&schema).as_resource();
     let owned = FieldSet::of(&object, root).without_identity();
-    assert_eq!(shown(&owned), [r#".metadata.finalizers[="f"]"#, ".metadata.labels.a", ".n"]);
+    assert_eq!(shown(&owned), [".n", r#".metadata.finalizers[="f"]"#, ".metadata.labels.a"]);
 }
 
 #[test]
