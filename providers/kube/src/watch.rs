@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 use windlass_core::addr::Address;
 
 use crate::error::ApiError;
+use crate::kinds::Kind;
 use crate::plane::Plane;
 
 /// Objects by namespace (empty for cluster-scoped kinds) and name.
@@ -115,14 +116,14 @@ impl Watches {
             None => Api::all_with(plane.client(), &api_resource),
         };
         let watch = Arc::new(Watch { state: RwLock::default(), changes: watch::Sender::new(0), task: Mutex::new(None) });
-        let task = tokio::spawn(follow(api, Arc::downgrade(&watch)));
+        let task = tokio::spawn(follow(api, resource.clone(), Arc::downgrade(&watch)));
         *watch.task.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
         running.insert(name, Arc::downgrade(&watch));
         Ok(watch)
     }
 }
 
-async fn follow(api: Api<DynamicObject>, watch: Weak<Watch>) {
+async fn follow(api: Api<DynamicObject>, kind: Arc<Kind>, watch: Weak<Watch>) {
     let mut objects = Objects::new();
     let mut listed = Objects::new();
     let mut complete = false;
@@ -131,12 +132,12 @@ async fn follow(api: Api<DynamicObject>, watch: Weak<Watch>) {
         let Some(watch) = watch.upgrade() else { return };
         match event {
             Ok(Event::Init) => listed = Objects::new(),
-            Ok(Event::InitApply(object)) => keep(&mut listed, &object),
+            Ok(Event::InitApply(object)) => keep(&mut listed, &object, &kind),
             Ok(Event::InitDone) => {
                 objects = std::mem::take(&mut listed);
                 complete = true;
             }
-            Ok(Event::Apply(object)) => keep(&mut objects, &object),
+            Ok(Event::Apply(object)) => keep(&mut objects, &object, &kind),
             Ok(Event::Delete(object)) => {
                 objects.remove(&place(&object));
             }
@@ -155,8 +156,13 @@ fn place(object: &DynamicObject) -> (String, String) {
     (object.metadata.namespace.clone().unwrap_or_default(), object.metadata.name.clone().unwrap_or_default())
 }
 
-fn keep(objects: &mut Objects, object: &DynamicObject) {
-    if let Ok(json) = serde_json::to_value(object) {
+/// Items of a list of built-ins carry neither apiVersion nor kind: they are set here, since judgements ask for them.
+fn keep(objects: &mut Objects, object: &DynamicObject, kind: &Kind) {
+    if let Ok(mut json) = serde_json::to_value(object) {
+        if let Some(fields) = json.as_object_mut() {
+            fields.insert("apiVersion".to_owned(), Json::String(kind.api_version.clone()));
+            fields.insert("kind".to_owned(), Json::String(kind.kind.clone()));
+        }
         objects.insert(place(object), Arc::new(json));
     }
 }

@@ -1,0 +1,271 @@
+//! The agent against a plane of the sandbox API, handed layers by the engine's own step.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use serde_json::{Value as Json, json};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use windlass_agent::AgentOptions;
+use windlass_core::addr::{Address, Part};
+use windlass_core::agent_objects::agent_objects;
+use windlass_core::encode::DigestKey;
+use windlass_core::layer::LayerKind;
+use windlass_core::plan::action::{LayerContent, Takeover};
+use windlass_core::plan::{Action, PlannedObject, Step};
+use windlass_core::recorded::{Effect, JournalRecord};
+use windlass_kube::kinds::ObjectRef;
+use windlass_kube::kubeconfig::{Origin, client, read};
+use windlass_kube::layers::content::layer_reference;
+use windlass_kube::plane::{Force, Persist, Plane};
+use windlass_kube::planes::PlaneSource;
+use windlass_kube::{Kube, KubeOptions};
+use windlass_run::ports::{Outcome, Progress, SecretLeaves, StepContext, StepError, StepJournal, StepRunner, StoreError};
+use windlass_sandbox_api::{Options, Sandbox};
+
+struct Quiet;
+
+impl Progress for Quiet {
+    fn waiting(&self, _what: &str, _reason: &str) {}
+    fn note(&self, _text: &str) {}
+}
+
+impl StepJournal for Quiet {
+    fn earlier(&self) -> &[JournalRecord] {
+        &[]
+    }
+
+    fn progress<'a>(&'a self, _evidence: Json, _effects: Vec<Effect>) -> BoxFuture<'a, Result<(), StoreError>> {
+        async { Ok(()) }.boxed()
+    }
+}
+
+struct Stage {
+    kube: Kube,
+    plane: Arc<Plane>,
+    kubeconfig: String,
+    _sandbox: Sandbox,
+    _folder: tempfile::TempDir,
+}
+
+fn shop() -> Address {
+    "cluster.shop".parse().unwrap()
+}
+
+impl Stage {
+    async fn open() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let sandbox = Sandbox::open(folder.path(), Options::default()).await.unwrap();
+        let kubeconfig = sandbox.management().await.unwrap().admin_kubeconfig();
+        let source = PlaneSource::Text { kubeconfig: kubeconfig.clone(), context: None };
+        let kube = Kube::new(KubeOptions {
+            lineage: "l".into(),
+            digest_key: DigestKey([7; 32]),
+            sources: BTreeMap::from([(shop(), source)]),
+            stable_for: Duration::ZERO,
+        });
+        let plane = kube.planes().plane(&shop()).await.unwrap();
+        for mut object in agent_objects("agent:1") {
+            windlass_kube::apply::mark(&mut object, "l", "cluster.shop.agent");
+            plane.apply(&object, "windlass", Force::No, Persist::Yes).await.unwrap();
+        }
+        Self { kube, plane, kubeconfig, _sandbox: sandbox, _folder: folder }
+    }
+
+    async fn agent(&self) -> (JoinHandle<()>, watch::Sender<bool>) {
+        let client = client(read(&self.kubeconfig, Origin::User).unwrap(), None).await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let options =
+            AgentOptions { identity: "pod-1".into(), heartbeat_every: Duration::from_millis(200), look_every: Duration::from_millis(300) };
+        (tokio::spawn(windlass_agent::run(client, options, stopped)), stop)
+    }
+
+    async fn publish(&self, layer: LayerContent, repair: Option<&str>, seconds: u64) -> Result<Outcome, StepError> {
+        let step = Step {
+            id: "s".into(),
+            address: layer.address.clone(),
+            action: Action::PublishLayer { plane: shop(), layer, repair: repair.map(str::to_owned) },
+            needs: vec![],
+            expects: vec![],
+            timeout_seconds: seconds,
+            on_start: vec![],
+            on_done: vec![],
+        };
+        let (_keep, stop) = watch::channel(false);
+        let context = StepContext {
+            run: "r".into(),
+            lineage: "l".into(),
+            secrets: SecretLeaves::new(BTreeMap::from([("s".to_owned(), json!("aHVudGVyMg=="))])),
+            progress: Arc::new(Quiet),
+            journal: Arc::new(Quiet),
+            stop,
+        };
+        self.kube.run(&step, context).await
+    }
+
+    async fn get(&self, api_version: &str, kind: &str, namespace: Option<&str>, name: &str) -> Option<Json> {
+        self.plane.get(&ObjectRef::new(api_version, kind, namespace, name)).await.unwrap()
+    }
+
+    async fn status(&self, layer: &str) -> Json {
+        self.plane.get(&layer_reference(layer)).await.unwrap().map(|live| live["status"].clone()).unwrap_or_default()
+    }
+
+    /// Waits for a status of a layer.
+    async fn until(&self, layer: &str, so: impl Fn(&Json) -> bool) -> Json {
+        for _ in 0..300 {
+            let status = self.status(layer).await;
+            if so(&status) {
+                return status;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("layer {layer} stays {}", self.status(layer).await);
+    }
+}
+
+fn layer(name: &str, digest: &str, depends_on: &[&str], objects: Vec<Json>) -> LayerContent {
+    let address = shop().with(Part::Layer(name.into()));
+    let planned = |mut object: Json| {
+        windlass_kube::apply::mark(&mut object, "l", &address.to_string());
+        let reference = ObjectRef::of(&object).unwrap();
+        PlannedObject { key: reference.key(&shop()), api_version: reference.api_version, content: object, create: true }
+    };
+    LayerContent {
+        name: name.into(),
+        kind: LayerKind::Addon,
+        depends_on: depends_on.iter().map(|name| (*name).to_owned()).collect(),
+        objects: objects.into_iter().map(planned).collect(),
+        digest: digest.into(),
+        prune: vec![],
+        takeovers: vec![],
+        address,
+        mode: "report".into(),
+    }
+}
+
+fn space() -> Json {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "play"}})
+}
+
+fn map(value: &str) -> Json {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "m", "namespace": "play"}, "data": {"a": value}})
+}
+
+fn base() -> Vec<Json> {
+    let crd = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "toys.example.org"},
+        "spec": {
+            "group": "example.org", "scope": "Namespaced", "names": {"kind": "Toy", "listKind": "ToyList", "plural": "toys", "singular": "toy"},
+            "versions": [{"name": "v1", "served": true, "storage": true,
+                "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}}}],
+        },
+    });
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "play"},
+        "data": {"k": {"$wl": "secret", "digest": "hmac-sha256:0", "source": "s"}},
+    });
+    let toy =
+        json!({"apiVersion": "example.org/v1", "kind": "Toy", "metadata": {"name": "bear", "namespace": "play"}, "spec": {"soft": true}});
+    vec![toy, secret, map("1"), space(), crd]
+}
+
+#[tokio::test]
+async fn layers_come_in_waves_and_are_pruned() {
+    let stage = Stage::open().await;
+    let (agent, stop) = stage.agent().await;
+    // The dependent is published first, and waits.
+    let top = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "top", "namespace": "play"}, "data": {}});
+    let waiting = stage.publish(layer("top", "sha256:t", &["base"], vec![top.clone()]), None, 2).await.unwrap_err();
+    assert_eq!(waiting.to_string(), "layer top on cluster.shop: WaitingForLayer: there is no layer base yet");
+    let done = stage.publish(layer("base", "sha256:1", &[], base()), None, 30).await.unwrap();
+    assert_eq!(done.effects.len(), 5);
+    assert!(done.effects.iter().all(|effect| matches!(effect, Effect::Object { object, .. } if !object.uid.is_empty())));
+    assert!(!format!("{done:?}").contains("aHVudGVyMg=="));
+    stage.publish(layer("top", "sha256:t", &["base"], vec![top]), None, 30).await.unwrap();
+    assert_eq!(stage.get("v1", "Secret", Some("play"), "s").await.unwrap()["data"]["k"], "aHVudGVyMg==");
+    assert!(stage.get("example.org/v1", "Toy", Some("play"), "bear").await.is_some());
+
+    stage.publish(layer("base", "sha256:2", &[], base().into_iter().skip(2).collect()), None, 30).await.unwrap();
+    assert!(stage.get("example.org/v1", "Toy", Some("play"), "bear").await.is_none(), "what is no longer rendered goes");
+    assert!(stage.get("v1", "ConfigMap", Some("play"), "m").await.is_some());
+    let contents = stage.plane.list("v1", "Secret", Some("windlass-system"), Some("agent.windlass.dev/layer=base")).await.unwrap();
+    assert_eq!(contents.len(), 1, "old content goes");
+
+    let lease = stage.get("coordination.k8s.io/v1", "Lease", Some("windlass-system"), "windlass-agent").await.unwrap();
+    assert_eq!(lease["spec"]["holderIdentity"], "pod-1");
+    stop.send(true).unwrap();
+    tokio::time::timeout(Duration::from_secs(10), agent).await.unwrap().unwrap();
+    let last = stage.get("coordination.k8s.io/v1", "Lease", Some("windlass-system"), "windlass-agent").await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let later = stage.get("coordination.k8s.io/v1", "Lease", Some("windlass-system"), "windlass-agent").await.unwrap();
+    assert_eq!(last["spec"]["renewTime"], later["spec"]["renewTime"], "the heart beats after death");
+}
+
+#[tokio::test]
+async fn drift_is_told_and_repaired_once_for_each_asking() {
+    let stage = Stage::open().await;
+    let (_agent, _stop) = stage.agent().await;
+    let content = layer("base", "sha256:1", &[], vec![space(), map("1")]);
+    stage.publish(content.clone(), None, 30).await.unwrap();
+    stage.plane.apply(&map("2"), "kubectl", Force::Yes, Persist::Yes).await.unwrap();
+
+    let status = stage.until("base", |status| status["drift"].as_array().is_some_and(|drift| !drift.is_empty())).await;
+    assert_eq!(status["drift"][0]["path"], "data.a");
+    assert_eq!(status["drift"][0]["manager"], "kubectl");
+    assert_eq!(stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"], "2", "told, not repaired");
+
+    let mut repaired = content.clone();
+    repaired.takeovers =
+        vec![Takeover { key: ObjectRef::of(&map("1")).unwrap().key(&shop()), path: "data.a".into(), manager: "kubectl".into() }];
+    stage.publish(repaired.clone(), Some("r1"), 30).await.unwrap();
+    assert_eq!(stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"], "1");
+    stage.until("base", |status| status["drift"].as_array().is_none_or(Vec::is_empty)).await;
+
+    stage.plane.apply(&map("3"), "kubectl", Force::Yes, Persist::Yes).await.unwrap();
+    stage.until("base", |status| status["drift"].as_array().is_some_and(|drift| !drift.is_empty())).await;
+    assert_eq!(stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"], "3", "one asking is one repair");
+    stage.publish(repaired, Some("r2"), 30).await.unwrap();
+    assert_eq!(stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"], "1");
+}
+
+#[tokio::test]
+async fn healing_needs_no_asking() {
+    let stage = Stage::open().await;
+    let (_agent, _stop) = stage.agent().await;
+    let mut content = layer("base", "sha256:1", &[], vec![space(), map("1")]);
+    content.mode = "heal".into();
+    stage.publish(content, None, 30).await.unwrap();
+    stage.plane.apply(&map("2"), "kubectl", Force::Yes, Persist::Yes).await.unwrap();
+    for _ in 0..200 {
+        if stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"] == "1" {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it was not healed");
+}
+
+#[tokio::test]
+async fn what_does_not_get_ready_is_named() {
+    let stage = Stage::open().await;
+    let (_agent, _stop) = stage.agent().await;
+    let labels = json!({"app": "web"});
+    // Nobody runs Deployments on this plane.
+    let deployment = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "play"},
+        "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}},
+    });
+    let error = stage.publish(layer("base", "sha256:1", &[], vec![space(), deployment]), None, 8).await.unwrap_err().to_string();
+    assert!(error.starts_with("layer base on cluster.shop: Progressing: Deployment play/web on cluster.self: "), "{error}");
+
+    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "play"}, "data": {}});
+    stage.plane.apply(&foreign, "kubectl", Force::No, Persist::Yes).await.unwrap();
+    let error = stage.publish(layer("more", "sha256:2", &[], vec![foreign]), None, 4).await.unwrap_err().to_string();
+    assert!(error.contains("ApplyFailed: ConfigMap play/theirs exists already"), "{error}");
+}
