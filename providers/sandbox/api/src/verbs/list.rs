@@ -64,17 +64,17 @@ async fn wait_for_version(call: &Call) -> Result<(), Failure> {
         }
     }
     let mut latest = call.plane.world().subscribe();
-    let reached = tokio::time::timeout(Duration::from_secs(3), latest.wait_for(|version| *version >= wanted)).await;
-    let present = call.plane.world().version();
-    match reached {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Failure {
-            details: Some(
-                json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1}),
-            ),
-            ..Failure::new(504, "Timeout", format!("Too large resource version: {wanted}, current: {present}"))
-        }),
+    // What `wait_for` answers holds the channel's lock: it must be gone before the world is asked, whose writer takes the two in the other order.
+    if tokio::time::timeout(Duration::from_secs(3), latest.wait_for(|version| *version >= wanted)).await.is_ok() {
+        return Ok(());
     }
+    let present = call.plane.world().version();
+    Err(Failure {
+        details: Some(
+            json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1}),
+        ),
+        ..Failure::new(504, "Timeout", format!("Too large resource version: {wanted}, current: {present}"))
+    })
 }
 
 /// Old states are not kept: an exact version is served only while it is the present one.
