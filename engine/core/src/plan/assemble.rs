@@ -7,7 +7,7 @@ use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
 
 use super::demands::planes;
-use super::saga::{Draft, written};
+use super::saga::Draft;
 use super::verdict::{Repair, Verdict, Verdicts, View};
 use super::wish::{Placed, Wish};
 use super::{
@@ -58,10 +58,10 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
     let mut seen: BTreeSet<ObjectKey> = BTreeSet::new();
     for step in &mut steps {
         let mut expects = BTreeSet::new();
-        for key in written(&step.action) {
+        for key in step.action.writes() {
             // What an earlier step of this plan has written is as that step left it.
             if seen.insert(key.clone()) {
-                expects.extend(index.get(key).copied());
+                expects.extend(index.get(&key).copied());
             }
         }
         step.expects = expects.into_iter().collect();
@@ -87,8 +87,8 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
 /// What a pivot moves is this run's own writing, on both planes.
 fn moved_by_pivot(view: &View<'_>, action: &Action, seen: &mut BTreeSet<ObjectKey>) {
     let Action::Pivot { pivot } = action else { return };
-    for (key, object) in &view.recorded.objects {
-        if object.resource.root() == pivot.cluster && key.plane == pivot.from {
+    for (key, _) in view.index.owned_below(&pivot.cluster) {
+        if key.plane == pivot.from {
             seen.insert(key.on(&pivot.to));
             seen.insert(key.clone());
         }
@@ -257,9 +257,9 @@ fn access_change(change: &mut Change, address: &Address, draft: &Draft) {
 }
 
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
-    let own = view.recorded.objects.iter().filter(|(_, object)| &object.resource == address);
+    let own = view.index.owned(address).iter();
     let objects: Vec<ObjectChange> =
-        own.map(|(key, _)| ObjectChange { key: key.clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
+        own.map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
     let is_provider = matches!(address.part, Some(Part::Provider(_)));
     let mut notes = notes.get(address).cloned().unwrap_or_default();
     if is_provider {

@@ -91,11 +91,12 @@ fn around_digest(text: &str) -> Option<(&str, &str, &str)> {
             _ if escaped => escaped = false,
             b'\\' if in_string => escaped = true,
             b'"' => {
-                if !in_string && depth == 1 {
-                    if let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix("\"digest\":\"")) {
-                        let (digest, tail) = rest.split_once("\",")?;
-                        return Some((text.get(..at)?, digest, tail));
-                    }
+                if !in_string
+                    && depth == 1
+                    && let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix("\"digest\":\""))
+                {
+                    let (digest, tail) = rest.split_once("\",")?;
+                    return Some((text.get(..at)?, digest, tail));
                 }
                 in_string = !in_string;
             }

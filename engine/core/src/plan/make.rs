@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use super::assemble::{PlanParts, assemble};
 use super::day_two::refusal;
 use super::demands::doomed;
+use super::index::Index;
 use super::options::PlanOptions;
 use super::planes::{reach, warnings};
 use super::saga::{Draft, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
@@ -27,7 +28,8 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let mut diagnostics = Diagnostics::new();
     let reach = reach(desired, recorded, facts, &mut diagnostics);
     let wishes = wishes(desired, options.key, facts.known_references(), &mut diagnostics);
-    let view = View { desired, recorded, facts, options, wishes: &wishes };
+    let index = Index::of(recorded);
+    let view = View { desired, recorded, facts, options, wishes: &wishes, index: &index };
     let mut draft = Draft::default();
     let planned = |root: &Address| reach.is_planned(root);
     let verdicts = match options.mode {
@@ -45,13 +47,14 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let mut gone: BTreeSet<Address> = BTreeSet::new();
     for cluster in &going {
         notes.append(&mut destroy_cluster(&view, cluster, &mut draft, &mut diagnostics));
-        gone.extend(recorded.resources.keys().filter(|address| &address.root() == cluster).cloned());
+        gone.extend(index.below(cluster).iter().map(|(address, _)| (*address).clone()));
     }
     if reach.is_planned(&view.management(&Address::management(""))) {
         gone.extend(destroy_shared(&view, &planned, &mut draft));
     }
     let protection = record_protection(&view, &verdicts, &mut draft);
-    let outputs = outputs(&view, &mut draft);
+    // What is left out of a destroy keeps its outputs.
+    let outputs = if view.destroys_all() && !reach.unplanned.is_empty() { BTreeMap::new() } else { outputs(&view, &mut draft) };
     know_management(&view, &mut draft);
     forget_management(&view, &gone, &verdicts, &mut draft);
     let mut parts = PlanParts { warnings: warnings(recorded, facts), unplanned: reach.unplanned.clone(), gone, notes, protection, outputs };

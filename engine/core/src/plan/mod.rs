@@ -15,6 +15,7 @@ pub mod show_json;
 
 mod assemble;
 mod day_two;
+mod index;
 mod planes;
 pub mod reach;
 mod saga;

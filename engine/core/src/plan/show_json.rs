@@ -21,12 +21,12 @@ pub fn show_json(plan: &Plan) -> Json {
     json!({
         "format_version": "1.2",
         "terraform_version": TERRAFORM_VERSION,
-        "planned_values": {"outputs": planned_outputs(plan), "root_module": modules(plan, &[], |change| after(change))},
+        "planned_values": {"outputs": planned_outputs(plan), "root_module": modules(plan, &[], after)},
         "resource_drift": plan.changes.iter().filter(|change| drifted(change)).map(resource_change).collect::<Vec<_>>(),
         "resource_changes": plan.changes.iter().map(resource_change).collect::<Vec<_>>(),
         "output_changes": plan.outputs.iter().map(|(name, output)| (name.clone(), output_change(output))).collect::<Map<_, _>>(),
         "prior_state": {"format_version": "1.0", "terraform_version": TERRAFORM_VERSION, "values": {
-            "outputs": prior_outputs(plan), "root_module": modules(plan, &[], |change| before(change))}},
+            "outputs": prior_outputs(plan), "root_module": modules(plan, &[], before)}},
         "configuration": {"provider_config": {"windlass": {"name": "windlass", "full_name": PROVIDER_NAME}}, "root_module": configuration(plan)},
         "applyable": !plan.steps.is_empty(),
         "complete": plan.unplanned.is_empty(),

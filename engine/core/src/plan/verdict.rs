@@ -1,6 +1,6 @@
 //! What is to be done with each resource, decided from wish, record and living objects alone. The order of doing it is the saga's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use windlass_kubeschema::SchemaRef;
@@ -9,7 +9,8 @@ use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, PathElement};
 use super::action::Takeover;
 use super::day_two::{input_changes, refusal};
 use super::demands::{layer_object, manager};
-use super::kept_facts::{KeptCluster, kept};
+use super::index::Index;
+use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
 use super::wish::{Placed, Wish, Wishes};
 use super::{Fingerprint, Mode};
@@ -33,6 +34,7 @@ pub(super) struct View<'a> {
     pub(super) facts: &'a Facts,
     pub(super) options: &'a PlanOptions<'a>,
     pub(super) wishes: &'a Wishes<'a>,
+    pub(super) index: &'a Index<'a>,
 }
 
 /// What is to be done with a resource.
@@ -285,11 +287,11 @@ impl<'a> View<'a> {
 
     /// Objects that steps made for themselves (inventories, the agent's layer objects) and that are gone.
     fn lost_bookkeeping(&self, address: &Address, expected: &[(ObjectKey, &Placed)]) -> Vec<Repair> {
-        let own = self.recorded.objects.iter().filter(|(_, object)| &object.resource == address && !object.uid.is_empty());
+        let own = self.index.owned(address).iter().filter(|(_, object)| !object.uid.is_empty());
         own.filter(|(key, _)| !expected.iter().any(|(wanted, _)| wanted == *key))
             .filter(|(key, _)| is_bookkeeping(key) && self.facts.reachable(&key.plane).is_some() && self.facts.object(key).is_none())
             .map(|(key, _)| Repair {
-                key: key.clone(),
+                key: (*key).clone(),
                 wish: None,
                 drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() },
             })
@@ -318,8 +320,9 @@ impl<'a> View<'a> {
         if !matches!(address.part, Some(Part::Layer(_) | Part::ControlPlane | Part::WorkerPool(_))) {
             return;
         }
-        for (key, _) in self.recorded.objects.iter().filter(|(_, object)| &object.resource == address) {
-            if !is_bookkeeping(key) && !expected.iter().any(|(wanted, _)| wanted == key) {
+        let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
+        for (key, _) in self.index.owned(address) {
+            if !is_bookkeeping(key) && !expected.contains(key) {
                 let what = "a change of a layer's content";
                 diagnostics.push(refusal(
                     address,
@@ -422,8 +425,8 @@ impl<'a> View<'a> {
     }
 
     /// What is kept of a recorded cluster.
-    pub(super) fn kept_cluster(&self, address: &Address) -> Option<KeptCluster> {
-        kept::<KeptCluster>(self.recorded.resources.get(address)?).map(|kept| kept.kind)
+    pub(super) fn kept_cluster(&self, address: &Address) -> Option<&'a KeptCluster> {
+        self.index.clusters().get(address)
     }
 
     /// Whether the plan takes everything down.

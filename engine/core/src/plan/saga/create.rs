@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
+use super::objects::{begin_and_end, planned, repair_digest, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
@@ -16,52 +17,15 @@ use crate::layer::LayerKind;
 use crate::marks;
 use crate::object::ObjectKey;
 use crate::plan::action::{DoomedObject, LayerContent};
-use crate::plan::verdict::{Repair, Verdict, View, is_shared};
-use crate::plan::wish::{Placed, providers_of};
+use crate::plan::verdict::{Repair, Verdict, View};
+use crate::plan::wish::providers_of;
 use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 use crate::recorded::{Effect, ResourceStatus};
 
-/// Seconds for steps that belong to no cluster.
-const SHARED_TIMEOUT: u64 = 3600;
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
 const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io/v1beta2";
 
 type Verdicts = BTreeMap<Address, Verdict>;
-
-/// Step 1: CAPI and the clouds' providers on the management plane, one after the other.
-pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) {
-    let mut previous = None;
-    for provider in &view.desired.providers {
-        let Some(verdict) = verdicts.get(&provider.address) else { continue };
-        if matches!(verdict, Verdict::Keep) {
-            continue;
-        }
-        let plane = provider.address.root();
-        let credentials = view.wishes.credentials.get(&provider.address).map_or(&[][..], Vec::as_slice);
-        let credentials = credentials.iter().map(|object| planned(view, object, &plane)).collect();
-        let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), credentials };
-        let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
-        begin_and_end(view, verdict, &provider.address, step, step, draft);
-        previous = Some(step);
-    }
-}
-
-/// Step 2: identities and their Secrets on the management plane.
-pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) {
-    for (address, wish) in &view.wishes.resources {
-        let Some(verdict) = verdicts.get(*address).filter(|_| matches!(address.root, crate::addr::Root::Cloud(..))) else { continue };
-        let needs: Vec<u32> = view.desired.providers.iter().filter_map(|provider| draft.ready.get(&provider.address).copied()).collect();
-        if verdict.makes() {
-            let plane = view.management(address);
-            let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
-            let action = Action::Apply { plane, objects, takeovers: Vec::new(), prune: Vec::new() };
-            let step = draft.add(address, action, needs, SHARED_TIMEOUT);
-            begin_and_end(view, verdict, address, step, step, draft);
-        } else {
-            repair_objects(view, address, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
-        }
-    }
-}
 
 /// Steps 3 to 15 of one cluster, or the repairs of one that is ready.
 pub(in crate::plan) fn create_or_repair(view: &View<'_>, verdicts: &Verdicts, cluster: &DesiredCluster, draft: &mut Draft) {
@@ -102,10 +66,8 @@ impl<'v> Saga<'v> {
         let home = view.final_home(cluster);
         let pivoted = !cluster.pivot || view.is_ready(&cluster.address.with(Part::Pivot));
         let moved = |key: &ObjectKey| key.plane == cluster.address && key.group.ends_with("cluster.x-k8s.io") && key.kind != "Provider";
-        let owned = |address: &Address| {
-            matches!(&address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_))) && address.root() == cluster.address
-        };
-        let half_moved = !pivoted && view.recorded.objects.iter().any(|(key, object)| moved(key) && owned(&object.resource));
+        let owned = |address: &Address| matches!(&address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)));
+        let half_moved = !pivoted && view.index.owned_below(&cluster.address).any(|(key, object)| moved(key) && owned(&object.resource));
         let access = ClusterAccess { name: cluster.name.clone(), namespace: cluster.namespace.clone(), management: management.clone() };
         let now = if pivoted { home.clone() } else { management.clone() };
         Self { view, verdicts, cluster, management, access, now, home, half_moved, gate: Vec::new(), ends: Vec::new() }
@@ -182,14 +144,9 @@ impl<'v> Saga<'v> {
     fn outdated(&self, address: &Address, plane: &Address) -> Vec<DoomedObject> {
         let Some(wish) = self.view.wishes.resources.get(address) else { return Vec::new() };
         let wanted: BTreeSet<ObjectKey> = wish.objects.iter().map(|object| object.key.on(plane)).collect();
-        let own = self
-            .view
-            .recorded
-            .objects
-            .iter()
-            .filter(|(key, object)| &object.resource == address && &key.plane == plane && !wanted.contains(*key));
+        let own = self.view.index.owned(address).iter().filter(|(key, _)| &key.plane == plane && !wanted.contains(*key));
         own.map(|(key, object)| DoomedObject {
-            key: key.clone(),
+            key: (*key).clone(),
             api_version: object.api_version.clone(),
             uid: Some(object.uid.clone()).filter(|uid| !uid.is_empty()),
         })
@@ -335,10 +292,8 @@ impl<'v> Saga<'v> {
             }
         };
         let alive = draft.add(&address, Action::WaitAgent { plane }, [first], self.timeout());
-        if matches!(verdict, Verdict::Update(_)) {
-            if let Some(wish) = self.view.wishes.resources.get(&address) {
-                draft.on_done(alive, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
-            }
+        if let (Verdict::Update(_), Some(wish)) = (verdict, self.view.wishes.resources.get(&address)) {
+            draft.on_done(alive, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
         }
         self.end(&address, first, alive, draft);
         self.gate = vec![alive];
@@ -573,56 +528,4 @@ impl<'v> Saga<'v> {
         self.ends.push(step);
         Some(step)
     }
-}
-
-/// Applies objects that are not as we applied them, one step for each plane; the last step.
-fn repair_objects(view: &View<'_>, address: &Address, repairs: &[Repair], needs: Vec<u32>, timeout: u64, draft: &mut Draft) -> Option<u32> {
-    let mut planes: BTreeMap<&Address, Vec<&Repair>> = BTreeMap::new();
-    for repair in repairs {
-        planes.entry(&repair.key.plane).or_default().push(repair);
-    }
-    let mut last = None;
-    for (plane, repairs) in planes {
-        let objects: Vec<PlannedObject> = repairs
-            .iter()
-            .filter_map(|repair| repair.wish.as_ref().map(|wish| PlannedObject { create: false, ..planned(view, wish, plane) }))
-            .collect();
-        if objects.is_empty() {
-            continue;
-        }
-        let takeovers = repairs.iter().flat_map(|repair| repair.takeovers()).collect();
-        let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
-        last = Some(draft.add(address, action, needs.clone(), timeout));
-    }
-    if let Some(step) = last {
-        draft.ready.insert(address.clone(), step);
-    }
-    last
-}
-
-/// The object for a plane; `create` where neither the state nor the plane has it.
-fn planned(view: &View<'_>, object: &Placed, plane: &Address) -> PlannedObject {
-    let key = object.key.on(plane);
-    let create = !is_shared(&key) && !view.recorded.objects.contains_key(&key) && view.facts.object(&key).is_none();
-    object.planned(plane, create)
-}
-
-/// Marks a resource as begun and as ready in the effects of its first and last step.
-fn begin_and_end(view: &View<'_>, verdict: &Verdict, address: &Address, first: u32, last: u32, draft: &mut Draft) {
-    draft.ready.insert(address.clone(), last);
-    let Some(wish) = view.wishes.resources.get(address).filter(|_| verdict.makes()) else { return };
-    draft.on_start(first, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Creating) });
-    draft.on_done(last, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
-}
-
-/// Digest of the leaves that a repair is about, so that the agent does it once for each finding.
-fn repair_digest(repairs: &[Repair]) -> Option<String> {
-    if repairs.is_empty() {
-        return None;
-    }
-    let leaves = |repair: &Repair| -> Vec<Json> {
-        repair.drift.leaves.iter().map(|leaf| json!([leaf.path_text(), leaf.applied, leaf.live])).collect()
-    };
-    let all: Vec<Json> = repairs.iter().map(|repair| json!([repair.key, repair.drift.deleted, leaves(repair)])).collect();
-    Some(sha256_digest(&canonical_text(&Json::Array(all))))
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::foreign::cloud_holdings;
+use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
 use crate::addr::{Address, Part, Root};
 use crate::diag::{Code, Diagnostic, Diagnostics};
@@ -12,14 +13,13 @@ use crate::marks;
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::{access_secret, manager};
+use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::verdict::View;
 use crate::plan::{Action, PivotSpec, PlannedObject};
 use crate::recorded::{Effect, RecordedResource, ResourceStatus};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
-/// Seconds for steps that belong to no cluster.
-const SHARED_TIMEOUT: u64 = 3600;
 
 /// Takes one recorded cluster down. Notes for the reviewer are returned by the address they belong to.
 pub(in crate::plan) fn destroy_cluster(
@@ -36,7 +36,7 @@ pub(in crate::plan) fn destroy_cluster(
         }
         return notes;
     };
-    let mut fall = Fall::new(view, address, kept);
+    let mut fall = Fall::new(view, address, kept.clone());
     if fall.refused(diagnostics, &mut notes) {
         return notes;
     }
@@ -60,7 +60,7 @@ pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address
         .resources
         .keys()
         .filter(|address| address.is_cluster() && address.part.is_none() && !planned(address))
-        .filter_map(|address| view.kept_cluster(address).map(|kept| kept.cloud))
+        .filter_map(|address| view.kept_cluster(address).map(|kept| kept.cloud.clone()))
         .collect();
     let wished = |address: &Address| view.desired.resources.contains_key(address) && !view.destroys_all();
     for (address, record) in view.recorded.resources.iter().filter(|(address, _)| matches!(address.root, Root::Cloud(..))) {
@@ -83,9 +83,7 @@ pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address
 
 fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, after: &[u32], draft: &mut Draft) {
     let mut planes: BTreeMap<&Address, Vec<DoomedObject>> = BTreeMap::new();
-    for (key, object) in
-        view.recorded.objects.iter().filter(|(key, object)| &object.resource == address && view.facts.reachable(&key.plane).is_some())
-    {
+    for (key, object) in view.index.owned(address).iter().filter(|(key, _)| view.facts.reachable(&key.plane).is_some()) {
         // Copies in clusters go with them.
         if key.plane.is_management() && key.kind != "Namespace" {
             planes.entry(&key.plane).or_default().push(doomed(key, &object.api_version, &object.uid));
@@ -137,11 +135,9 @@ impl<'v> Fall<'v> {
         let access = ClusterAccess { name: kept.name.clone(), namespace: kept.namespace.clone(), management: kept.management.clone() };
         let capi = |key: &ObjectKey| &key.plane == address && key.group == "cluster.x-k8s.io";
         let pivoted =
-            view.recorded.objects.iter().any(|(key, object)| {
-                capi(key) && object.resource.root() == *address && !matches!(object.resource.part, Some(Part::Layer(_)))
-            });
+            view.index.owned_below(address).any(|(key, object)| capi(key) && !matches!(object.resource.part, Some(Part::Layer(_))));
         let deleting = view.recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Deleting);
-        let open = view.facts.reachable(address).is_some() && !(deleting && !pivoted);
+        let open = view.facts.reachable(address).is_some() && (pivoted || !deleting);
         Self { view, address, kept, access, pivoted, open, gate: Vec::new() }
     }
 
@@ -153,18 +149,17 @@ impl<'v> Fall<'v> {
     fn refused(&self, diagnostics: &mut Diagnostics, notes: &mut BTreeMap<Address, Vec<String>>) -> bool {
         let before = diagnostics.len();
         let span = self.view.desired.clusters.get(self.address).and_then(|cluster| cluster.span);
-        let own = self.view.recorded.resources.iter().filter(|(address, _)| &address.root() == self.address);
+        let own = self.view.index.below(self.address);
         let wished = self.view.desired.resources.get(self.address).is_some_and(|resource| resource.prevent_destroy);
-        if wished || own.clone().any(|(_, resource)| resource.protect) {
+        if wished || own.iter().any(|(_, resource)| resource.protect) {
             let mut diagnostic = Diagnostic::error(Code::PROTECTED, format!("{} is protected and would be destroyed", self.address))
                 .detail("It was applied with lifecycle { prevent_destroy = true }, which holds until a plan without it has been applied.")
                 .hint("set prevent_destroy = false, apply, and destroy then");
             diagnostic.primary = span;
             diagnostics.push(diagnostic);
         }
-        for (key, live) in &self.view.facts.objects {
-            let other =
-                &key.plane == self.address && key.group == "cluster.x-k8s.io" && key.kind == "Cluster" && key.name != self.kept.name;
+        for (key, live) in on_plane(self.view.facts, self.address) {
+            let other = key.group == "cluster.x-k8s.io" && key.kind == "Cluster" && key.name != self.kept.name;
             if other {
                 let owner = live
                     .pointer("/metadata/annotations")
@@ -210,7 +205,7 @@ impl<'v> Fall<'v> {
         if !self.open || !self.view.recorded.resources.contains_key(&address) {
             return;
         }
-        let own = self.view.recorded.objects.iter().filter(|(key, object)| object.resource == address && key.kind == "Deployment");
+        let own = self.view.index.owned(&address).iter().filter(|(key, _)| key.kind == "Deployment");
         let objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(key, &object.api_version, &object.uid)).collect();
         let step = draft.add(&address, Action::Delete { plane: self.address.clone(), objects }, self.gate.clone(), self.timeout());
         self.deleting(&address, step, draft);
@@ -231,11 +226,11 @@ impl<'v> Fall<'v> {
             return;
         }
         let mut layers: Vec<(&str, BTreeSet<String>)> = Vec::new();
-        for (address, record) in self.view.recorded.resources.iter().filter(|(address, _)| &address.root() == self.address) {
-            if let (Some(Part::Layer(name)), Some(kept)) = (&address.part, kept::<KeptLayer>(record)) {
-                if kept.kind.layer.deleted_alone() {
-                    layers.push((name, kept.kind.depends_on));
-                }
+        for (address, record) in self.view.index.below(self.address) {
+            if let (Some(Part::Layer(name)), Some(kept)) = (&address.part, kept::<KeptLayer>(record))
+                && kept.kind.layer.deleted_alone()
+            {
+                layers.push((name, kept.kind.depends_on));
             }
         }
         let place: BTreeMap<&str, u32> = layers.iter().zip(0..).map(|((name, _), index)| (*name, index)).collect();
@@ -252,7 +247,7 @@ impl<'v> Fall<'v> {
                 layers.iter().filter(|(_, depends_on)| depends_on.contains(*name)).filter_map(|(other, _)| done.get(other).copied());
             let needs: Vec<u32> = dependents.chain(self.gate.iter().copied()).collect();
             let address = self.address.with(Part::Layer((*name).to_owned()));
-            let own = self.view.recorded.objects.iter().filter(|(_, object)| object.resource == address);
+            let own = self.view.index.owned(&address).iter();
             let mut objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(key, &object.api_version, &object.uid)).collect();
             objects.sort_by_key(|object| (deletion_rank(&object.key), object.key.clone()));
             let action = Action::DeleteLayer { plane: self.address.clone(), layer: (*name).to_owned(), objects };
@@ -289,10 +284,10 @@ impl<'v> Fall<'v> {
         let mut needs = vec![quiesce];
         let namespaces: Vec<PlannedObject> = self
             .view
-            .recorded
-            .objects
+            .index
+            .owned(self.address)
             .iter()
-            .filter(|(key, object)| key.kind == "Namespace" && &object.resource == self.address && &key.plane == self.address)
+            .filter(|(key, _)| key.kind == "Namespace" && &key.plane == self.address)
             .map(|(key, object)| PlannedObject {
                 key: key.on(&self.kept.management),
                 api_version: object.api_version.clone(),
@@ -331,16 +326,18 @@ impl<'v> Fall<'v> {
         let action = Action::Delete { plane: self.kept.management.clone(), objects: vec![object] };
         let step = draft.add(self.address, action, self.gate.clone(), self.timeout());
         self.deleting(self.address, step, draft);
-        for address in self.view.recorded.resources.keys().filter(|address| &address.root() == self.address && address.part.is_some()) {
-            draft.on_done(step, Effect::ResourceGone { address: address.clone() });
+        for (address, _) in self.view.index.below(self.address).iter().filter(|(address, _)| address.part.is_some()) {
+            draft.on_done(step, Effect::ResourceGone { address: (*address).clone() });
         }
-        for (key, _) in self
+        let inside = recorded_on(self.view.recorded, self.address).map(|(key, _)| key);
+        let base = self
             .view
-            .recorded
-            .objects
+            .index
+            .owned(self.address)
             .iter()
-            .filter(|(key, object)| &key.plane == self.address || (&object.resource == self.address && key.kind != "Namespace"))
-        {
+            .map(|(key, _)| *key)
+            .filter(|key| key.kind != "Namespace" && &key.plane != self.address);
+        for key in inside.chain(base) {
             draft.on_done(step, Effect::ObjectGone { key: key.clone() });
         }
         draft.on_done(step, Effect::PlaneGone { address: self.address.clone() });
@@ -357,7 +354,7 @@ impl<'v> Fall<'v> {
             namespace: None,
             name: self.kept.namespace.clone(),
         };
-        let own = self.view.recorded.objects.iter().any(|(key, object)| &object.resource == self.address && key.on(&plane) == namespace);
+        let own = self.view.index.owned(self.address).iter().any(|(key, _)| key.on(&plane) == namespace);
         if own && !self.namespace_is_shared() {
             let objects = vec![DoomedObject { key: namespace, api_version: "v1".to_owned(), uid: None }];
             self.gate =
@@ -371,15 +368,8 @@ impl<'v> Fall<'v> {
 
     /// Another recorded cluster lives in the same namespace.
     fn namespace_is_shared(&self) -> bool {
-        let others = self
-            .view
-            .recorded
-            .resources
-            .keys()
-            .filter(|address| address.is_cluster() && address.part.is_none() && *address != self.address);
-        others
-            .filter_map(|address| self.view.kept_cluster(address))
-            .any(|other| other.namespace == self.kept.namespace && other.management == self.kept.management)
+        let mut others = self.view.index.clusters().iter().filter(|(address, _)| **address != self.address);
+        others.any(|(_, other)| other.namespace == self.kept.namespace && other.management == self.kept.management)
     }
 }
 

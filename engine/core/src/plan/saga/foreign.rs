@@ -1,5 +1,7 @@
 //! What a cluster holds in its cloud beside its machines: load balancers of Services, disks of claims. Found before it is destroyed.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 
 use crate::addr::Address;
@@ -8,6 +10,7 @@ use crate::facts::Facts;
 use crate::marks::LABEL_LINEAGE;
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
+use crate::plan::index::on_plane as live_on_plane;
 use crate::recorded::Recorded;
 
 /// A Service or claim that must go before its cluster, so that the cloud gets back what it holds for it.
@@ -22,18 +25,17 @@ pub(super) struct CloudHolding {
 
 /// Services of type LoadBalancer, then claims whose volume is deleted with them, on a cluster's plane.
 pub(super) fn cloud_holdings(cluster: &Address, recorded: &Recorded, facts: &Facts) -> Vec<CloudHolding> {
-    let on_plane = |kind: &'static str| facts.objects.iter().filter(move |(key, _)| &key.plane == cluster && key.kind == kind);
+    let of_kind = |kind: &'static str| live_on_plane(facts, cluster).filter(move |(key, _)| key.kind == kind);
     let mut holdings = Vec::new();
-    for (key, live) in on_plane("Service").filter(|(key, _)| key.group.is_empty()) {
+    for (key, live) in of_kind("Service").filter(|(key, _)| key.group.is_empty()) {
         if text(live, "/spec/type") == "LoadBalancer" {
             holdings.push(holding(key, live, "load balancer", is_ours(key, live, recorded)));
         }
     }
-    let deleted_with_claim = |name: &str| {
-        let volume = on_plane("PersistentVolume").find(|(key, _)| key.name == name);
-        volume.is_none_or(|(_, volume)| text(volume, "/spec/persistentVolumeReclaimPolicy") == "Delete")
-    };
-    let sets: Vec<String> = on_plane("StatefulSet")
+    let volumes: BTreeMap<&str, &Json> = of_kind("PersistentVolume").map(|(key, live)| (key.name.as_str(), live)).collect();
+    let deleted_with_claim =
+        |name: &str| volumes.get(name).is_none_or(|volume| text(volume, "/spec/persistentVolumeReclaimPolicy") == "Delete");
+    let sets: Vec<String> = of_kind("StatefulSet")
         .filter(|(key, live)| is_ours(key, live, recorded))
         .flat_map(|(key, live)| {
             let templates = live.pointer("/spec/volumeClaimTemplates").and_then(Json::as_array).cloned().unwrap_or_default();
@@ -42,7 +44,7 @@ pub(super) fn cloud_holdings(cluster: &Address, recorded: &Recorded, facts: &Fac
             templates.into_iter().map(move |template| format!("{namespace}/{}-{name}-", text(&template, "/metadata/name")))
         })
         .collect();
-    for (key, live) in on_plane("PersistentVolumeClaim") {
+    for (key, live) in of_kind("PersistentVolumeClaim") {
         if deleted_with_claim(text(live, "/spec/volumeName")) {
             let full = format!("{}/{}", key.namespace.as_deref().unwrap_or(""), key.name);
             let of_set = sets.iter().any(|stem| full.strip_prefix(stem.as_str()).is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()));

@@ -3,8 +3,11 @@
 mod create;
 mod destroy;
 mod foreign;
+mod objects;
+mod shared;
 mod steps;
 
-pub(super) use create::{clouds, create_or_repair, providers};
+pub(super) use create::create_or_repair;
 pub(super) use destroy::{destroy_cluster, destroy_shared};
-pub(super) use steps::{Draft, written};
+pub(super) use shared::{clouds, providers};
+pub(super) use steps::Draft;

@@ -7,7 +7,6 @@ use sha2::{Digest, Sha256};
 
 use crate::addr::Address;
 use crate::encode::canonical_text;
-use crate::object::ObjectKey;
 use crate::plan::{Action, Step};
 use crate::recorded::Effect;
 
@@ -83,33 +82,5 @@ impl Draft {
             id = format!("{stem}-{count}");
         }
         id
-    }
-}
-
-/// Objects that an action writes or deletes by itself; what a pivot moves is not in it.
-pub(in crate::plan) fn written(action: &Action) -> Vec<&ObjectKey> {
-    match action {
-        Action::EnsureProvider { credentials, .. } => credentials.iter().map(|object| &object.key).collect(),
-        Action::Apply { objects, prune, .. } => {
-            objects.iter().map(|object| &object.key).chain(prune.iter().map(|object| &object.key)).collect()
-        }
-        Action::ApplyLayer { layer, .. } | Action::PublishLayer { layer, .. } => {
-            layer.objects.iter().map(|object| &object.key).chain(layer.prune.iter().map(|object| &object.key)).collect()
-        }
-        Action::DeleteLayer { objects, .. }
-        | Action::Delete { objects, .. }
-        | Action::ReleaseCloudResources { objects, .. }
-        | Action::RemoveLeftovers { objects, .. } => objects.iter().map(|object| &object.key).collect(),
-        Action::Quiesce { deployments, .. } => deployments.iter().collect(),
-        Action::Wait { .. }
-        | Action::OpenPlane { .. }
-        | Action::WaitNodes { .. }
-        | Action::WaitAgent { .. }
-        | Action::PivotPreflight { .. }
-        | Action::Pivot { .. }
-        | Action::VerifyPivot { .. }
-        | Action::RefreshAccess { .. }
-        | Action::StoreOutputs { .. }
-        | Action::Record => Vec::new(),
     }
 }

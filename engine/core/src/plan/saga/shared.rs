@@ -1,0 +1,49 @@
+//! What several clusters share: providers and clouds on the management plane (steps 1 and 2). Knows no single cluster.
+
+use std::collections::BTreeMap;
+
+use super::objects::{begin_and_end, planned, repair_objects};
+use super::steps::Draft;
+use crate::addr::{Address, Root};
+use crate::plan::verdict::{Verdict, View};
+use crate::plan::{Action, PlannedObject};
+
+/// Seconds for steps that belong to no cluster.
+pub(super) const SHARED_TIMEOUT: u64 = 3600;
+
+type Verdicts = BTreeMap<Address, Verdict>;
+
+/// Step 1: CAPI and the clouds' providers on the management plane, one after the other.
+pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) {
+    let mut previous = None;
+    for provider in &view.desired.providers {
+        let Some(verdict) = verdicts.get(&provider.address) else { continue };
+        if matches!(verdict, Verdict::Keep) {
+            continue;
+        }
+        let plane = provider.address.root();
+        let credentials = view.wishes.credentials.get(&provider.address).map_or(&[][..], Vec::as_slice);
+        let credentials = credentials.iter().map(|object| planned(view, object, &plane)).collect();
+        let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), credentials };
+        let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
+        begin_and_end(view, verdict, &provider.address, step, step, draft);
+        previous = Some(step);
+    }
+}
+
+/// Step 2: identities and their Secrets on the management plane.
+pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) {
+    for (address, wish) in &view.wishes.resources {
+        let Some(verdict) = verdicts.get(*address).filter(|_| matches!(address.root, Root::Cloud(..))) else { continue };
+        let needs: Vec<u32> = view.desired.providers.iter().filter_map(|provider| draft.ready.get(&provider.address).copied()).collect();
+        if verdict.makes() {
+            let plane = view.management(address);
+            let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
+            let action = Action::Apply { plane, objects, takeovers: Vec::new(), prune: Vec::new() };
+            let step = draft.add(address, action, needs, SHARED_TIMEOUT);
+            begin_and_end(view, verdict, address, step, step, draft);
+        } else {
+            repair_objects(view, address, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
+        }
+    }
+}
