@@ -33,11 +33,12 @@ pub fn server_side_apply(live: Option<&Value>, applied: &Value, ctx: &PatchConte
         return Ok(created(applied, ctx));
     };
     let mut entries = recorded(live).map_err(|error| ApplyError::Internal(format!("failed to decode managed fields: {error}")))?;
-    if entries.is_empty() {
+    let was_untracked = entries.is_empty();
+    if was_untracked {
         let before = PatchContext { manager: BEFORE_FIRST_APPLY, ..*ctx };
         write(&mut entries, &empty_object(ctx.schema, ctx.api_version, ctx.kind), live, &before);
     }
-    reconcile_all(&mut entries, shape);
+    let is_current = !reconcile_all(&mut entries, shape) && !was_untracked;
     let retry = last_applied::upgrades(ctx).then(|| entries.clone());
     let outcome = match (merged(live, applied, entries, ctx, ctx.force), retry) {
         (Err(found), Some(entries)) => match last_applied::remaining(live, found, ctx) {
@@ -46,14 +47,18 @@ pub fn server_side_apply(live: Option<&Value>, applied: &Value, ctx: &PatchConte
         },
         (outcome, _) => outcome,
     };
-    let (mut object, entries) = outcome.map_err(ApplyError::Conflict)?;
+    let Merged { mut object, entries, same_owners } = outcome.map_err(ApplyError::Conflict)?;
     if last_applied::upgrades(ctx) {
         last_applied::refresh(&mut object, applied);
     }
     restore(Some(live), &mut object, ctx.reset);
     as_decoded(&mut object, ctx.schema);
-    record(&mut object, &entries);
-    if same_but_for_times(live, &object) {
+    // The same owners of the same values are the usual case, and need no managedFields to be written to know it.
+    let is_same = is_current && same_owners && same_object(live, &object);
+    if !is_same {
+        record(&mut object, &entries);
+    }
+    if is_same || same_but_for_times(live, &object) {
         return Ok(Applied { object: live.clone(), changed: false });
     }
     Ok(Applied { object, changed: true })
@@ -86,22 +91,32 @@ fn created(applied: &Value, ctx: &PatchContext<'_>) -> Applied {
     Applied { object, changed: true }
 }
 
-/// The object and its managers after the apply, or the conflicts that forbid it.
+/// The object and its managers after the apply.
+struct Merged {
+    object: Value,
+    entries: Vec<ManagedEntry>,
+    /// Every manager owns what it owned before.
+    same_owners: bool,
+}
+
+/// Lays `applied` over `old`, or says which conflicts forbid it.
 fn merged(
     old: &Value,
     applied: &Value,
     mut entries: Vec<ManagedEntry>,
     ctx: &PatchContext<'_>,
     force: bool,
-) -> Result<(Value, Vec<ManagedEntry>), Vec<Conflict>> {
+) -> Result<Merged, Vec<Conflict>> {
     let shape = Shape::of(ctx.schema);
     let mut new = bare(old);
     merge(&mut new, applied, shape);
     let mut own = owner(applied, ctx);
     let mut last = FieldSet::new();
+    let mut same_version = false;
     entries.retain_mut(|entry| {
         let is_own = entry.is_same_manager(&own);
         if is_own {
+            same_version = entry.api_version == own.api_version;
             own.time = entry.time.take();
             last = std::mem::take(&mut entry.fields);
         }
@@ -120,13 +135,14 @@ fn merged(
     }
     take_over(&mut entries, &comparison);
     own.fields = own.fields.without_identity();
+    let same_owners = same_version && comparison.is_empty() && own.fields == last;
     if !same_object(old, &new) {
         own.time = Some(ctx.now.into());
     }
     if !own.fields.is_empty() {
         entries.push(own);
     }
-    Ok((new, entries))
+    Ok(Merged { object: new, entries, same_owners })
 }
 
 /// Takes out what the manager owned before and nobody owns now.

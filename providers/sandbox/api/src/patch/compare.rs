@@ -30,6 +30,11 @@ impl Comparison {
         }
     }
 
+    /// No field differs; the order of list items may.
+    pub(super) fn is_empty(&self) -> bool {
+        self.removed.is_empty() && self.modified.is_empty() && self.added.is_empty()
+    }
+
     /// Fields with a value that was not there before.
     pub(super) fn written(&self) -> FieldSet {
         self.modified.union(&self.added)

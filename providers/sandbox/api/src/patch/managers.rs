@@ -1,5 +1,6 @@
 //! The managers of one object while a write is worked out.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -72,13 +73,16 @@ pub(super) fn new_entry(ctx: &PatchContext<'_>, operation: Operation) -> Managed
     }
 }
 
-/// Folds sets that were recorded under another schema.
-pub(super) fn reconcile_all(entries: &mut [ManagedEntry], shape: Shape<'_>) {
+/// Folds sets that were recorded under another schema; true if there were any.
+pub(super) fn reconcile_all(entries: &mut [ManagedEntry], shape: Shape<'_>) -> bool {
+    let mut any = false;
     for entry in entries {
-        if let std::borrow::Cow::Owned(folded) = reconcile(&entry.fields, shape) {
+        if let Cow::Owned(folded) = reconcile(&entry.fields, shape) {
             entry.fields = folded;
+            any = true;
         }
     }
+    any
 }
 
 /// The fields that these managers own and the write gives another value.
