@@ -5,7 +5,7 @@ mod compare;
 mod equality;
 mod owners;
 mod path;
-mod text;
+pub mod text;
 
 #[cfg(test)]
 mod tests;

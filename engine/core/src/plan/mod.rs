@@ -8,6 +8,7 @@ pub mod change;
 pub mod demands;
 pub mod file;
 pub mod fingerprint;
+mod inspect;
 pub mod kept_facts;
 pub mod make;
 pub mod options;
@@ -37,6 +38,7 @@ use crate::object::ObjectKey;
 
 pub use action::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 pub use demands::{demands, follow_up};
+pub use inspect::{desired_digest, secret_leaves, validate};
 pub use make::plan;
 pub use options::PlanOptions;
 

@@ -1,0 +1,151 @@
+//! Terraform's way of writing flags, before clap sees them: `-name[=v]` becomes `--name[=v]` for names that exist. Pure.
+
+use std::ffi::OsString;
+
+/// Words that Terraform users type and that do not exist here, with our way.
+const TERRAFORM: [(&str, &str); 12] = [
+    ("-refresh-only", "`windlass drift` shows what changed outside of windlass; it never writes"),
+    ("taint", "use `windlass apply -replace=ADDR`"),
+    ("untaint", "there is nothing to untaint: `-replace=ADDR` holds for one plan"),
+    ("workspace", "an environment is a state file and a variable file: -state=FILE -var-file=FILE"),
+    ("force-unlock", "a lock is freed by the operating system when its process ends; there is nothing to force"),
+    ("refresh", "`windlass drift` shows what changed; `windlass plan` always looks at what lives"),
+    ("login", "windlass has no service to log in to"),
+    ("logout", "windlass has no service to log out of"),
+    ("get", "modules are not supported by this release yet"),
+    ("test", "not supported; `windlass plan -detailed-exitcode` on the sandbox tests a configuration"),
+    ("-migrate-state", "the state is one file: copy it"),
+    ("-backend-config", "the state is one file; -state=FILE names it"),
+];
+
+/// Our way of what a Terraform user typed, if we do not have it.
+pub fn not_ours<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Option<(String, &'static str)> {
+    let mut command = true;
+    for argument in arguments.into_iter().skip(1) {
+        let word = if argument.starts_with('-') {
+            let name = argument.trim_start_matches('-').split('=').next().unwrap_or_default();
+            format!("-{name}")
+        } else if std::mem::take(&mut command) {
+            argument.to_owned()
+        } else {
+            continue;
+        };
+        if let Some((word, way)) = TERRAFORM.iter().find(|(known, _)| *known == word) {
+            return Some(((*word).to_owned(), way));
+        }
+    }
+    None
+}
+
+/// Rewrites one-dash flags. `flags` are the long names that exist; what is not among them stays as it is, so that clap names it in its error.
+pub fn rewrite(arguments: impl IntoIterator<Item = OsString>, flags: &[String]) -> Vec<OsString> {
+    let mut rewritten = Vec::new();
+    let mut verbatim = false;
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        verbatim |= text == "--";
+        let name = text.strip_prefix('-').and_then(|rest| rest.split('=').next()).unwrap_or_default();
+        let known = name.len() > 1
+            && !name.starts_with('-')
+            && (flags.iter().any(|flag| flag == name) || !name.chars().all(|c| c.is_ascii_digit()));
+        if known && !verbatim {
+            let mut doubled = OsString::from("-");
+            doubled.push(&argument);
+            rewritten.push(doubled);
+        } else {
+            rewritten.push(argument);
+        }
+    }
+    rewritten
+}
+
+/// One `-var` or `-var-file`, in the order of the command line: later ones win, whatever their form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VariableFlag {
+    /// `-var name=value`
+    Value(String),
+    /// `-var-file=FILE`
+    File(String),
+}
+
+/// The variable flags of rewritten arguments, in order.
+pub fn variable_flags(arguments: &[OsString]) -> Vec<VariableFlag> {
+    let mut flags = Vec::new();
+    let mut arguments = arguments.iter().map(|argument| argument.to_string_lossy());
+    while let Some(argument) = arguments.next() {
+        for (name, make) in [("--var", VariableFlag::Value as fn(String) -> VariableFlag), ("--var-file", VariableFlag::File)] {
+            if argument == name {
+                flags.extend(arguments.next().map(|value| make(value.into_owned())));
+                break;
+            }
+            if let Some(value) = argument.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')) {
+                flags.push(make(value.to_owned()));
+                break;
+            }
+        }
+    }
+    flags
+}
+
+/// Help with flags as users write them here: one dash.
+pub fn one_dash(help: &str) -> String {
+    let mut text = String::with_capacity(help.len());
+    let mut before = ' ';
+    let mut characters = help.chars().peekable();
+    while let Some(c) = characters.next() {
+        let flag = c == '-' && characters.peek() == Some(&'-') && !before.is_alphanumeric() && before != '-';
+        if flag {
+            characters.next();
+            if !characters.peek().is_some_and(|next| next.is_alphabetic()) {
+                text.push('-');
+            }
+        }
+        text.push(c);
+        before = c;
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rewritten(arguments: &[&str]) -> Vec<String> {
+        let flags = ["chdir", "out", "var", "var-file", "auto-approve"].map(str::to_owned);
+        rewrite(arguments.iter().map(OsString::from), &flags).into_iter().map(|argument| argument.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn one_dash_flags_become_two_dash_flags() {
+        for (given, expected) in [
+            (&["w", "-chdir=a", "plan", "-out=f"][..], &["w", "--chdir=a", "plan", "--out=f"][..]),
+            (&["w", "plan", "-var", "a=-b"], &["w", "plan", "--var", "a=-b"]),
+            (&["w", "plan", "--out=f"], &["w", "plan", "--out=f"]),
+            (&["w", "apply", "-"], &["w", "apply", "-"]),
+            (&["w", "apply", "-h"], &["w", "apply", "-h"]),
+            (&["w", "x", "-12"], &["w", "x", "-12"]),
+            (&["w", "x", "--", "-out"], &["w", "x", "--", "-out"]),
+        ] {
+            assert_eq!(rewritten(given), expected);
+        }
+    }
+
+    #[test]
+    fn variable_flags_keep_their_order() {
+        let arguments: Vec<OsString> = ["w", "--var", "a=1", "--var-file=f", "--var=b=2"].map(OsString::from).to_vec();
+        let expected = [VariableFlag::Value("a=1".into()), VariableFlag::File("f".into()), VariableFlag::Value("b=2".into())];
+        assert_eq!(variable_flags(&arguments), expected);
+    }
+
+    #[test]
+    fn help_shows_one_dash() {
+        assert_eq!(one_dash("  --out <FILE>  a -- b, pre--fix [--json]"), "  -out <FILE>  a -- b, pre--fix [-json]");
+    }
+
+    #[test]
+    fn terraform_words_are_answered_with_our_way() {
+        assert_eq!(not_ours(["w", "plan", "-refresh-only"]).map(|(word, _)| word).as_deref(), Some("-refresh-only"));
+        assert_eq!(not_ours(["w", "-chdir=x", "taint", "a"]).map(|(word, _)| word).as_deref(), Some("taint"));
+        assert_eq!(not_ours(["w", "state", "list", "taint"]), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! `windlass kubeconfig`: read live, kept nowhere.
+
+use std::process::ExitCode;
+
+use windlass_core::addr::{Address, Root};
+use windlass_core::diag::Code;
+use windlass_core::facts::ClusterAccess;
+use windlass_core::recorded::Recorded;
+
+use super::prepare::read_state;
+use super::world::{self, Banner};
+use crate::arguments::{self, Arguments};
+use crate::exit::OK;
+use crate::failure::Failure;
+use crate::module;
+use crate::session::Session;
+use crate::view::View;
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, command: &arguments::Kubeconfig, view: &View) -> Result<ExitCode, Failure> {
+    let session = Session::new(arguments, &command.module, None)?;
+    let loaded = module::load(&session, &arguments.variables)?;
+    let (recorded, key) = read_state(&session)?;
+    let management = &loaded.model.management;
+    let (address, access) = access(&recorded, &command.cluster, &management.address)?;
+    let world = world::open(&session, &command.module, management, &recorded, &key, view, Banner::Note).await?;
+    world.kube.planes().know(&address, &access);
+    let found = world.kube.planes().cluster_kubeconfig(&access).await.map_err(|error| Failure::from(error.during(&address)))?;
+    match found {
+        Some((text, _)) => {
+            view.data(&text);
+            Ok(OK)
+        }
+        None => Err(Failure::new(Code::NO_SUCH_THING, format!("{address} has no kubeconfig yet"))
+            .hint("it exists once the first control plane machine is being made; `windlass apply` goes on")),
+    }
+}
+
+/// A recorded cluster by address, label or Kubernetes name, and the way into it.
+fn access(recorded: &Recorded, text: &str, management: &Address) -> Result<(Address, ClusterAccess), Failure> {
+    let clusters = recorded.resources.iter().filter(|(address, _)| matches!(address.root, Root::Cluster(_)) && address.part.is_none());
+    for (address, resource) in clusters {
+        let part = |key: &str| resource.facts.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
+        let (Some(name), Some(namespace)) = (part("name"), part("namespace")) else { continue };
+        if name == text || address.to_string() == text || address.to_string() == format!("cluster.{text}") {
+            return Ok((address.clone(), ClusterAccess { name, namespace, management: management.clone() }));
+        }
+    }
+    Err(Failure::new(Code::NO_SUCH_THING, format!("the state holds no cluster {text:?}"))
+        .hint("`windlass state list cluster.` names its clusters"))
+}

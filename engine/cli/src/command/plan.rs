@@ -1,0 +1,118 @@
+//! `windlass plan`
+
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use windlass_core::addr::Address;
+use windlass_core::diag::Code;
+use windlass_core::plan::file::{plan_digest, to_bytes, to_compressed_bytes};
+use windlass_core::plan::{self, ChangeAction, Mode, Plan, PlanOptions};
+
+use super::prepare::{Prepared, prepare};
+use super::world::{self, Banner, World};
+use crate::arguments::{self, Arguments, Planning};
+use crate::exit::{Exit, OK};
+use crate::failure::{Failure, io};
+use crate::view::{self, View};
+
+/// Version of the tool in plans.
+pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Runs the command.
+pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) -> Result<ExitCode, Failure> {
+    let mut prepared = prepare(arguments, &command.module, None, view)?;
+    let banner = if command.json { Banner::Note } else { Banner::Out };
+    let management = prepared.loaded.model.management.clone();
+    let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, banner).await?;
+    let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
+    let plan = make(&mut prepared, &world, mode, &command.planning, false, command.module.compact_warnings, view).await?;
+    if command.json {
+        view.data(&format!("{}\n", windlass_core::plan::show_json::show_json(&plan)));
+    } else {
+        view.out(&format!("\n{}", view::plan_text(&plan)));
+    }
+    if let Some(out) = &command.out {
+        let digest = save(&plan, &prepared.session.folder.join(out))?;
+        if !command.json {
+            let file = out.display();
+            view.out(&format!(
+                "\nSaved the plan to: {file}\nDigest: {digest}\n\nTo perform exactly these actions, run:\n    windlass apply {file}\n"
+            ));
+        }
+    } else if !command.json && has_changes(&plan) {
+        view.out("\nNote: you did not use -out to save this plan, so windlass cannot guarantee to take exactly these actions if you run apply now.\n");
+    }
+    Ok(match (has_changes(&plan), plan.unplanned.is_empty()) {
+        (true, _) if command.detailed_exitcode => Exit::Changes.into(),
+        (_, false) => Exit::Partial.into(),
+        _ => OK,
+    })
+}
+
+/// Whether applying the plan would do anything.
+pub fn has_changes(plan: &Plan) -> bool {
+    !plan.steps.is_empty()
+        || plan.changes.iter().any(|change| change.action != ChangeAction::NoOp)
+        || plan.outputs.values().any(|output| output.before != output.after)
+}
+
+/// Makes a plan of what has been prepared.
+pub async fn make(
+    prepared: &mut Prepared,
+    world: &World,
+    mode: Mode,
+    planning: &Planning,
+    release_foreign: bool,
+    compact: bool,
+    view: &View,
+) -> Result<Plan, Failure> {
+    refuse_flags(planning)?;
+    let facts = world.facts(&prepared.desired, &prepared.recorded, mode).await;
+    let replace = planning
+        .replace
+        .iter()
+        .map(|text| text.parse::<Address>().map_err(|error| Failure::new(Code::USAGE, error.to_string())))
+        .collect::<Result<Vec<_>, _>>()?;
+    let options = PlanOptions { mode, tool_version: TOOL_VERSION, key: &prepared.key, replace: &replace, release_foreign };
+    let (plan, diagnostics) = plan::plan(&prepared.desired, &prepared.recorded, &facts, &options);
+    if diagnostics.has_errors() {
+        return Err(Failure::in_configuration(diagnostics, std::mem::take(&mut prepared.loaded.sources)));
+    }
+    view.warnings(&diagnostics, &prepared.loaded.sources, compact);
+    Ok(plan)
+}
+
+fn refuse_flags(planning: &Planning) -> Result<(), Failure> {
+    if !planning.refresh {
+        return Err(Failure::new(Code::USAGE, "-refresh=false is not supported")
+            .hint("a plan always looks at what lives: without that its promise to be applied exactly as reviewed would be a guess"));
+    }
+    if !planning.target.is_empty() {
+        return Err(Failure::new(Code::NOT_YET, "-target is not supported by this release yet").hint("plan the whole configuration"));
+    }
+    Ok(())
+}
+
+/// Writes the plan file: readable for the owner only, all at once. Returns its digest.
+pub fn save(plan: &Plan, path: &Path) -> Result<String, Failure> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let compressed = path.extension().is_some_and(|ending| ending == "zst");
+    let bytes =
+        if compressed { to_compressed_bytes(plan).map_err(|error| io(path, "cannot be compressed", &error))? } else { to_bytes(plan) };
+    let beside = path.with_extension("tmp-windlass");
+    let written = std::fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&beside)
+        .and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| std::fs::rename(&beside, path));
+    if let Err(error) = written {
+        // What is left of it is of no use to anybody.
+        let _ = std::fs::remove_file(&beside);
+        return Err(io(path, "cannot be written", &error));
+    }
+    Ok(plan_digest(plan))
+}

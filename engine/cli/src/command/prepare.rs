@@ -1,0 +1,73 @@
+//! What plan, apply, destroy and drift begin with: configuration, state, wish.
+
+use std::path::Path;
+
+use rand::TryRngCore;
+use windlass_core::desired::Desired;
+use windlass_core::diag::{Code, Diagnostics};
+use windlass_core::encode::DigestKey;
+use windlass_core::expand::expand;
+use windlass_core::recorded::Recorded;
+
+use crate::arguments::{Arguments, Module};
+use crate::failure::Failure;
+use crate::module::{self, Loaded};
+use crate::session::Session;
+use crate::view::View;
+
+/// Configuration, state and wish.
+pub struct Prepared {
+    /// Where.
+    pub session: Session,
+    /// The configuration.
+    pub loaded: Loaded,
+    /// The state.
+    pub recorded: Recorded,
+    /// Its key.
+    pub key: DigestKey,
+    /// The wish.
+    pub desired: Desired,
+}
+
+/// Reads everything; a state file is made if there is none.
+pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, view: &View) -> Result<Prepared, Failure> {
+    let session = Session::new(arguments, given, folder)?;
+    let mut loaded = module::load(&session, &arguments.variables)?;
+    super::lockfile::check(&session, &loaded.model, given, view)?;
+    let (recorded, key) = state(&session, view)?;
+    let (desired, found) = expand(&loaded.model, &recorded.lineage);
+    let mut diagnostics = std::mem::take(&mut loaded.warnings);
+    diagnostics.extend(found);
+    if diagnostics.has_errors() {
+        return Err(Failure::in_configuration(diagnostics, loaded.sources));
+    }
+    view.warnings(&diagnostics, &loaded.sources, given.compact_warnings);
+    loaded.warnings = Diagnostics::new();
+    Ok(Prepared { session, loaded, recorded, key, desired })
+}
+
+/// The state of a session, made if there is none.
+pub fn state(session: &Session, view: &View) -> Result<(Recorded, DigestKey), Failure> {
+    if !session.state.exists() {
+        create_state(session)?;
+        view.note(&format!("Created state file {} (lineage and key).\n", session.state.display()));
+    }
+    read_state(session)
+}
+
+/// Makes the state file.
+pub fn create_state(session: &Session) -> Result<(), Failure> {
+    let mut key = [0u8; 32];
+    rand::rngs::OsRng
+        .try_fill_bytes(&mut key)
+        .map_err(|error| Failure::new(Code::FILE_SYSTEM, format!("the system gives no random numbers: {error}")))?;
+    let lineage = uuid::Uuid::new_v4().to_string();
+    windlass_state::create(&session.state, &lineage, &windlass_state::DigestKey::new(key))?;
+    Ok(())
+}
+
+/// The state of a session, which must exist.
+pub fn read_state(session: &Session) -> Result<(Recorded, DigestKey), Failure> {
+    let snapshot = windlass_state::read(&session.state)?;
+    Ok((snapshot.recorded, DigestKey(*snapshot.digest_key.bytes())))
+}

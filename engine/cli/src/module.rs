@@ -1,0 +1,187 @@
+//! The module folder: which files make a configuration, in which order variables get values, and how expressions read files.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use windlass_clouds::PROVIDERS;
+use windlass_core::config::{self, Inputs, Model, VariableInput, VariableOrigin, VariableText, parse_variable_file};
+use windlass_core::diag::{Code, Diagnostic, Diagnostics, SourceMap};
+use windlass_core::files::{FileError, FileErrorKind, Files};
+use windlass_core::lang::{self, Body};
+
+use crate::argv::VariableFlag;
+use crate::failure::{Failure, io};
+use crate::session::Session;
+
+/// Ending of configuration files.
+const CONFIGURATION: &str = ".wl.hcl";
+/// Ending of variable files, without `.json`.
+const VARIABLES: &str = ".wlvars.hcl";
+const VARIABLES_JSON: &str = ".wlvars.json";
+/// Variable of the environment that gives a value to `variable "x"`: this prefix and `x`.
+const ENVIRONMENT: &str = "WL_VAR_";
+/// Largest file that an expression may read.
+const FILE_LIMIT: u64 = 64 << 20;
+/// Image of the agent that belongs to this release.
+const AGENT_IMAGE: &str = concat!("ghcr.io/windlass-dev/windlass:", env!("CARGO_PKG_VERSION"));
+
+/// A configuration that could be evaluated.
+pub struct Loaded {
+    /// What it says.
+    pub model: Model,
+    /// Texts for messages.
+    pub sources: SourceMap,
+    /// Warnings.
+    pub warnings: Diagnostics,
+}
+
+/// Reads, parses and evaluates a module.
+pub fn load(session: &Session, flags: &[VariableFlag]) -> Result<Loaded, Failure> {
+    let mut sources = SourceMap::default();
+    let mut diagnostics = Diagnostics::new();
+    let mut body = Body::default();
+    let names = files(&session.folder, |name| name.ends_with(CONFIGURATION))?;
+    if names.is_empty() {
+        return Err(Failure::new(Code::NO_CONFIGURATION, format!("{} holds no *{CONFIGURATION} file", session.folder.display()))
+            .hint("name the folder with -chdir, or begin with the quickstart in README.md"));
+    }
+    for name in names {
+        let path = session.folder.join(&name);
+        let bytes = std::fs::read(&path).map_err(|error| io(&path, "cannot be read", &error))?;
+        let (parsed, found) = lang::parse(&mut sources, &shown(&path), &bytes);
+        body.append(parsed);
+        diagnostics.extend(found);
+    }
+    let variables = variables(session, flags, &mut sources, &mut diagnostics)?;
+    if diagnostics.has_errors() {
+        // What a block with a syntax error would have declared is missing: further errors would be noise.
+        return Err(Failure::in_configuration(diagnostics, sources));
+    }
+    let disk = Disk { folder: session.folder.clone() };
+    let inputs = Inputs { body: &body, variables: &variables, providers: PROVIDERS, files: &disk, agent_image: AGENT_IMAGE };
+    let (model, found) = config::evaluate(&inputs, &mut sources);
+    diagnostics.extend(found);
+    if diagnostics.has_errors() {
+        return Err(Failure::in_configuration(diagnostics, sources));
+    }
+    Ok(Loaded { model, sources, warnings: diagnostics })
+}
+
+/// A path without a leading `./`.
+fn shown(path: &Path) -> String {
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}
+
+fn files(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<String>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| io(folder, "cannot be listed", &error))?;
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.') && wanted(name) && folder.join(name).is_file())
+        .collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Values from the environment, from files that are read by themselves, and from flags; later ones win.
+fn variables(
+    session: &Session,
+    flags: &[VariableFlag],
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Result<Vec<VariableInput>, Failure> {
+    let mut inputs: Vec<VariableInput> = std::env::vars_os()
+        .filter_map(|(key, value)| Some((key.into_string().ok()?, value.into_string().ok()?)))
+        .filter_map(|(key, value)| {
+            let name = key.strip_prefix(ENVIRONMENT)?.to_owned();
+            Some(VariableInput { name, text: VariableText::Raw(value), origin: key, kind: VariableOrigin::Environment })
+        })
+        .collect();
+    inputs.sort_by(|a, b| a.name.cmp(&b.name));
+    let own = [format!("windlass{VARIABLES}"), format!("windlass{VARIABLES_JSON}")];
+    let mut names: Vec<String> = own.into_iter().filter(|name| session.folder.join(name).is_file()).collect();
+    names.extend(files(&session.folder, |name| {
+        name.ends_with(&format!(".auto{VARIABLES}")) || name.ends_with(&format!(".auto{VARIABLES_JSON}"))
+    })?);
+    let mut read = |path: PathBuf, inputs: &mut Vec<VariableInput>| -> Result<(), Failure> {
+        let bytes = std::fs::read(&path).map_err(|error| io(&path, "cannot be read", &error))?;
+        let (found, problems) = parse_variable_file(sources, &shown(&path), &bytes);
+        inputs.extend(found);
+        diagnostics.extend(problems);
+        Ok(())
+    };
+    for name in names {
+        read(session.folder.join(name), &mut inputs)?;
+    }
+    for flag in flags {
+        match flag {
+            VariableFlag::File(name) => read(session.folder.join(name), &mut inputs)?,
+            VariableFlag::Value(text) => match text.split_once('=') {
+                Some((name, value)) => inputs.push(VariableInput {
+                    name: name.trim().to_owned(),
+                    text: VariableText::Raw(value.to_owned()),
+                    origin: "-var".to_owned(),
+                    kind: VariableOrigin::CommandLine,
+                }),
+                None => return Err(Diagnostic::error(Code::USAGE, "-var needs NAME=VALUE").hint("write -var 'size=3'").into()),
+            },
+        }
+    }
+    Ok(inputs)
+}
+
+/// Files of the module folder on a disk.
+struct Disk {
+    folder: PathBuf,
+}
+
+fn file_error(path: &str, error: &std::io::Error) -> FileError {
+    let kind = match error.kind() {
+        std::io::ErrorKind::NotFound => FileErrorKind::NotFound,
+        std::io::ErrorKind::PermissionDenied => FileErrorKind::Denied,
+        std::io::ErrorKind::IsADirectory | std::io::ErrorKind::NotADirectory => FileErrorKind::WrongKind,
+        _ => FileErrorKind::Other,
+    };
+    FileError { path: path.to_owned(), kind, detail: error.to_string() }
+}
+
+impl Files for Disk {
+    fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
+        let full = self.folder.join(path);
+        let metadata = std::fs::metadata(&full).map_err(|error| file_error(path, &error))?;
+        let refused = |kind| Err(FileError { path: path.to_owned(), kind, detail: String::new() });
+        if !metadata.is_file() {
+            return refused(FileErrorKind::WrongKind);
+        }
+        if metadata.len() > FILE_LIMIT {
+            return refused(FileErrorKind::TooLarge);
+        }
+        std::fs::read(&full).map(Arc::from).map_err(|error| file_error(path, &error))
+    }
+
+    fn list(&self, dir: &str, pattern: &str) -> Result<Vec<String>, FileError> {
+        let glob = globset::GlobBuilder::new(pattern)
+            .literal_separator(true)
+            .build()
+            .map_err(|error| FileError { path: pattern.to_owned(), kind: FileErrorKind::BadPattern, detail: error.kind().to_string() })?
+            .compile_matcher();
+        let mut found = Vec::new();
+        let root = self.folder.join(dir);
+        let mut folders = vec![PathBuf::new()];
+        while let Some(folder) = folders.pop() {
+            let entries = std::fs::read_dir(root.join(&folder))
+                .map_err(|error| file_error(&Path::new(dir).join(&folder).display().to_string(), &error))?;
+            for entry in entries.flatten() {
+                let relative = folder.join(entry.file_name());
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(relative),
+                    _ if root.join(&relative).is_file() && glob.is_match(&relative) => {
+                        found.push(relative.to_string_lossy().replace('\\', "/"))
+                    }
+                    _ => {}
+                }
+            }
+        }
+        found.sort();
+        Ok(found)
+    }
+}

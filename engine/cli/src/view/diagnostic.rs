@@ -1,0 +1,76 @@
+//! Findings for people: code, place, the line, what to do.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use windlass_core::diag::{Diagnostic, Diagnostics, Severity, SourceMap, Span};
+
+/// All findings, one after the other.
+pub fn diagnostics_text(diagnostics: &Diagnostics, sources: &SourceMap, compact: bool) -> String {
+    diagnostics
+        .iter()
+        .map(|diagnostic| if compact && !diagnostic.is_error() { one_line(diagnostic, sources) } else { whole(diagnostic, sources) })
+        .collect()
+}
+
+fn one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let place = diagnostic
+        .primary
+        .and_then(|span| sources.locate(span))
+        .map(|at| format!(" ({}:{}:{})", at.name, at.line, at.column))
+        .unwrap_or_default();
+    format!("Warning {}: {}{place}\n", diagnostic.code, diagnostic.summary)
+}
+
+fn whole(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let id = diagnostic.code.to_string();
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR.with_name("Error"),
+        Severity::Warning => Level::WARNING.with_name("Warning"),
+    };
+    let mut group = level.primary_title(&diagnostic.summary).id(&id).elements(Vec::<annotate_snippets::Element<'_>>::new());
+    let places = diagnostic
+        .primary
+        .iter()
+        .map(|span| (*span, None))
+        .chain(diagnostic.related.iter().map(|(span, label)| (*span, Some(label.as_str()))));
+    let mut by_file: Vec<(windlass_core::diag::FileId, Vec<(Span, Option<&str>, bool)>)> = Vec::new();
+    for (position, (span, label)) in places.enumerate() {
+        let entry = (span, label, position == 0 && diagnostic.primary.is_some());
+        match by_file.iter_mut().find(|(file, _)| *file == span.file) {
+            Some((_, spans)) => spans.push(entry),
+            None => by_file.push((span.file, vec![entry])),
+        }
+    }
+    for (file, spans) in &by_file {
+        let Some(source) = sources.file(*file) else { continue };
+        let mut snippet = Snippet::source(&*source.text).path(&*source.name).fold(true);
+        for (span, label, primary) in spans {
+            let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let range = clamp(*span, &source.text);
+            snippet = snippet.annotation(match label {
+                Some(label) => kind.span(range).label(*label),
+                None => kind.span(range),
+            });
+        }
+        group = group.element(snippet);
+    }
+    if !diagnostic.detail.is_empty() {
+        group = group.element(Level::NOTE.message(&diagnostic.detail));
+    }
+    if let Some(hint) = &diagnostic.hint {
+        group = group.element(Level::HELP.with_name("hint").message(hint));
+    }
+    format!("{}\n\n", Renderer::styled().render(&[group]))
+}
+
+/// The bytes of a span, moved to borders of characters within the text.
+fn clamp(span: Span, text: &str) -> std::ops::Range<usize> {
+    let at = |offset: u32| {
+        let mut offset = usize::try_from(offset).unwrap_or(usize::MAX).min(text.len());
+        while !text.is_char_boundary(offset) {
+            offset -= 1;
+        }
+        offset
+    };
+    let start = at(span.start);
+    start..at(span.start.saturating_add(span.len)).max(start)
+}

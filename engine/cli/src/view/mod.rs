@@ -1,0 +1,89 @@
+//! Everything that a person sees: text is made by pure functions in the submodules and printed here, and nowhere else.
+
+mod colour;
+mod diagnostic;
+mod drift;
+mod plan;
+mod progress;
+mod state;
+mod tree;
+
+use std::io::{IsTerminal, Write};
+
+use windlass_core::diag::{Diagnostics, SourceMap};
+
+use crate::arguments::Arguments;
+use crate::failure::Failure;
+
+pub use drift::{drift_json, drift_text};
+pub use plan::plan_text;
+pub use progress::{ProgressPrinter, end_text, title as step_title};
+pub use state::{resource_text, state_text};
+pub use tree::value_text;
+
+/// How things are printed.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    plain: bool,
+}
+
+impl View {
+    /// By the flags; NO_COLOR and whether a terminal listens are looked at when something is printed.
+    pub fn new(arguments: &Arguments) -> Self {
+        Self { plain: arguments.no_color }
+    }
+
+    /// Result of a command, to stdout.
+    pub fn out(&self, text: &str) {
+        print(text, self.plain, false);
+    }
+
+    /// What goes beside a result, to stderr.
+    pub fn note(&self, text: &str) {
+        print(text, self.plain, true);
+    }
+
+    /// Data that another program reads, to stdout, byte for byte.
+    pub fn data(&self, text: &str) {
+        raw(text, false);
+    }
+
+    /// Why a command did not succeed.
+    pub fn failure(&self, failure: &Failure) {
+        self.note(&diagnostic::diagnostics_text(&failure.diagnostics, &failure.sources, false));
+    }
+
+    /// Warnings of a command that goes on.
+    pub fn warnings(&self, diagnostics: &Diagnostics, sources: &SourceMap, compact: bool) {
+        if !diagnostics.is_empty() {
+            self.note(&diagnostic::diagnostics_text(diagnostics, sources, compact));
+        }
+    }
+
+    /// Asks on the terminal; `None` if nobody can answer.
+    pub fn ask(&self, question: &str) -> Option<String> {
+        if !std::io::stdin().is_terminal() {
+            return None;
+        }
+        self.out(question);
+        let mut answer = String::new();
+        std::io::stdin().read_line(&mut answer).ok()?;
+        Some(answer.trim().to_owned())
+    }
+}
+
+/// Prints as it is. A reader that has gone away (`| head`) is no error.
+pub fn raw(text: &str, error: bool) {
+    let written =
+        if error { std::io::stderr().lock().write_all(text.as_bytes()) } else { std::io::stdout().lock().write_all(text.as_bytes()) };
+    drop(written);
+}
+
+fn print(text: &str, plain: bool, error: bool) {
+    if plain {
+        return raw(&anstream::adapter::strip_str(text).to_string(), error);
+    }
+    let written =
+        if error { anstream::stderr().lock().write_all(text.as_bytes()) } else { anstream::stdout().lock().write_all(text.as_bytes()) };
+    drop(written);
+}

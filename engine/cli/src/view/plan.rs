@@ -1,0 +1,216 @@
+//! A plan as text, in Terraform's manner. Pure.
+
+use std::fmt::Write;
+
+use anstyle::Style;
+use serde_json::Value as Json;
+use windlass_core::diff::text::{LineKind, line_diff};
+use windlass_core::plan::{Actor, Change, ChangeAction, LeafChange, Mode, ObjectAction, ObjectChange, Plan};
+
+use super::colour::{ADD, BOLD, CHANGE, DIM, MOVE, REMOVE, paint};
+use super::tree::{key_text, leaf_text, value_text};
+
+/// Leaves of a new object that are listed before the rest is counted.
+const LEAVES: usize = 40;
+
+/// The whole plan.
+pub fn plan_text(plan: &Plan) -> String {
+    let mut text = String::new();
+    for unplanned in &plan.unplanned {
+        let _ = writeln!(text, "{} {}: not planned (unreachable: {})\n", paint(CHANGE, "!"), unplanned.address, unplanned.reason);
+    }
+    let changes: Vec<&Change> = plan.changes.iter().filter(|change| change.action != ChangeAction::NoOp).collect();
+    if changes.is_empty() && plan.steps.is_empty() && outputs(plan).is_empty() {
+        let (first, second) = match plan.mode {
+            Mode::Apply => (
+                "No changes. Your infrastructure matches the configuration.",
+                "Windlass has compared the configuration with the live objects and found no differences.",
+            ),
+            Mode::Destroy => ("No changes. No objects need to be destroyed.", "The state holds nothing."),
+        };
+        let _ = writeln!(text, "{}\n\n{second}", paint(BOLD.fg_color(ADD.get_fg_color()), first));
+        return text + &warnings(plan);
+    }
+    if !changes.is_empty() {
+        text.push_str("Windlass will perform the following actions:\n\n");
+    }
+    for change in &changes {
+        text.push_str(&change_text(change));
+        text.push('\n');
+    }
+    text.push_str(&summary_text(plan));
+    text.push_str(&outputs(plan));
+    text + &warnings(plan)
+}
+
+/// `Plan: N to add, N to change, N to destroy.` as Terraform prints it, with repaves and pivots on the next line.
+pub fn summary_text(plan: &Plan) -> String {
+    let count = |actions: &[ChangeAction]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
+    let add = count(&[ChangeAction::Create, ChangeAction::Replace]);
+    let change = count(&[ChangeAction::Update, ChangeAction::Repave, ChangeAction::Adopt]);
+    let destroy = count(&[ChangeAction::Delete, ChangeAction::Replace]);
+    let mut text = format!("{} {add} to add, {change} to change, {destroy} to destroy.\n", paint(BOLD, "Plan:"));
+    let mut extra = Vec::new();
+    let repaves: Vec<&Change> = plan.changes.iter().filter(|change| change.action == ChangeAction::Repave).collect();
+    if !repaves.is_empty() {
+        let machines: u32 = repaves.iter().map(|change| change.machines).sum();
+        extra.push(format!("{} to repave ({machines} machines)", repaves.len()));
+    }
+    let pivots = count(&[ChangeAction::Pivot]);
+    if pivots > 0 {
+        extra.push(format!("{pivots} to pivot"));
+    }
+    let forgotten = count(&[ChangeAction::Forget]);
+    if forgotten > 0 {
+        extra.push(format!("{forgotten} to forget"));
+    }
+    if !extra.is_empty() {
+        let _ = writeln!(text, "      {}.", extra.join(", "));
+    }
+    text
+}
+
+fn sign(action: ChangeAction) -> (&'static str, Style, &'static str) {
+    match action {
+        ChangeAction::NoOp => (" ", DIM, "stays as it is"),
+        ChangeAction::Create => ("+", ADD, "will be created"),
+        ChangeAction::Update => ("~", CHANGE, "will be updated in-place"),
+        ChangeAction::Repave => ("~", CHANGE, "will be repaved"),
+        ChangeAction::Replace => ("-/+", REMOVE, "must be replaced"),
+        ChangeAction::Delete => ("-", REMOVE, "will be destroyed"),
+        ChangeAction::Pivot => (">", MOVE, "will pivot"),
+        ChangeAction::Adopt => ("<", MOVE, "will be adopted"),
+        ChangeAction::Forget => (".", DIM, "will be forgotten; nothing is done to it"),
+    }
+}
+
+fn change_text(change: &Change) -> String {
+    let (mark, style, words) = sign(change.action);
+    let mut text = format!("  {} {} {}\n", paint(BOLD, "#"), paint(BOLD, &change.address), paint(BOLD, words));
+    for reason in &change.reasons {
+        let field = reason.field.as_deref().map(|field| format!("{field}: ")).unwrap_or_default();
+        let values = match (&reason.old, &reason.new) {
+            (Json::Null, Json::Null) => String::new(),
+            (old, new) => format!("{} -> {}, ", leaf_text(old), leaf_text(new)),
+        };
+        let _ = writeln!(text, "  {}", paint(DIM, format_args!("# ({field}{values}{})", reason.rule)));
+    }
+    for note in &change.notes {
+        let _ = writeln!(text, "  {}", paint(DIM, format_args!("# {note}")));
+    }
+    let _ = writeln!(text, "{}{} {} {{", " ".repeat(4usize.saturating_sub(mark.len() + 1)), paint(style, mark), change.address);
+    if matches!(change.action, ChangeAction::Create | ChangeAction::Replace | ChangeAction::Pivot | ChangeAction::Adopt) {
+        let entries = change.input.as_object().into_iter().flatten();
+        let width = change
+            .input
+            .as_object()
+            .into_iter()
+            .flat_map(|entries| entries.keys())
+            .map(|key| key_text(key).chars().count())
+            .max()
+            .unwrap_or(0);
+        for (key, value) in entries {
+            let _ = writeln!(text, "      {} {:width$} = {}", paint(style, "+"), key_text(key), value_text(value, 8));
+        }
+    }
+    for object in &change.objects {
+        text.push_str(&object_text(object, change.action));
+    }
+    text.push_str("    }\n");
+    text
+}
+
+fn object_text(object: &ObjectChange, change: ChangeAction) -> String {
+    let (mark, style) = match object.action {
+        ObjectAction::Create => ("+", ADD),
+        ObjectAction::Update => ("~", CHANGE),
+        ObjectAction::Delete => ("-", REMOVE),
+        ObjectAction::Move => (">", MOVE),
+    };
+    let mut text = format!("      {} {} {}\n", paint(style, mark), object.key.short(), paint(DIM, format_args!("on {}", object.key.plane)));
+    // A new resource is shown by what the user wrote; its objects' leaves are in the JSON. A new object of an old resource is shown whole.
+    let listed = object.action == ObjectAction::Update || (object.action == ObjectAction::Create && change != ChangeAction::Create);
+    if listed {
+        for leaf in object.leaves.iter().take(LEAVES) {
+            text.push_str(&leaf_line(leaf));
+        }
+        if object.leaves.len() > LEAVES {
+            let _ = writeln!(text, "          {}", paint(DIM, format_args!("# and {} more", object.leaves.len() - LEAVES)));
+        }
+    }
+    text
+}
+
+fn leaf_line(leaf: &LeafChange) -> String {
+    let actor = leaf.actor.as_ref().map(|actor| format!("  {}", paint(DIM, format_args!("# {}", actor_text(actor))))).unwrap_or_default();
+    match (&leaf.before, &leaf.after) {
+        (Some(before), Some(after)) => {
+            if let Some(lines) = lines_text(before, after) {
+                return format!("          {} {}:{actor}\n{lines}", paint(CHANGE, "~"), leaf.path);
+            }
+            format!("          {} {} = {} -> {}{actor}\n", paint(CHANGE, "~"), leaf.path, value_text(before, 12), value_text(after, 12))
+        }
+        (None, Some(after)) => format!("          {} {} = {}{actor}\n", paint(ADD, "+"), leaf.path, value_text(after, 12)),
+        (Some(before), None) => format!("          {} {} = {}{actor}\n", paint(REMOVE, "-"), leaf.path, value_text(before, 12)),
+        (None, None) => String::new(),
+    }
+}
+
+/// A line diff of two texts of several lines; `None` for everything else.
+pub fn lines_text(before: &Json, after: &Json) -> Option<String> {
+    let (before, after) = (before.as_str()?, after.as_str()?);
+    if !before.contains('\n') && !after.contains('\n') {
+        return None;
+    }
+    let mut text = String::new();
+    for line in line_diff(before, after, 2) {
+        let (mark, style) = match line.kind {
+            LineKind::Same => (" ", DIM),
+            LineKind::Removed => ("-", REMOVE),
+            LineKind::Added => ("+", ADD),
+            LineKind::Skipped => ("…", DIM),
+        };
+        let words: String =
+            line.pieces.iter().map(|(changed, piece)| paint(if *changed { style.underline() } else { style }, piece)).collect();
+        let _ = writeln!(text, "              {} {words}", paint(style, mark));
+    }
+    Some(text)
+}
+
+/// `kubectl-edit at 2026-11-22T12:00:00Z (scale)`.
+pub fn actor_text(actor: &Actor) -> String {
+    let mut text = format!("by {}", actor.manager);
+    if let Some(time) = &actor.time {
+        let _ = write!(text, " at {time}");
+    }
+    if let Some(subresource) = &actor.subresource {
+        let _ = write!(text, " (subresource {subresource})");
+    }
+    text
+}
+
+fn outputs(plan: &Plan) -> String {
+    let mut text = String::new();
+    for (name, output) in plan.outputs.iter().filter(|(_, output)| output.before != output.after) {
+        let (mark, style) = match (output.before.is_null(), output.after.is_null()) {
+            (true, _) => ("+", ADD),
+            (_, true) => ("-", REMOVE),
+            _ => ("~", CHANGE),
+        };
+        let shown = |value: &Json| if output.sensitive { "(sensitive value)".to_owned() } else { value_text(value, 4) };
+        let values = match mark {
+            "+" => shown(&output.after),
+            "-" => format!("{} -> null", shown(&output.before)),
+            _ => format!("{} -> {}", shown(&output.before), shown(&output.after)),
+        };
+        let _ = writeln!(text, "  {} {name} = {values}", paint(style, mark));
+    }
+    if text.is_empty() { text } else { format!("\nChanges to Outputs:\n{text}") }
+}
+
+fn warnings(plan: &Plan) -> String {
+    plan.warnings.iter().fold(String::new(), |mut text, warning| {
+        let _ = writeln!(text, "\n{} {warning}", paint(CHANGE.bold(), "Warning:"));
+        text
+    })
+}
