@@ -12,6 +12,7 @@ mod inspect;
 pub mod kept_facts;
 pub mod make;
 pub mod options;
+pub mod secret_leaves;
 pub mod show_json;
 
 mod assemble;

@@ -82,6 +82,27 @@ proptest! {
     }
 
     #[test]
+    fn the_order_of_parallel_steps_does_not_matter(
+        wanted in wanted(), at in 0usize..60, choices in prop::collection::vec(0usize..20, 1..40), destroy_at in 0usize..30,
+    ) {
+        let wish = desired(&[wanted]);
+        let whole = up(&wish);
+        let mut world = World::empty();
+        for steps in [at, usize::MAX] {
+            let plan = planned(&world, &wish, Mode::Apply);
+            world.apply_in_any_order(&plan, steps, &choices);
+        }
+        assert_empty(&world, &wish);
+        let keys = |world: &World| world.objects.keys().cloned().collect::<Vec<_>>();
+        prop_assert_eq!(keys(&world), keys(&whole));
+        for steps in [destroy_at, usize::MAX] {
+            let plan = planned(&world, &wish, Mode::Destroy);
+            world.apply_in_any_order(&plan, steps, &choices);
+        }
+        prop_assert!(world.state.resources.is_empty() && world.state.objects.is_empty(), "{:?}", world.state.objects.keys());
+    }
+
+    #[test]
     fn half_a_pivot_is_finished(moved in 0usize..8) {
         let wish = desired(&[Wanted::new("shop")]);
         let mut world = World::empty();

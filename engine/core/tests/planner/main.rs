@@ -3,6 +3,8 @@
 
 mod cases;
 mod destroy;
+mod drift;
 mod laws;
+mod show;
 mod wish;
 mod world;

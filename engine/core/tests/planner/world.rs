@@ -110,6 +110,20 @@ impl World {
         }
     }
 
+    /// Carries out so many steps, each time any one of those whose needs are done, as parallel workers do.
+    pub fn apply_in_any_order(&mut self, plan: &Plan, steps: usize, choices: &[usize]) {
+        self.state.serial += 1;
+        let mut done = vec![false; plan.steps.len()];
+        for turn in 0..steps.min(plan.steps.len()) {
+            let ready: Vec<usize> =
+                (0..plan.steps.len()).filter(|at| !done[*at] && plan.steps[*at].needs.iter().all(|need| done[*need as usize])).collect();
+            let at = ready[choices.get(turn % choices.len().max(1)).copied().unwrap_or(0) % ready.len()];
+            self.begin(&plan.steps[at]);
+            self.finish(&plan.steps[at]);
+            done[at] = true;
+        }
+    }
+
     /// A step has started: what is committed before it acts.
     pub fn begin(&mut self, step: &Step) {
         step.on_start.iter().for_each(|effect| self.state.apply(effect));

@@ -1,0 +1,83 @@
+//! Drift: read from state and planes alone.
+
+use serde_json::json;
+use windlass_core::drift::{DriftReport, drift};
+use windlass_core::plan::Mode;
+
+use crate::laws::up;
+use crate::wish::{Wanted, cluster, desired};
+use crate::world::{KEY, World};
+
+fn report(world: &World) -> DriftReport {
+    let wish = desired(&[]);
+    drift(&world.state, &world.facts(&wish, Mode::Apply), &KEY)
+}
+
+fn lines(report: &DriftReport) -> Vec<String> {
+    let line = |entry: &windlass_core::drift::DriftEntry| {
+        let value = serde_json::to_value(&entry.finding).unwrap();
+        let actor = value["actor"]["manager"].as_str().unwrap_or("unknown").to_owned();
+        let leaf = value["leaf"].as_str().unwrap_or("").to_owned();
+        format!(
+            "{} {} {} {leaf} {} -> {} by {actor}",
+            entry.resource,
+            entry.object.short(),
+            value["finding"].as_str().unwrap(),
+            value["applied"],
+            value["live"]
+        )
+    };
+    report.entries.iter().map(line).collect()
+}
+
+#[test]
+fn a_healthy_world_has_none_and_everything_was_looked_at() {
+    let world = up(&desired(&[Wanted::new("shop")]));
+    let report = report(&world);
+    assert_eq!((lines(&report), report.unreachable.len(), report.failed.len()), (vec![], 0, 0));
+    assert_eq!(report.compared, world.state.objects.len());
+}
+
+#[test]
+fn leaves_deletions_and_replacements_are_named_with_their_actors() {
+    let mut world = up(&desired(&[Wanted::new("shop")]));
+    let shop = cluster("shop");
+    let spaces = world.find(&shop, "ConfigMap", "spaces");
+    world.edit(&spaces, "/data/key", json!("b"), "kubectl-edit");
+    let ebs = world.find(&shop, "ConfigMap", "ebs");
+    world.remove_leaf(&ebs, "/data/key");
+    let ccm = world.find(&shop, "ConfigMap", "ccm");
+    world.objects.remove(&ccm);
+    let cilium = world.find(&shop, "ConfigMap", "cilium");
+    world.objects.get_mut(&cilium).unwrap()["metadata"]["uid"] = json!("another");
+    assert_eq!(
+        lines(&report(&world)),
+        [
+            "cluster.shop.layer[\"cilium\"] ConfigMap kube-system/cilium replaced  null -> \"another\" by unknown",
+            "cluster.shop.layer[\"cloud-controller\"] ConfigMap kube-system/ccm deleted  null -> null by unknown",
+            "cluster.shop.layer[\"ebs\"] ConfigMap kube-system/ebs leaf data.key \"a\" -> null by unknown",
+            "cluster.shop.layer[\"spaces\"] ConfigMap kube-system/spaces leaf data.key \"a\" -> \"b\" by kubectl-edit",
+        ]
+    );
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let mut world = up(&desired(&[Wanted::new("shop")]));
+    let key = world.find(&cluster("shop"), "Secret", "ingress");
+    world.edit(&key, "/data/password", json!("bGVha2Vk"), "kubectl-edit");
+    let text = serde_json::to_string(&report(&world)).unwrap();
+    assert!(text.contains("data.password") && !text.contains("bGVha2Vk") && !text.contains("s3cr3t"), "{text}");
+}
+
+#[test]
+fn what_does_not_answer_is_said_and_not_guessed() {
+    let mut world = up(&desired(&[Wanted::new("shop")]));
+    world.unreachable.insert(cluster("shop"), "refused".into());
+    let report = report(&world);
+    assert_eq!(lines(&report), Vec::<String>::new());
+    assert_eq!(
+        report.unreachable.iter().map(|plane| format!("{} {}", plane.address, plane.reason)).collect::<Vec<_>>(),
+        ["cluster.shop refused"]
+    );
+}
