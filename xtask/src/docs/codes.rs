@@ -50,7 +50,8 @@ mod tests {
     #[test]
     fn no_code_is_left_out() {
         let page = page();
-        let missing: Vec<String> = Code::ALL.iter().map(|(code, _)| code.to_string()).filter(|code| !page.contains(code.as_str())).collect();
+        let missing: Vec<String> =
+            Code::ALL.iter().map(|(code, _)| code.to_string()).filter(|code| !page.contains(code.as_str())).collect();
         assert_eq!(missing, Vec::<String>::new());
     }
 }

@@ -11,11 +11,7 @@ const HEAD: &str = "<!-- Written by `cargo xtask docs`. Edit the tables in the c
 
 /// Pages of `docs/reference` that need nothing but the sources.
 pub fn from_sources(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
-    Ok(vec![
-        ("blocks.md", blocks::page()),
-        ("codes.md", codes::page()),
-        ("functions.md", functions::page()),
-    ])
+    Ok(vec![("blocks.md", blocks::page()), ("codes.md", codes::page()), ("functions.md", functions::page())])
 }
 
 /// Writes or compares all pages; `cli.md` comes from the built binary.
