@@ -104,7 +104,7 @@ fn read_text(sources: &mut SourceMap, name: &str, bytes: &[u8]) -> Result<(FileI
             let file = sources.add(name, String::from_utf8_lossy(bytes));
             Err(Box::new(
                 Diagnostic::error(Code::FILE_NOT_UTF8, "the file is not valid UTF-8")
-                    .at(span_of(file, error.valid_up_to(), 1))
+                    .at(span_of(file, error.valid_up_to(), char::REPLACEMENT_CHARACTER.len_utf8()))
                     .hint("save the file as UTF-8"),
             ))
         }

@@ -18,6 +18,9 @@ pub(super) fn split(file: FileId, text: &str) -> (Vec<Piece>, Diagnostics) {
     (splitter.pieces, splitter.diagnostics)
 }
 
+/// After how many blocks that are never closed the rest of a file is given up.
+const MAX_RESTARTS: usize = 20;
+
 /// What the scanner is inside of.
 #[derive(Debug)]
 enum Context {
@@ -43,6 +46,8 @@ struct Splitter<'t> {
     broken: bool,
     /// A bracket whose closing one stands further left than it: probably the one that was forgotten.
     suspect: Option<usize>,
+    /// How often reading was begun anew behind something that was never closed.
+    restarts: usize,
     pieces: Vec<Piece>,
     diagnostics: Diagnostics,
 }
@@ -58,6 +63,7 @@ impl<'t> Splitter<'t> {
             begin: None,
             broken: false,
             suspect: None,
+            restarts: 0,
             pieces: Vec::new(),
             diagnostics: Diagnostics::new(),
         }
@@ -275,11 +281,15 @@ impl<'t> Splitter<'t> {
             (Some(Context::Interpolation { at }), _) => Diagnostic::error(Code::UNCLOSED_BRACKET, "an interpolation is never closed")
                 .at(self.span(*at, 2))
                 .hint("add `}` at its end; write `$${` or `%%{` for the characters themselves"),
-            (_, Some(Context::Bracket { open, at })) => {
-                let place = self.suspect.unwrap_or(*at);
-                let open = if self.suspect.is_some() { b'{' } else { *open };
+            (Some(Context::Bracket { open: inner, at: inner_at }), outer) => {
+                // Blocks in blocks: the outermost is the one that the file ends in. Inside a string it is the innermost.
+                let (open, at) = match (self.suspect, outer) {
+                    (Some(suspect), _) => (b'{', suspect),
+                    (None, Some(Context::Bracket { open, at })) => (*open, *at),
+                    (None, _) => (*inner, *inner_at),
+                };
                 let diagnostic = Diagnostic::error(Code::UNCLOSED_BRACKET, format!("`{}` is never closed", char::from(open)))
-                    .at(self.span(place, 1))
+                    .at(self.span(at, 1))
                     .hint(format!("add `{}`", char::from(closing(open))));
                 if self.suspect.is_some() {
                     diagnostic.detail("The indentation says that it is this one; the file ends before all are closed.")
@@ -287,7 +297,7 @@ impl<'t> Splitter<'t> {
                     diagnostic
                 }
             }
-            _ => return,
+            (None, _) => return,
         };
         let opened = match self.contexts.last() {
             Some(Context::Heredoc { at, .. } | Context::Quote { at } | Context::Interpolation { at }) => *at,
@@ -297,7 +307,9 @@ impl<'t> Splitter<'t> {
         self.contexts.clear();
         self.suspect = None;
         self.end_piece();
-        self.at = self.next_header(opened);
+        // Each new start reads to the end of the file again.
+        self.restarts += 1;
+        self.at = if self.restarts < MAX_RESTARTS { self.next_header(opened) } else { self.bytes.len() };
     }
 
     /// The begin of the next line after `from` that looks like the header of a top-level block, or the end of the text.

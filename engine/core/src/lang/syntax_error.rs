@@ -8,6 +8,8 @@ use crate::diag::{Code, Diagnostic, FileId};
 /// The diagnostic for a syntax error in `source`, which begins at byte `offset` of the file.
 pub(super) fn translate(error: &Error, file: FileId, source: &str, offset: usize) -> Diagnostic {
     let at = error.location().offset().min(source.len());
+    let blanks = source.get(at..).unwrap_or_default().bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    let at = at + blanks;
     let rest = source.get(at..).unwrap_or_default();
     let message = error.message();
     let token = token_at(rest);
@@ -105,7 +107,10 @@ fn explain(message: &str, source: &str, at: usize, token: &str) -> (String, Opti
         return ("A template directive `%{ if … }` or `%{ for … }` needs its `%{ endif }` or `%{ endfor }`.".into(), None);
     }
     if message == "unexpected token" {
-        return (String::new(), None);
+        let last = source.get(at + token.len()..).is_some_and(|rest| rest.trim().is_empty());
+        let operator = ["+", "-", "*", "/", "%", "=", "!", "<", ">", "&", "|", "?"].contains(&token);
+        let missing = if last && operator { "A value is missing after it." } else { "" };
+        return (missing.into(), None);
     }
     (format!("The parser says: {message}."), None)
 }

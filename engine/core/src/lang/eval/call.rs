@@ -90,13 +90,14 @@ impl Run<'_> {
         }
         match body(self, &prepared) {
             Ok(value) => {
-                if let Value::String(text) = &value
-                    && !self.spend_text(text.len(), span)
-                {
-                    return failed();
+                if self.spend_call(prepared.iter(), &value, span) {
+                    value.secret_if(secret)
+                } else {
+                    failed()
                 }
-                value.secret_if(secret)
             }
+            // Told already, in better words.
+            Err(_) if self.fuel == 0 => failed(),
             Err(fault) => {
                 let place = fault.argument.and_then(|position| arguments.get(position)).map_or(span, |(_, place)| *place);
                 // The message may quote an argument.

@@ -18,7 +18,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Limits {
-        Limits { steps: 20_000_000, parts: 4_000_000, depth: 256 }
+        Limits { steps: 5_000_000, parts: 2_000_000, depth: 256 }
     }
 }
 
@@ -46,6 +46,12 @@ impl Run<'_> {
         self.spend(bytes as u64 / 64, span)
     }
 
+    /// Takes the steps that a function costs: what it made counts in full, what it looked at a little.
+    pub(in crate::lang) fn spend_call<'v>(&mut self, seen: impl Iterator<Item = &'v Value>, made: &Value, span: Span) -> bool {
+        let looked_at: u64 = seen.map(breadth).sum();
+        self.spend(looked_at / 64 + breadth(made), span)
+    }
+
     /// The value, unless it is larger or deeper than a result may be.
     pub(in crate::lang) fn within_limits(&mut self, value: Value, span: Span) -> Value {
         let mut left = self.limits.parts;
@@ -59,6 +65,16 @@ impl Run<'_> {
                 failed()
             }
         }
+    }
+}
+
+/// The number of parts directly in a value, or a measure for the length of its text.
+fn breadth(value: &Value) -> u64 {
+    match value.reveal() {
+        Value::String(text) => text.len() as u64 / 64,
+        Value::List(elements) | Value::Set(elements) | Value::Tuple(elements) => elements.len() as u64,
+        Value::Map(entries) | Value::Object(entries) => entries.len() as u64,
+        _ => 0,
     }
 }
 

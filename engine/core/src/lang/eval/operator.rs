@@ -127,7 +127,11 @@ impl Run<'_> {
         if broken {
             return failed();
         }
-        let Some(common) = unify(&[then.type_of(), otherwise.type_of()]) else {
+        if !self.spend_call([&then, &otherwise].into_iter(), &Value::Null, span) {
+            return failed();
+        }
+        let types = [then.type_of(), otherwise.type_of()];
+        let Some(common) = unify(&types) else {
             return self.fail(
                 Diagnostic::error(Code::INCONSISTENT_TYPES, "the two results have no common type")
                     .at(span)
@@ -139,6 +143,9 @@ impl Run<'_> {
         let Some(chosen) = chosen else {
             return Value::unknown(common).secret_if(secret || then.is_secret() || otherwise.is_secret());
         };
+        if types.first() == types.last() {
+            return chosen.clone().secret_if(secret);
+        }
         match convert(chosen, &common) {
             Ok(value) => value.secret_if(secret),
             Err(error) => self.fail(Diagnostic::error(Code::INCONSISTENT_TYPES, error.to_string()).at(span)),

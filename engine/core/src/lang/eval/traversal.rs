@@ -263,7 +263,7 @@ impl Run<'_> {
                     self.fail(
                         Diagnostic::error(Code::INVALID_INDEX, "an index is below 0")
                             .at(span)
-                            .hint("count from the end with `element(list, -1)` or `list[length(list) - 1]`"),
+                            .hint("the last element is `list[length(list) - 1]`"),
                     );
                     return None;
                 }

@@ -1,5 +1,5 @@
 //! The table of expressions: each row of `expressions.tsv` is an expression, a tab, and its value as `Debug` prints it, or
-//! `error` and the codes of its diagnostics. The values were read off Terraform 1.11.4; rows in which windlass differs on
+//! `error` and the codes of its diagnostics; `\\N`, `\\R` and `\\T` stand for line end, carriage return and tab. The values were read off Terraform 1.11.4; rows in which windlass differs on
 //! purpose are in `differences.tsv`, with the reason in the third column.
 
 use crate::diag::SourceMap;
@@ -83,7 +83,7 @@ fn check_table(table: &str, least: usize) {
         rows += 1;
         let mut columns = line.split('\t');
         let (expression, expected) = (columns.next().unwrap_or_default(), columns.next().unwrap_or_default());
-        let expression = expression.replace("\\N", "\n");
+        let expression = expression.replace("\\N", "\n").replace("\\R", "\r").replace("\\T", "\t");
         let found = evaluated(&expression);
         if found != expected {
             wrong.push(format!("{expression}\n   expected {expected}\n   found    {found}"));
@@ -106,6 +106,11 @@ fn expressions_that_differ_from_terraform_on_purpose() {
 #[test]
 fn unknown_and_secret_values_pass_through() {
     check_table(include_str!("marks.tsv"), 150);
+}
+
+#[test]
+fn templates_and_lines_have_the_values_of_terraform() {
+    check_table(include_str!("templates.tsv"), 45);
 }
 
 #[test]

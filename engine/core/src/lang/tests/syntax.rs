@@ -48,6 +48,7 @@ read: c",
     check("a = [1, 2}\nb = 1\n", "WL0013 1:10 `}` where `]` is needed | 1:5 this `[` is still open\nread: b");
     check("a = <<EOT\n text\nb {\n}\n", "WL0012 1:5 a heredoc is never closed by `EOT`\nread: b");
     check("/* never\na = 1\n", "WL0015 1:1 a comment is never closed\nread:");
+    check("a = \"${f(\nb {\n}\n", "WL0013 1:9 `(` is never closed\nread: b");
     check("a = \"${x\nb {\n}\n", "WL0013 1:6 an interpolation is never closed\nread: b");
 }
 
