@@ -4,6 +4,7 @@
 //! transitive reduction on purpose (65.7 s at 100,000 nodes).
 
 use std::cmp::Reverse;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use petgraph::Direction;
@@ -170,8 +171,8 @@ impl Graph {
                     cycle.reverse();
                     return Some(cycle);
                 }
-                if !came.contains_key(&edge.target()) {
-                    came.insert(edge.target(), step);
+                if let Entry::Vacant(place) = came.entry(edge.target()) {
+                    place.insert(step);
                     queue.push_back(edge.target());
                 }
             }

@@ -174,9 +174,12 @@ fn unknown_parts(address: &Address) -> Vec<(&'static str, Value)> {
     vec![("address", Value::string(address.to_string())), ("endpoint", unknown("endpoint")), ("ca_certificate", unknown("ca_certificate"))]
 }
 
+/// A cluster without a key, and those with one by key.
+type OneOrMany = (Option<Value>, BTreeMap<Arc<str>, Value>);
+
 /// Makes what HCL says of clusters known, for outputs.
 pub fn name_clusters(clusters: &BTreeMap<Address, ClusterModel>, names: &mut Names<'_>) {
-    let mut values: BTreeMap<Arc<str>, (Option<Value>, BTreeMap<Arc<str>, Value>)> = BTreeMap::new();
+    let mut values: BTreeMap<Arc<str>, OneOrMany> = BTreeMap::new();
     for (address, cluster) in clusters {
         let crate::addr::Root::Cluster(instance) = &address.root else { continue };
         let mut parts = unknown_parts(address);

@@ -16,10 +16,12 @@ use super::mark::Marker;
 /// Version of Cluster API that this release installs unless HCL says otherwise (reference: CAPI versions page, v1.14.0 of 2026-08-11).
 const CLUSTER_API: &str = "v1.14.0";
 
-/// Core, bootstrap and control plane provider in clusterctl's order of installation:
-/// name, label, type, namespace, Deployment, image, API groups.
+/// Name, label, type, namespace, Deployment, image, API groups.
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
+
+/// Core, bootstrap and control plane provider in clusterctl's order of installation.
 #[rustfmt::skip]
-const CORE: [(&str, &str, &str, &str, &str, &str, &[&str]); 3] = [
+const CORE: [Row; 3] = [
     ("cluster-api", "cluster-api", "CoreProvider", "capi-system", "capi-controller-manager",
      "registry.k8s.io/cluster-api/cluster-api-controller",
      &["cluster.x-k8s.io", "addons.cluster.x-k8s.io", "ipam.cluster.x-k8s.io", "runtime.cluster.x-k8s.io"]),
