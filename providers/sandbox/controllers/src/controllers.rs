@@ -15,7 +15,7 @@ use crate::node::{MIRROR, Nodes, Pods};
 use crate::object::{Key, Meta, Object};
 use crate::plane::{Controller, Event, Next, Plane, Registered, Result, watch_custom};
 use crate::workload::{
-    Accounts, Claims, DaemonSets, Deployments, Jobs, Namespaces, ReplicaSets, Services,
+    Accounts, Claims, DaemonSets, Deployments, Jobs, ReplicaSets, Services,
     StatefulSets, Volumes,
 };
 
@@ -24,7 +24,6 @@ pub fn of(_plane: &str) -> Vec<Arc<Registered>> {
     vec![
         Registered::new(Definitions::default()),
         Registered::new(Accounts),
-        Registered::new(Namespaces),
         Registered::new(Nodes),
         Registered::new(Pods::default()),
         Registered::new(Deployments),

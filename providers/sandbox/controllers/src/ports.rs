@@ -21,6 +21,8 @@ pub struct BootPlane {
     pub ca_cert_pem: String,
     /// Private key of the same CA, PKCS#8 PEM.
     pub ca_key_pem: String,
+    /// Private key that signs ServiceAccount tokens (`<cluster>-sa`, `tls.key`).
+    pub service_account_key_pem: String,
     /// Kubernetes version, `vX.Y.Z`, served at `/version`.
     pub version: String,
 }

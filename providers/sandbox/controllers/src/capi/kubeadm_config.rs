@@ -13,7 +13,8 @@ use super::scope::{
     BOOTSTRAP_GATE, CLUSTER, MANAGER, claim, cluster_of, paused, paused_condition, same_cluster,
     say_paused, status_of,
 };
-use super::user_data::{Role, cloud_config, file};
+use super::certificates::Pair;
+use super::user_data::{Keys, Role, cloud_config, file};
 use crate::conditions::{Say, merge, say};
 use crate::delays::Delay;
 use crate::fleet::{Fleet, secret_text};
@@ -176,19 +177,9 @@ async fn data(
     config: &Object,
     role: Role,
 ) -> Result<std::result::Result<String, String>> {
-    let ca = if role == Role::Worker {
-        None
-    } else {
-        match certificate_pair(plane, cluster, "ca").await? {
-            Some(pair) => Some(pair),
-            None => {
-                return Ok(Err(format!(
-                    "Secret {}/{}-ca not found",
-                    cluster.namespace(),
-                    cluster.name()
-                )));
-            }
-        }
+    let pairs = match certificates(plane, cluster, role).await? {
+        Ok(pairs) => pairs,
+        Err(words) => return Ok(Err(words)),
     };
     let files = match files(plane, config).await? {
         Ok(files) => files,
@@ -222,10 +213,34 @@ async fn data(
             vec![join]
         }
     };
-    let ca = ca
-        .as_ref()
-        .map(|pair| (pair.certificate.as_str(), pair.key.as_str()));
-    Ok(Ok(cloud_config(role, ca, &documents, spec, files)))
+    let keys = pairs.as_ref().map(|(ca, account)| Keys {
+        ca: &ca.certificate,
+        ca_key: &ca.key,
+        account_key: &account.key,
+    });
+    Ok(Ok(cloud_config(role, keys, &documents, spec, files)))
+}
+
+/// What a control plane machine brings along; nothing for a worker, `Err` if a Secret is missing.
+async fn certificates(
+    plane: &Plane,
+    cluster: &Object,
+    role: Role,
+) -> Result<std::result::Result<Option<(Pair, Pair)>, String>> {
+    if role == Role::Worker {
+        return Ok(Ok(None));
+    }
+    let mut pairs = Vec::new();
+    for purpose in ["ca", "sa"] {
+        match certificate_pair(plane, cluster, purpose).await? {
+            Some(pair) => pairs.push(pair),
+            None => {
+                let (namespace, name) = (cluster.namespace(), cluster.name());
+                return Ok(Err(format!("Secret {namespace}/{name}-{purpose} not found")));
+            }
+        }
+    }
+    Ok(Ok(pairs.pop().and_then(|account| Some((pairs.pop()?, account)))))
 }
 
 fn document(kind: &str, content: &Value) -> Value {

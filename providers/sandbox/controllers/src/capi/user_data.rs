@@ -6,6 +6,7 @@ use crate::object::{Fields, without_empty};
 
 const CA: &str = "/etc/kubernetes/pki/ca.crt";
 const CA_KEY: &str = "/etc/kubernetes/pki/ca.key";
+const ACCOUNT_KEY: &str = "/etc/kubernetes/pki/sa.key";
 const INIT: &str = "/run/kubeadm/kubeadm.yaml";
 const JOIN: &str = "/run/kubeadm/kubeadm-join-config.yaml";
 
@@ -27,10 +28,23 @@ pub struct UserData {
     pub role: Role,
     /// The cluster's CA, on control plane machines.
     pub ca: Option<(String, String)>,
+    /// Key that signs ServiceAccount tokens, on control plane machines; else empty.
+    pub service_account_key: String,
     /// `nodeRegistration` of kubeadm's configuration.
     pub registration: Value,
     /// `ClusterConfiguration`, on the first machine.
     pub cluster: Value,
+}
+
+/// What a control plane machine brings along: the CA's certificate and key, and the key of ServiceAccount tokens, PEM.
+#[derive(Clone, Copy)]
+pub struct Keys<'a> {
+    /// `<cluster>-ca`, `tls.crt`.
+    pub ca: &'a str,
+    /// `<cluster>-ca`, `tls.key`.
+    pub ca_key: &'a str,
+    /// `<cluster>-sa`, `tls.key`.
+    pub account_key: &'a str,
 }
 
 /// A file of cloud-config.
@@ -41,15 +55,16 @@ pub fn file(path: &str, permissions: &str, content: impl Into<String>) -> Value 
 /// Cloud-config of a machine: certificates, kubeadm's configuration, the user's own files and commands.
 pub fn cloud_config(
     role: Role,
-    ca: Option<(&str, &str)>,
+    keys: Option<Keys<'_>>,
     kubeadm: &[Value],
     spec: &Value,
     files: Vec<Value>,
 ) -> String {
     let mut all = Vec::new();
-    if let Some((certificate, key)) = ca {
-        all.push(file(CA, "0640", certificate));
-        all.push(file(CA_KEY, "0600", key));
+    if let Some(keys) = keys {
+        all.push(file(CA, "0640", keys.ca));
+        all.push(file(CA_KEY, "0600", keys.ca_key));
+        all.push(file(ACCOUNT_KEY, "0600", keys.account_key));
     }
     let documents: Vec<String> = kubeadm
         .iter()
@@ -137,6 +152,7 @@ fn read(text: &str) -> Option<UserData> {
     Some(UserData {
         role,
         ca,
+        service_account_key: content(ACCOUNT_KEY).unwrap_or_default(),
         registration: main.at("/nodeRegistration").clone(),
         cluster: find("ClusterConfiguration"),
     })
@@ -152,13 +168,18 @@ mod tests {
         let cluster = json!({"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "kubernetesVersion": "v1.34.3"});
         let text = cloud_config(
             Role::Init,
-            Some(("CERT\n", "KEY\n")),
+            Some(Keys {
+                ca: "CERT\n",
+                ca_key: "KEY\n",
+                account_key: "SA\n",
+            }),
             &[cluster, init],
             &json!({"preKubeadmCommands": ["hostname"]}),
             vec![file("/etc/a", "0644", "b")],
         );
         let data = read(&text).expect("user data");
         assert_eq!(data.role, Role::Init);
+        assert_eq!(data.service_account_key, "SA\n");
         assert_eq!(data.ca, Some(("CERT\n".to_owned(), "KEY\n".to_owned())));
         assert_eq!(
             UserData::kubelet_argument(&data.registration, "cloud-provider"),

@@ -29,6 +29,7 @@ pub async fn boot(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Res
             let boot = BootPlane {
                 ca_cert_pem: certificate.clone(),
                 ca_key_pem: key.clone(),
+                service_account_key_pem: data.service_account_key.clone(),
                 version: version.to_owned(),
             };
             let kubeconfig = fleet.servers.boot(&id, boot).await?;

@@ -161,6 +161,7 @@ mod tests {
                 &UserData {
                     role,
                     ca: None,
+                    service_account_key: String::new(),
                     registration,
                     cluster: Value::Null,
                 },
