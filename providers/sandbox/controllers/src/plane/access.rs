@@ -181,8 +181,8 @@ impl Plane {
         let patched = self
             .api(kind, object.namespace())
             .patch(object.name(), &params, &Patch::Merge(&patch))
-            .await?;
-        Ok(self.observe(kind, patched))
+            .await;
+        self.written(kind, object, patched)
     }
 
     /// The same for one object that is not watched.
@@ -223,9 +223,33 @@ impl Plane {
         let patched = self
             .api(kind, object.namespace())
             .patch_status(object.name(), &params, &Patch::Merge(&patch))
-            .await?;
-        self.observe(kind, patched);
-        Ok(())
+            .await;
+        self.written(kind, object, patched).map(|_| ())
+    }
+
+    /// Takes in the answer to a write: the object, its end with its last finalizer, or that it is gone.
+    fn written(
+        &self,
+        kind: Kind,
+        before: &Object,
+        answer: kube::Result<Object>,
+    ) -> Result<Arc<Object>> {
+        match answer.map_err(Error::from) {
+            Ok(object) => {
+                let finalized = object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
+                if object.deleting() && finalized && kind != Kind::Pod {
+                    self.forget(kind, &object);
+                    return Ok(Arc::new(object));
+                }
+                Ok(self.observe(kind, object))
+            }
+            Err(error) => {
+                if error.code() == Some(404) {
+                    self.forget(kind, before);
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Deletes this incarnation of an object; being gone already is success.

@@ -1,6 +1,6 @@
 //! The last known state of every watched object of a plane, with indexes by controller, node and cluster. Knows no API.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::kinds::Kind;
@@ -17,11 +17,19 @@ pub struct Cache {
     on_node: HashMap<String, BTreeSet<Key>>,
     of_cluster: HashMap<(Kind, Key), BTreeSet<Key>>,
     synced: BTreeSet<Kind>,
+    gone: HashSet<String>,
+    gone_in_order: VecDeque<String>,
 }
 
+/// How many uids of objects that are gone are remembered: an answer that comes late must not bring one back.
+const REMEMBERED: usize = 10_000;
+
 impl Cache {
-    /// Takes an object in; `false` if what is there is as new.
+    /// Takes an object in; `false` if what is there is as new, or it is known to be gone.
     pub fn put(&mut self, kind: Kind, object: Arc<Object>) -> bool {
+        if self.gone.contains(object.uid()) {
+            return false;
+        }
         let key = object.key();
         if let Some(old) = self.objects.get(&kind).and_then(|all| all.get(&key)) {
             if !is_newer(old, &object) {
@@ -46,6 +54,7 @@ impl Cache {
         }
         let object = all.remove(key)?;
         self.unindex(kind, &object);
+        self.remember_gone(object.uid());
         Some(object)
     }
 
@@ -113,6 +122,17 @@ impl Cache {
             .flatten()
             .filter_map(|key| all?.get(key).cloned())
             .collect()
+    }
+
+    fn remember_gone(&mut self, uid: &str) {
+        if !uid.is_empty() && self.gone.insert(uid.to_owned()) {
+            self.gone_in_order.push_back(uid.to_owned());
+        }
+        if self.gone_in_order.len() > REMEMBERED
+            && let Some(oldest) = self.gone_in_order.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
     }
 
     fn index(&mut self, kind: Kind, object: &Object) {
@@ -203,5 +223,9 @@ mod tests {
         assert!(cache.remove(Kind::Pod, &key, "another").is_none());
         assert!(cache.remove(Kind::Pod, &key, "u").is_some());
         assert!(cache.pods_on("node").is_empty());
+        assert!(
+            !cache.put(Kind::Pod, pod("11", "node")),
+            "an answer that comes late brings nothing back"
+        );
     }
 }

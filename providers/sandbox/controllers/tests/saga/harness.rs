@@ -67,6 +67,8 @@ impl World {
     }
 
     pub async fn start_with(speed: f64, faults: Faults, pods: Arc<dyn PodRuntime>) -> World {
+        // RUST_LOG=windlass_sandbox_controllers=debug shows why a test waits.
+        drop(tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_test_writer().try_init());
         let folder = tempfile::tempdir().expect("folder");
         let sandbox = Arc::new(Sandbox::open(&folder.path().join("api"), Options::default()).await.expect("sandbox"));
         let plane = sandbox.management().await.expect("management plane");
@@ -133,6 +135,7 @@ impl Plane {
     }
 
     pub async fn create(&self, object: Value) -> Value {
+        eprintln!("create {} {}", object["kind"], object["metadata"]["name"]);
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let api = self.api(&text("/apiVersion"), &text("/kind"), &text("/metadata/namespace")).await;
         let parsed: DynamicObject = serde_json::from_value(object.clone()).expect("object");
@@ -152,6 +155,7 @@ impl Plane {
     }
 
     pub async fn list(&self, version: &str, kind: &str, namespace: &str) -> Vec<Value> {
+        eprintln!("list {kind}");
         let list = self.api(version, kind, namespace).await.list(&ListParams::default()).await.expect("list");
         list.items.into_iter().map(|one| serde_json::to_value(one).expect("json")).collect()
     }
@@ -161,20 +165,24 @@ impl Plane {
     }
 
     pub async fn patch(&self, version: &str, kind: &str, namespace: &str, name: &str, patch: Value) {
+        eprintln!("patch {kind} {name}");
         let api = self.api(version, kind, namespace).await;
         api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
     pub async fn delete(&self, version: &str, kind: &str, namespace: &str, name: &str) {
+        eprintln!("delete {kind} {name}");
         self.api(version, kind, namespace).await.delete(name, &DeleteParams::default()).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
     /// Waits until `done` holds for the object; panics with the object after 30 s.
     pub async fn until(&self, version: &str, kind: &str, namespace: &str, name: &str, done: impl Fn(&Value) -> bool) -> Value {
+        eprintln!("until {kind} {name}");
         let began = Instant::now();
         let api = self.api(version, kind, namespace).await;
         loop {
-            let found = api.get_opt(name).await.expect("get").map(|one| serde_json::to_value(one).expect("json"));
+            let answer = tokio::time::timeout(Duration::from_secs(20), api.get_opt(name)).await;
+            let found = answer.unwrap_or_else(|_| panic!("the API does not answer")).expect("get").map(|one| serde_json::to_value(one).expect("json"));
             if let Some(found) = &found
                 && done(found)
             {
@@ -192,6 +200,7 @@ impl Plane {
     }
 
     pub async fn until_gone(&self, version: &str, kind: &str, namespace: &str, name: &str) {
+        eprintln!("until gone {kind} {name}");
         let began = Instant::now();
         let api = self.api(version, kind, namespace).await;
         while let Some(found) = api.get_opt(name).await.expect("get") {
