@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::TcpSocket;
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::access::{Authority, random_key};
 use crate::activity::ActivityLog;
@@ -37,7 +37,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { clock: Arc::new(SystemClock), management_version: "v1.34.3".to_owned(), history: 50_000, faults: None }
+        Options { clock: Arc::new(SystemClock), management_version: "v1.34.3".to_owned(), history: 10_000, faults: None }
     }
 }
 
@@ -76,7 +76,7 @@ struct Slot {
     held: Option<TcpSocket>,
     plane: Option<Plane>,
     listener: Option<Listener>,
-    keeper: Option<JoinHandle<()>>,
+    keeper: Option<AbortOnDropHandle<()>>,
 }
 
 impl Sandbox {
@@ -181,9 +181,7 @@ impl Sandbox {
         if let Err(error) = self.bring_up(slot).await {
             if !before.booted {
                 slot.plane = None;
-                if let Some(keeper) = slot.keeper.take() {
-                    keeper.abort();
-                }
+                slot.keeper = None;
             }
             slot.record = before;
             return Err(error);
@@ -244,7 +242,7 @@ impl Sandbox {
     fn start(&self, slot: &mut Slot, version: u64, rows: Vec<Row>) -> Result<(), Error> {
         let (world, events) = World::restore(&slot.record.id, self.store.clone(), version, rows, self.options.history);
         let plane = Plane::new(&slot.record, world, self.builtins.clone(), self.surroundings.clone())?;
-        slot.keeper = Some(tokio::spawn(keeper::run(plane.clone(), events)));
+        slot.keeper = Some(AbortOnDropHandle::new(tokio::spawn(keeper::run(plane.clone(), events))));
         slot.plane = Some(plane);
         Ok(())
     }

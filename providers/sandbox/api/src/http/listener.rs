@@ -49,6 +49,12 @@ impl Listener {
     }
 }
 
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
 async fn accept(listener: TcpListener, plane: Plane, stop: CancellationToken, tasks: TaskTracker) {
     let acceptor = TlsAcceptor::from(plane.tls());
     loop {

@@ -5,6 +5,7 @@
 mod apply;
 mod collect;
 mod custom;
+mod nonsense;
 mod objects;
 mod persist;
 mod plain;
