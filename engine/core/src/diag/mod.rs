@@ -3,6 +3,8 @@
 
 mod code;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use code::Code;
 pub use source::{FileId, Location, SourceFile, SourceMap, Span};

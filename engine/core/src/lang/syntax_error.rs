@@ -8,6 +8,8 @@ use crate::diag::{Code, Diagnostic, FileId};
 /// The diagnostic for a syntax error in `source`, which begins at byte `offset` of the file.
 pub(super) fn translate(error: &Error, file: FileId, source: &str, offset: usize) -> Diagnostic {
     let at = error.location().offset().min(source.len());
+    // Here the parser has already taken the character that it did not want.
+    let at = if error.message().contains("object value assignment") { floor_char(source, at.saturating_sub(1)) } else { at };
     let blanks = source.get(at..).unwrap_or_default().bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
     let at = at + blanks;
     let rest = source.get(at..).unwrap_or_default();
@@ -113,6 +115,14 @@ fn explain(message: &str, source: &str, at: usize, token: &str) -> (String, Opti
         return (missing.into(), None);
     }
     (format!("The parser says: {message}."), None)
+}
+
+/// The begin of the character that byte `at` belongs to.
+fn floor_char(source: &str, mut at: usize) -> usize {
+    while !source.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
 }
 
 /// Whether the token is the exponent of a number that stands before it: the parser stops there when it cannot hold the number.

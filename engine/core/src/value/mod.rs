@@ -11,6 +11,8 @@ mod convert;
 mod json;
 mod number;
 mod path;
+#[cfg(test)]
+mod tests;
 mod types;
 mod unify;
 mod walk;
