@@ -41,10 +41,10 @@ fn decode_json(body: &Bytes) -> Result<Value, Failure> {
 
 fn decode_yaml(body: &Bytes) -> Result<Value, Failure> {
     // JSON is YAML, and parses much faster as JSON.
-    if body.first() == Some(&b'{') {
-        if let Ok(value) = serde_json::from_slice(body) {
-            return Ok(value);
-        }
+    if body.first() == Some(&b'{')
+        && let Ok(value) = serde_json::from_slice(body)
+    {
+        return Ok(value);
     }
     let text = std::str::from_utf8(body).map_err(|_| Failure::bad_request("error decoding YAML: not UTF-8"))?;
     // `y` and `yes` stay strings: only true and false are booleans in YAML 1.2.

@@ -66,10 +66,10 @@ pub(super) async fn owner_is_gone(plane: &Plane, owner: &Stored) {
 pub(super) async fn owners_may_go(plane: &Plane, dependent: &Stored) {
     for reference in references(&dependent.value) {
         let Some(place) = plane.world().place_of(&uid(&reference)) else { continue };
-        if let Some(owner) = plane.world().get(&place.resource, &place.key) {
-            if !owner.meta("deletionTimestamp").is_empty() {
-                finalize(plane, &place, &owner).await;
-            }
+        if let Some(owner) = plane.world().get(&place.resource, &place.key)
+            && !owner.meta("deletionTimestamp").is_empty()
+        {
+            finalize(plane, &place, &owner).await;
         }
     }
 }

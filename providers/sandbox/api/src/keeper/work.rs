@@ -70,10 +70,10 @@ async fn handle(plane: &Plane, event: &Event, due: &mut Due) {
     if event.kind == EventKind::Added && is_namespace(&place.resource) {
         furnish::namespace(plane, &place.key.name).await;
     }
-    if let Some(before) = &event.before {
-        if owners(before) != owners(&event.object) {
-            garbage::owners_may_go(plane, before).await;
-        }
+    if let Some(before) = &event.before
+        && owners(before) != owners(&event.object)
+    {
+        garbage::owners_may_go(plane, before).await;
     }
     present(plane, &place, &event.object, due).await;
 }

@@ -15,7 +15,7 @@ pub(crate) const CLEANUP_FINALIZER: &str = "customresourcecleanup.apiextensions.
 /// The resource that a definition describes, or why it describes none.
 pub(crate) fn custom_resource(definition: &Value) -> Result<Resource, String> {
     let mut facts = crd::kind_facts(definition).map_err(|error| error.to_string())?;
-    facts.sort_by(|a, b| version_order(&a.version).cmp(&version_order(&b.version)));
+    facts.sort_by_key(|a| version_order(&a.version));
     let first = facts.first().ok_or("spec.versions: Required value")?;
     let storage = facts.iter().find(|fact| fact.storage).ok_or("spec.versions: no version is the storage version")?;
     let definitions = Arc::new(Definitions::new());

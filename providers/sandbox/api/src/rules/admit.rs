@@ -104,7 +104,7 @@ pub(crate) fn done(resource: &Resource, object: &Value) -> bool {
     deleting
         && !waits
         && !held(meta.and_then(|meta| meta.get("finalizers")))
-        && !(resource.is("", "namespaces") && held(object.pointer("/spec/finalizers")))
+        && (!resource.is("", "namespaces") || !held(object.pointer("/spec/finalizers")))
 }
 
 /// Takes back what the endpoint may not change.
@@ -173,7 +173,12 @@ fn content(object: &Value, status_apart: bool) -> Vec<(&String, &Value)> {
         .into_iter()
         .flatten()
         .filter(|(field, value)| {
-            !matches!(field.as_str(), "metadata" | "apiVersion" | "kind") && !(status_apart && field.as_str() == "status") && !empty(value)
+            let kept = match field.as_str() {
+                "metadata" | "apiVersion" | "kind" => false,
+                "status" => !status_apart,
+                _ => true,
+            };
+            kept && !empty(value)
         })
         .collect()
 }

@@ -34,10 +34,8 @@ pub(super) fn causes(resource: &Resource, old: &Value, new: &Value) -> Vec<Cause
         ("", "configmaps") => frozen(&["data", "binaryData"], old, new, &mut causes),
         ("", "secrets") => frozen(&["data"], old, new, &mut causes),
         ("apps", "statefulsets") => stateful_set(old, new, &mut causes),
-        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
-            if old.get("roleRef") != new.get("roleRef") {
-                causes.push(Cause::invalid("roleRef", shown(new.get("roleRef")), "cannot change roleRef"));
-            }
+        ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") if old.get("roleRef") != new.get("roleRef") => {
+            causes.push(Cause::invalid("roleRef", shown(new.get("roleRef")), "cannot change roleRef"));
         }
         ("", "nodes") => {
             let id = |node: &Value| node.pointer("/spec/providerID").and_then(Value::as_str).unwrap_or("").to_owned();

@@ -72,10 +72,10 @@ pub(super) fn causes(resource: &Resource, old: Option<&Value>, new: &Value) -> V
     let name = text(meta, "name");
     if name.is_empty() {
         causes.push(Cause::required("metadata.name", "name or generateName is required"));
-    } else if old.is_none() {
-        if let Some(why) = names::why_not(resource, name) {
-            causes.push(Cause::invalid("metadata.name", format_args!("{name:?}"), &why));
-        }
+    } else if old.is_none()
+        && let Some(why) = names::why_not(resource, name)
+    {
+        causes.push(Cause::invalid("metadata.name", format_args!("{name:?}"), &why));
     }
     for (field, values) in [("labels", true), ("annotations", false)] {
         for (key, value) in meta.get(field).and_then(Value::as_object).into_iter().flatten() {

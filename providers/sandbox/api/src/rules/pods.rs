@@ -65,10 +65,10 @@ fn default_container(container: &mut Map<String, Value>, host_network: bool) {
         }
     }
     for variable in items(container, "env") {
-        if let Some(field) = variable.get_mut("valueFrom").and_then(|from| from.get_mut("fieldRef")) {
-            if let Some(field) = field.as_object_mut() {
-                default(field, "apiVersion", json!("v1"));
-            }
+        if let Some(field) = variable.get_mut("valueFrom").and_then(|from| from.get_mut("fieldRef"))
+            && let Some(field) = field.as_object_mut()
+        {
+            default(field, "apiVersion", json!("v1"));
         }
     }
     default_requests(container);

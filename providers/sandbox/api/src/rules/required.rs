@@ -30,18 +30,14 @@ pub(super) fn causes(resource: &Resource, object: &Value) -> Vec<Cause> {
 fn workload(object: &Value, causes: &mut Vec<Cause>) {
     let selector = object.pointer("/spec/selector");
     let labels = object.pointer("/spec/template/metadata/labels");
-    match selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_object) {
-        None if selector.and_then(|selector| selector.get("matchExpressions")).is_none() => {
-            causes.push(Cause::required("spec.selector", ""));
-        }
-        None => {}
-        Some(wanted) => {
-            if wanted.iter().any(|(key, value)| labels.and_then(|labels| labels.get(key)) != Some(value)) {
-                let shown = labels.map_or_else(|| "null".to_owned(), Value::to_string);
-                let why = "`selector` does not match template `labels`";
-                causes.push(Cause::invalid("spec.template.metadata.labels", shown, why));
-            }
-        }
+    let wanted = selector.and_then(|selector| selector.get("matchLabels")).and_then(Value::as_object);
+    if wanted.is_none() && selector.and_then(|selector| selector.get("matchExpressions")).is_none() {
+        causes.push(Cause::required("spec.selector", ""));
+    }
+    if wanted.into_iter().flatten().any(|(key, value)| labels.and_then(|labels| labels.get(key)) != Some(value)) {
+        let shown = labels.map_or_else(|| "null".to_owned(), Value::to_string);
+        let why = "`selector` does not match template `labels`";
+        causes.push(Cause::invalid("spec.template.metadata.labels", shown, why));
     }
     pod_spec("spec.template.spec", object.pointer("/spec/template/spec"), causes);
 }
@@ -145,9 +141,9 @@ fn definition(object: &Value, causes: &mut Vec<Cause>) {
             causes.push(Cause::required(&path, "schemas are required"));
         }
     }
-    if let Err(reason) = crate::kinds::custom_resource(object) {
-        if storage == 1 {
-            causes.push(Cause::invalid("spec.versions", "[]", &reason));
-        }
+    if let Err(reason) = crate::kinds::custom_resource(object)
+        && storage == 1
+    {
+        causes.push(Cause::invalid("spec.versions", "[]", &reason));
     }
 }

@@ -164,16 +164,13 @@ fn mark(call: &Call, options: &DeleteOptions, old: &Stored) -> Result<Option<Val
     let mut next = old.value.clone();
     let Some(meta) = next.get_mut("metadata").and_then(Value::as_object_mut) else { return Ok(None) };
     let mut finalizers: Vec<Value> = meta.get("finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
-    match options.propagation {
-        Some(propagation) => {
-            finalizers.retain(|name| name != "foregroundDeletion" && name != "orphan");
-            match propagation {
-                Propagation::Foreground => finalizers.push(json!("foregroundDeletion")),
-                Propagation::Orphan => finalizers.push(json!("orphan")),
-                Propagation::Background => {}
-            }
+    if let Some(propagation) = options.propagation {
+        finalizers.retain(|name| name != "foregroundDeletion" && name != "orphan");
+        match propagation {
+            Propagation::Foreground => finalizers.push(json!("foregroundDeletion")),
+            Propagation::Orphan => finalizers.push(json!("orphan")),
+            Propagation::Background => {}
         }
-        None => {}
     }
     let already = meta.contains_key("deletionTimestamp");
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && !already {
@@ -201,10 +198,10 @@ fn mark(call: &Call, options: &DeleteOptions, old: &Stored) -> Result<Option<Val
             let generation = meta.get("generation").and_then(Value::as_i64).unwrap_or(0);
             meta.insert("generation".into(), (generation + 1).into());
         }
-        if resource.is("", "namespaces") {
-            if let Some(status) = next.get_mut("status").and_then(Value::as_object_mut) {
-                status.insert("phase".into(), "Terminating".into());
-            }
+        if resource.is("", "namespaces")
+            && let Some(status) = next.get_mut("status").and_then(Value::as_object_mut)
+        {
+            status.insert("phase".into(), "Terminating".into());
         }
     }
     Ok((!rules::done(resource, &next)).then_some(next))

@@ -43,7 +43,9 @@ fn follow<'a>(value: &'a Value, step: &Step) -> Vec<&'a Value> {
                 let found = field.iter().try_fold(*item, |value, name| value.get(name));
                 match found {
                     Some(Value::String(text)) => text == wanted,
-                    Some(other) => other.to_string() == *wanted,
+                    Some(Value::Bool(flag)) => flag.to_string().as_str() == wanted,
+                    Some(Value::Number(number)) => number.to_string().as_str() == wanted,
+                    Some(_) => false,
                     None => false,
                 }
             })

@@ -172,10 +172,10 @@ fn keep_reachable(schemas: &mut BTreeMap<String, Value>, paths: &Map<String, Val
     paths.values().for_each(|path| references(path, &mut open));
     let mut reached = std::collections::BTreeSet::new();
     while let Some(name) = open.pop() {
-        if reached.insert(name.clone()) {
-            if let Some(schema) = schemas.get(&name) {
-                references(schema, &mut open);
-            }
+        if reached.insert(name.clone())
+            && let Some(schema) = schemas.get(&name)
+        {
+            references(schema, &mut open);
         }
     }
     schemas.retain(|name, _| reached.contains(name));

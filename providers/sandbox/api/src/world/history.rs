@@ -46,10 +46,10 @@ impl History {
     }
 
     pub fn push(&mut self, event: Arc<Event>) {
-        if self.events.len() >= self.limit {
-            if let Some(old) = self.events.pop_front() {
-                self.forgotten = old.object.version;
-            }
+        if self.events.len() >= self.limit
+            && let Some(old) = self.events.pop_front()
+        {
+            self.forgotten = old.object.version;
         }
         self.events.push_back(event);
     }
