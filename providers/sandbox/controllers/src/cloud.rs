@@ -23,10 +23,7 @@ const CLOUD: &str = "cloud";
 /// Runs the cloud until the fleet stops; instances that live already are looked at first.
 pub async fn run(fleet: Arc<Fleet>) {
     match fleet.ledger.live() {
-        Ok(live) => live
-            .into_iter()
-            .filter(|one| one.thing == "instance")
-            .for_each(|one| fleet.cloud.add((String::new(), one.id))),
+        Ok(live) => live.into_iter().filter(|one| one.thing == "instance").for_each(|one| fleet.cloud.add((String::new(), one.id))),
         Err(error) => tracing::error!(%error, "ledger"),
     }
     let work = |key: Key| {
@@ -61,9 +58,7 @@ async fn look(fleet: &Arc<Fleet>, id: &str) -> Result<Next> {
             fleet.tell_cluster(&cluster, &[Kind::AwsMachine]);
             Ok(Next::After(std::time::Duration::ZERO))
         }
-        "running" if !instance.attributes.flag("/booted") => {
-            start(fleet, &instance, &cluster).await
-        }
+        "running" if !instance.attributes.flag("/booted") => start(fleet, &instance, &cluster).await,
         "shutting-down" => {
             if let Some(left) = fleet.left(id, Delay::Terminate) {
                 return Ok(Next::After(left));
@@ -75,10 +70,7 @@ async fn look(fleet: &Arc<Fleet>, id: &str) -> Result<Next> {
 }
 
 fn cluster_key(instance: &Resource) -> Option<Key> {
-    instance
-        .cluster
-        .split_once('/')
-        .map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
+    instance.cluster.split_once('/').map(|(namespace, name)| (namespace.to_owned(), name.to_owned()))
 }
 
 async fn start(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Result<Next> {
@@ -86,11 +78,7 @@ async fn start(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Result
         return Ok(Next::Wait);
     }
     let usual = fleet.delays.of(Delay::Boot);
-    let delay = if fleet.faults.boots_late(&instance.token) {
-        usual * 10
-    } else {
-        usual
-    };
+    let delay = if fleet.faults.boots_late(&instance.token) { usual * 10 } else { usual };
     if let Some(left) = fleet.stopwatch.left(&instance.id, Delay::Boot, delay) {
         return Ok(Next::After(left));
     }
@@ -112,21 +100,13 @@ async fn terminate(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Re
         .ledger
         .live_of(&instance.cluster)?
         .into_iter()
-        .any(|one| {
-            one.thing == "instance" && one.id != instance.id && one.attributes.flag("/controlPlane")
-        });
+        .any(|one| one.thing == "instance" && one.id != instance.id && one.attributes.flag("/controlPlane"));
     if !others && instance.attributes.flag("/controlPlane") {
         fleet.stop_plane(&id);
         fleet.ledger.set_plane(&instance.cluster, false)?;
         fleet.servers.stop(&id).await?;
     } else if let Some(plane) = fleet.plane(&id)
-        && let Some(node) = plane.get(
-            Kind::Node,
-            &(
-                String::new(),
-                instance.attributes.text("/hostname").to_owned(),
-            ),
-        )
+        && let Some(node) = plane.get(Kind::Node, &(String::new(), instance.attributes.text("/hostname").to_owned()))
     {
         plane.delete(Kind::Node, &node).await?;
     }

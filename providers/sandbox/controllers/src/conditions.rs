@@ -19,22 +19,12 @@ pub struct Say {
 
 /// A condition that holds, or does not: the status is `True` or `False`.
 pub fn say(kind: &'static str, holds: bool, reason: &str, message: impl Into<String>) -> Say {
-    Say {
-        kind,
-        status: if holds { "True" } else { "False" },
-        reason: reason.to_owned(),
-        message: message.into(),
-    }
+    Say { kind, status: if holds { "True" } else { "False" }, reason: reason.to_owned(), message: message.into() }
 }
 
 /// A condition of which nothing is known yet.
 pub fn unknown(kind: &'static str, reason: &str, message: impl Into<String>) -> Say {
-    Say {
-        kind,
-        status: "Unknown",
-        reason: reason.to_owned(),
-        message: message.into(),
-    }
+    Say { kind, status: "Unknown", reason: reason.to_owned(), message: message.into() }
 }
 
 /// Time as Kubernetes writes it: seconds, `Z`.
@@ -81,29 +71,14 @@ pub fn merge_v1beta1(before: &[Value], says: &[Say], now: jiff::Timestamp) -> Va
     })
 }
 
-fn build(
-    before: &[Value],
-    says: &[Say],
-    now: jiff::Timestamp,
-    shape: impl Fn(&Say) -> Value,
-) -> Value {
-    let find = |kind: &str| {
-        before
-            .iter()
-            .find(|condition| condition.text("/type") == kind)
-    };
+fn build(before: &[Value], says: &[Say], now: jiff::Timestamp, shape: impl Fn(&Say) -> Value) -> Value {
+    let find = |kind: &str| before.iter().find(|condition| condition.text("/type") == kind);
     let mut all: Vec<Value> = says
         .iter()
         .map(|say| {
             let mut condition = shape(say);
-            let since = find(say.kind)
-                .filter(|old| old.text("/status") == say.status)
-                .map(|old| old.text("/lastTransitionTime"));
-            condition["lastTransitionTime"] = json!(
-                since
-                    .filter(|time| !time.is_empty())
-                    .map_or_else(|| stamp(now), str::to_owned)
-            );
+            let since = find(say.kind).filter(|old| old.text("/status") == say.status).map(|old| old.text("/lastTransitionTime"));
+            condition["lastTransitionTime"] = json!(since.filter(|time| !time.is_empty()).map_or_else(|| stamp(now), str::to_owned));
             condition
         })
         .collect();
@@ -125,10 +100,7 @@ pub fn status_of<'a>(object: &'a impl Fields, kind: &str) -> &'a str {
 
 /// A condition of `status.conditions`.
 pub fn find<'a>(object: &'a impl Fields, kind: &str) -> Option<&'a Value> {
-    object
-        .items("/status/conditions")
-        .iter()
-        .find(|condition| condition.text("/type") == kind)
+    object.items("/status/conditions").iter().find(|condition| condition.text("/type") == kind)
 }
 
 #[cfg(test)]
@@ -140,20 +112,10 @@ mod tests {
         let early = jiff::Timestamp::from_second(1_000).expect("time");
         let late = jiff::Timestamp::from_second(2_000).expect("time");
         let first = merge(&[], &[say("Ready", false, "Waiting", "no node")], 1, early);
-        let same = merge(
-            first.as_array().expect("list"),
-            &[say("Ready", false, "Waiting", "still none")],
-            2,
-            late,
-        );
+        let same = merge(first.as_array().expect("list"), &[say("Ready", false, "Waiting", "still none")], 2, late);
         assert_eq!(same[0]["lastTransitionTime"], "1970-01-01T00:16:40Z");
         assert_eq!(same[0]["message"], "still none");
-        let turned = merge(
-            same.as_array().expect("list"),
-            &[say("Ready", true, "Ready", "")],
-            2,
-            late,
-        );
+        let turned = merge(same.as_array().expect("list"), &[say("Ready", true, "Ready", "")], 2, late);
         assert_eq!(turned[0]["lastTransitionTime"], "1970-01-01T00:33:20Z");
     }
 }

@@ -6,18 +6,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::aws::{AwsClusters, AwsMachines};
-use crate::capi::{
-    Clusters, ControlPlanes, KubeadmConfigs, MachineController, MachineDeployments, MachineSets,
-};
+use crate::capi::{Clusters, ControlPlanes, KubeadmConfigs, MachineController, MachineDeployments, MachineSets};
 use crate::fleet::{Fleet, cluster_of};
 use crate::kinds::Kind;
 use crate::node::{MIRROR, Nodes, Pods};
 use crate::object::{Key, Meta, Object};
 use crate::plane::{Controller, Event, Next, Plane, Registered, Result, watch_custom};
-use crate::workload::{
-    Accounts, Claims, DaemonSets, Deployments, Jobs, ReplicaSets, Services,
-    StatefulSets, Volumes,
-};
+use crate::workload::{Accounts, Claims, DaemonSets, Deployments, Jobs, ReplicaSets, Services, StatefulSets, Volumes};
 
 /// All control loops of a plane.
 pub fn of(_plane: &str) -> Vec<Arc<Registered>> {
@@ -62,12 +57,7 @@ impl Controller for Definitions {
     fn needs(&self) -> &'static [Kind] {
         &[]
     }
-    fn reconcile<'a>(
-        &'a self,
-        _fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, _fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         async move {
             match plane.get(Kind::CustomResourceDefinition, key) {
                 Some(definition) => watch_custom(plane, &self.watches, &definition, false),
@@ -99,18 +89,9 @@ impl Controller for Bridge {
     fn concerns(&self, _plane: &Plane, event: &Event) -> Vec<Key> {
         let mirror = event.kind == Kind::Pod && event.object.annotation(MIRROR).is_some();
         // All nodes are one subject: many changes at once tell once.
-        if mirror {
-            vec![(String::new(), "static-pods".to_owned())]
-        } else {
-            Vec::new()
-        }
+        if mirror { vec![(String::new(), "static-pods".to_owned())] } else { Vec::new() }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        _key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, _key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         async move {
             if let Some(cluster) = cluster_of(&plane.id) {
                 fleet.tell_cluster(&cluster, &[Kind::Machine, Kind::KubeadmControlPlane]);

@@ -54,32 +54,18 @@ pub struct Delays {
 impl Delays {
     /// A negative or non-finite speed counts as 1.
     pub fn new(speed: f64) -> Self {
-        Self {
-            speed: if speed.is_finite() && speed >= 0.0 {
-                speed
-            } else {
-                1.0
-            },
-        }
+        Self { speed: if speed.is_finite() && speed >= 0.0 { speed } else { 1.0 } }
     }
 
     /// The time that `delay` takes; `Retry` is never below 20 ms, so that a refusal is no busy loop.
     pub fn of(self, delay: Delay) -> Duration {
         let scaled = self.scale(delay.base());
-        if delay == Delay::Retry {
-            scaled.max(Duration::from_millis(20))
-        } else {
-            scaled
-        }
+        if delay == Delay::Retry { scaled.max(Duration::from_millis(20)) } else { scaled }
     }
 
     /// Any duration at this speed.
     pub fn scale(self, duration: Duration) -> Duration {
-        if self.speed == 0.0 {
-            Duration::ZERO
-        } else {
-            duration.div_f64(self.speed)
-        }
+        if self.speed == 0.0 { Duration::ZERO } else { duration.div_f64(self.speed) }
     }
 }
 
@@ -96,15 +82,10 @@ impl Stopwatch {
             return None;
         }
         let now = Instant::now();
-        let mut since = self
-            .since
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut since = self.since.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let key = (subject.to_owned(), delay);
         let began = *since.entry(key.clone()).or_insert(now);
-        let left = (began + duration)
-            .checked_duration_since(now)
-            .filter(|left| !left.is_zero());
+        let left = (began + duration).checked_duration_since(now).filter(|left| !left.is_zero());
         if left.is_none() {
             since.remove(&key);
         }
@@ -113,10 +94,7 @@ impl Stopwatch {
 
     /// Forgets all delays of a subject that is gone.
     pub fn forget(&self, subject: &str) {
-        self.since
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .retain(|(of, _), _| of != subject);
+        self.since.lock().unwrap_or_else(std::sync::PoisonError::into_inner).retain(|(of, _), _| of != subject);
     }
 }
 
@@ -128,14 +106,8 @@ mod tests {
     fn speed_zero_takes_no_time_but_a_retry_still_waits() {
         assert_eq!(Delays::new(0.0).of(Delay::Boot), Duration::ZERO);
         assert_eq!(Delays::new(0.0).of(Delay::Retry), Duration::from_millis(20));
-        assert_eq!(
-            Delays::new(2.0).of(Delay::Infrastructure),
-            Duration::from_millis(500)
-        );
-        assert_eq!(
-            Delays::new(f64::NAN).of(Delay::Infrastructure),
-            Duration::from_secs(1)
-        );
+        assert_eq!(Delays::new(2.0).of(Delay::Infrastructure), Duration::from_millis(500));
+        assert_eq!(Delays::new(f64::NAN).of(Delay::Infrastructure), Duration::from_secs(1));
     }
 
     #[tokio::test(start_paused = true)]
@@ -144,10 +116,7 @@ mod tests {
         let second = Duration::from_secs(1);
         assert_eq!(watch.left("a", Delay::Boot, second), Some(second));
         tokio::time::advance(Duration::from_millis(600)).await;
-        assert_eq!(
-            watch.left("a", Delay::Boot, second),
-            Some(Duration::from_millis(400))
-        );
+        assert_eq!(watch.left("a", Delay::Boot, second), Some(Duration::from_millis(400)));
         assert_eq!(watch.left("b", Delay::Boot, second), Some(second));
         tokio::time::advance(Duration::from_millis(400)).await;
         assert_eq!(watch.left("a", Delay::Boot, second), None);

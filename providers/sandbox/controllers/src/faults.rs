@@ -19,21 +19,11 @@ pub struct Faults {
 
 impl Faults {
     /// No fault at all.
-    pub const NONE: Self = Self {
-        seed: 0,
-        never_boot: 0,
-        late_boot: 0,
-        manager_restart: 0,
-    };
+    pub const NONE: Self = Self { seed: 0, never_boot: 0, late_boot: 0, manager_restart: 0 };
 
     /// Late boots and restarting managers, which a run must survive; machines that never boot are asked for by name.
     pub fn seeded(seed: u64) -> Self {
-        Self {
-            seed,
-            never_boot: 0,
-            late_boot: 20,
-            manager_restart: 3,
-        }
+        Self { seed, never_boot: 0, late_boot: 20, manager_restart: 3 }
     }
 
     /// Whether this instance never registers a node.
@@ -48,8 +38,7 @@ impl Faults {
 
     /// Whether this manager restarts after its `nth` reconcile.
     pub fn restarts(&self, manager: &str, nth: u64) -> bool {
-        self.manager_restart > 0
-            && self.draw("restart", &format!("{manager}/{nth}")) < self.manager_restart
+        self.manager_restart > 0 && self.draw("restart", &format!("{manager}/{nth}")) < self.manager_restart
     }
 
     /// A number below 100.
@@ -68,40 +57,24 @@ impl FromStr for Faults {
     fn from_str(text: &str) -> Result<Self, String> {
         let mut faults = Self::NONE;
         let mut only_seed = true;
-        for part in text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-        {
-            let (key, value) = part
-                .split_once('=')
-                .ok_or_else(|| format!("{part}: expected name=number"))?;
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (key, value) = part.split_once('=').ok_or_else(|| format!("{part}: expected name=number"))?;
             let percent = || match value.parse::<u8>() {
                 Ok(number) if number <= 100 => Ok(number),
                 _ => Err(format!("{key}: {value} is no percentage")),
             };
             only_seed &= key == "seed";
             match key {
-                "seed" => {
-                    faults.seed = value
-                        .parse()
-                        .map_err(|_| format!("seed: {value} is no number"))?
-                }
+                "seed" => faults.seed = value.parse().map_err(|_| format!("seed: {value} is no number"))?,
                 "never-boot" => faults.never_boot = percent()?,
                 "late-boot" => faults.late_boot = percent()?,
                 "manager-restart" => faults.manager_restart = percent()?,
                 _ => {
-                    return Err(format!(
-                        "{key}: expected seed, never-boot, late-boot or manager-restart"
-                    ));
+                    return Err(format!("{key}: expected seed, never-boot, late-boot or manager-restart"));
                 }
             }
         }
-        Ok(if only_seed && !text.trim().is_empty() {
-            Self::seeded(faults.seed)
-        } else {
-            faults
-        })
+        Ok(if only_seed && !text.trim().is_empty() { Self::seeded(faults.seed) } else { faults })
     }
 }
 
@@ -112,14 +85,8 @@ mod tests {
     #[test]
     fn the_same_seed_gives_the_same_faults() {
         let late = |seed| {
-            let faults = Faults {
-                seed,
-                late_boot: 50,
-                ..Faults::NONE
-            };
-            (0..64)
-                .map(|n| faults.boots_late(&format!("i-{n}")))
-                .collect::<Vec<_>>()
+            let faults = Faults { seed, late_boot: 50, ..Faults::NONE };
+            (0..64).map(|n| faults.boots_late(&format!("i-{n}"))).collect::<Vec<_>>()
         };
         assert_eq!(late(7), late(7));
         assert_ne!(late(7), late(8));
@@ -131,14 +98,7 @@ mod tests {
     fn texts() {
         assert_eq!("".parse(), Ok(Faults::NONE));
         assert_eq!("seed=7".parse(), Ok(Faults::seeded(7)));
-        assert_eq!(
-            "seed=7,never-boot=100".parse(),
-            Ok(Faults {
-                seed: 7,
-                never_boot: 100,
-                ..Faults::NONE
-            })
-        );
+        assert_eq!("seed=7,never-boot=100".parse(), Ok(Faults { seed: 7, never_boot: 100, ..Faults::NONE }));
         assert!("never-boot=101".parse::<Faults>().is_err());
         assert!("oops".parse::<Faults>().is_err());
     }

@@ -90,9 +90,7 @@ impl Kind {
             Kind::Pod => ("", "v1", "Pod", "pods"),
             Kind::Service => ("", "v1", "Service", "services"),
             Kind::ServiceAccount => ("", "v1", "ServiceAccount", "serviceaccounts"),
-            Kind::PersistentVolumeClaim => {
-                ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims")
-            }
+            Kind::PersistentVolumeClaim => ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
             Kind::PersistentVolume => ("", "v1", "PersistentVolume", "persistentvolumes"),
             Kind::StorageClass => ("storage.k8s.io", "v1", "StorageClass", "storageclasses"),
             Kind::Deployment => ("apps", "v1", "Deployment", "deployments"),
@@ -100,23 +98,13 @@ impl Kind {
             Kind::DaemonSet => ("apps", "v1", "DaemonSet", "daemonsets"),
             Kind::StatefulSet => ("apps", "v1", "StatefulSet", "statefulsets"),
             Kind::Job => ("batch", "v1", "Job", "jobs"),
-            Kind::CustomResourceDefinition => (
-                "apiextensions.k8s.io",
-                "v1",
-                "CustomResourceDefinition",
-                "customresourcedefinitions",
-            ),
+            Kind::CustomResourceDefinition => ("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions"),
             Kind::Cluster => (CORE, "v1beta2", "Cluster", "clusters"),
             Kind::Machine => (CORE, "v1beta2", "Machine", "machines"),
             Kind::MachineSet => (CORE, "v1beta2", "MachineSet", "machinesets"),
             Kind::MachineDeployment => (CORE, "v1beta2", "MachineDeployment", "machinedeployments"),
             Kind::KubeadmConfig => (BOOTSTRAP, "v1beta2", "KubeadmConfig", "kubeadmconfigs"),
-            Kind::KubeadmControlPlane => (
-                CONTROL_PLANE,
-                "v1beta2",
-                "KubeadmControlPlane",
-                "kubeadmcontrolplanes",
-            ),
+            Kind::KubeadmControlPlane => (CONTROL_PLANE, "v1beta2", "KubeadmControlPlane", "kubeadmcontrolplanes"),
             Kind::AwsCluster => (INFRASTRUCTURE, "v1beta2", "AWSCluster", "awsclusters"),
             Kind::AwsMachine => (INFRASTRUCTURE, "v1beta2", "AWSMachine", "awsmachines"),
         }
@@ -125,11 +113,7 @@ impl Kind {
     /// `group/version`, or `v1`.
     pub fn api_version(self) -> String {
         let (group, version, _, _) = self.names();
-        if group.is_empty() {
-            version.to_owned()
-        } else {
-            format!("{group}/{version}")
-        }
+        if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") }
     }
 
     /// The kind's own word, `AWSCluster`.
@@ -152,8 +136,7 @@ impl Kind {
     /// The watched kind of a group and kind.
     pub fn named(group: &str, kind: &str) -> Option<Kind> {
         let all = Kind::BUILT_IN.iter().chain(&Kind::CUSTOM);
-        all.copied()
-            .find(|one| one.names().0 == group && one.names().2 == kind)
+        all.copied().find(|one| one.names().0 == group && one.names().2 == kind)
     }
 }
 
@@ -171,11 +154,7 @@ pub fn resource(group: &str, version: &str, kind: &str, plural: &str) -> ApiReso
     ApiResource {
         group: group.to_owned(),
         version: version.to_owned(),
-        api_version: if group.is_empty() {
-            version.to_owned()
-        } else {
-            format!("{group}/{version}")
-        },
+        api_version: if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") },
         kind: kind.to_owned(),
         plural: plural.to_owned(),
     }
@@ -195,21 +174,11 @@ pub mod unwatched {
     }
     /// A KubeadmConfigTemplate.
     pub fn kubeadm_config_template() -> ApiResource {
-        resource(
-            BOOTSTRAP,
-            "v1beta2",
-            "KubeadmConfigTemplate",
-            "kubeadmconfigtemplates",
-        )
+        resource(BOOTSTRAP, "v1beta2", "KubeadmConfigTemplate", "kubeadmconfigtemplates")
     }
     /// An AWSMachineTemplate.
     pub fn aws_machine_template() -> ApiResource {
-        resource(
-            INFRASTRUCTURE,
-            "v1beta2",
-            "AWSMachineTemplate",
-            "awsmachinetemplates",
-        )
+        resource(INFRASTRUCTURE, "v1beta2", "AWSMachineTemplate", "awsmachinetemplates")
     }
     /// One of the three cluster-scoped AWS identities.
     pub fn aws_identity(kind: &str) -> Option<ApiResource> {

@@ -87,9 +87,7 @@ impl Ledger {
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         tables::migrate(&mut connection)?;
-        Ok(Self {
-            connection: Mutex::new(connection),
-        })
+        Ok(Self { connection: Mutex::new(connection) })
     }
 
     /// Opens an existing ledger for questions only.
@@ -113,8 +111,7 @@ impl Ledger {
             }
             return Ok((found, false));
         }
-        let number: i64 =
-            transaction.query_row("SELECT COUNT(*) FROM resources", [], |row| row.get(0))?;
+        let number: i64 = transaction.query_row("SELECT COUNT(*) FROM resources", [], |row| row.get(0))?;
         let digest = Sha256::digest(format!("{number}/{}", order.token));
         let hex = data_encoding::HEXLOWER.encode(&digest);
         let id = format!("{}{}", order.thing.prefix(), hex.get(..16).unwrap_or(&hex));
@@ -125,15 +122,15 @@ impl Ledger {
         tables::event(&transaction, &id, order.plane, order.manager, "create")?;
         let made = read::by_id(&transaction, &id)?;
         transaction.commit()?;
-        made.map(|made| (made, true))
-            .ok_or(rusqlite::Error::QueryReturnedNoRows)
+        made.map(|made| (made, true)).ok_or(rusqlite::Error::QueryReturnedNoRows)
     }
 
     /// Moves a living thing to another state.
     pub fn set_state(&self, id: &str, state: &str, plane: &str, manager: &str) -> Sql<()> {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
-        let changed = transaction.execute("UPDATE resources SET state = ?2 WHERE id = ?1 AND terminated_ms IS NULL AND state <> ?2", params![id, state])?;
+        let changed = transaction
+            .execute("UPDATE resources SET state = ?2 WHERE id = ?1 AND terminated_ms IS NULL AND state <> ?2", params![id, state])?;
         if changed > 0 {
             tables::event(&transaction, id, plane, manager, state)?;
         }
@@ -142,12 +139,7 @@ impl Ledger {
 
     /// Replaces the facts of a thing.
     pub fn set_attributes(&self, id: &str, attributes: &Value) -> Sql<()> {
-        self.lock()
-            .execute(
-                "UPDATE resources SET attributes = ?2 WHERE id = ?1",
-                params![id, attributes.to_string()],
-            )
-            .map(|_| ())
+        self.lock().execute("UPDATE resources SET attributes = ?2 WHERE id = ?1", params![id, attributes.to_string()]).map(|_| ())
     }
 
     /// Ends the life of a thing; its token is free again.
@@ -187,42 +179,22 @@ impl Ledger {
 
     /// Keeps what a machine boots with, until it has booted.
     pub fn put_user_data(&self, instance: &str, data: &str) -> Sql<()> {
-        self.lock()
-            .execute(
-                "INSERT OR REPLACE INTO user_data (instance, data) VALUES (?1, ?2)",
-                params![instance, data],
-            )
-            .map(|_| ())
+        self.lock().execute("INSERT OR REPLACE INTO user_data (instance, data) VALUES (?1, ?2)", params![instance, data]).map(|_| ())
     }
 
     /// What a machine boots with.
     pub fn user_data(&self, instance: &str) -> Sql<Option<String>> {
-        self.lock()
-            .query_row(
-                "SELECT data FROM user_data WHERE instance = ?1",
-                params![instance],
-                |row| row.get(0),
-            )
-            .optional()
+        self.lock().query_row("SELECT data FROM user_data WHERE instance = ?1", params![instance], |row| row.get(0)).optional()
     }
 
     /// Forgets what a machine booted with.
     pub fn drop_user_data(&self, instance: &str) -> Sql<()> {
-        self.lock()
-            .execute(
-                "DELETE FROM user_data WHERE instance = ?1",
-                params![instance],
-            )
-            .map(|_| ())
+        self.lock().execute("DELETE FROM user_data WHERE instance = ?1", params![instance]).map(|_| ())
     }
 
     /// Notes that a cluster's plane was booted (or is no more).
     pub fn set_plane(&self, cluster: &str, booted: bool) -> Sql<()> {
-        let sql = if booted {
-            "INSERT OR REPLACE INTO planes (cluster) VALUES (?1)"
-        } else {
-            "DELETE FROM planes WHERE cluster = ?1"
-        };
+        let sql = if booted { "INSERT OR REPLACE INTO planes (cluster) VALUES (?1)" } else { "DELETE FROM planes WHERE cluster = ?1" };
         self.lock().execute(sql, params![cluster]).map(|_| ())
     }
 
@@ -236,13 +208,7 @@ impl Ledger {
 
     /// The plane whose managers act on a cluster now.
     pub fn actor(&self, cluster: &str) -> Sql<Option<String>> {
-        self.lock()
-            .query_row(
-                "SELECT plane FROM actors WHERE cluster = ?1",
-                params![cluster],
-                |row| row.get(0),
-            )
-            .optional()
+        self.lock().query_row("SELECT plane FROM actors WHERE cluster = ?1", params![cluster], |row| row.get(0)).optional()
     }
 
     /// From now on `plane`'s managers act on the cluster.
@@ -257,21 +223,12 @@ impl Ledger {
 
     /// `plane`'s managers no longer act on the cluster.
     pub fn drop_actor(&self, cluster: &str, plane: &str) -> Sql<()> {
-        self.lock()
-            .execute(
-                "DELETE FROM actors WHERE cluster = ?1 AND plane = ?2",
-                params![cluster, plane],
-            )
-            .map(|_| ())
+        self.lock().execute("DELETE FROM actors WHERE cluster = ?1 AND plane = ?2", params![cluster, plane]).map(|_| ())
     }
 
     /// Records that two planes' managers act on one unpaused cluster; once per pair.
     pub fn violate(&self, cluster: &str, one: &str, other: &str, detail: &str) -> Sql<()> {
-        let (first, second) = if one < other {
-            (one, other)
-        } else {
-            (other, one)
-        };
+        let (first, second) = if one < other { (one, other) } else { (other, one) };
         self.lock()
             .execute(
                 "INSERT OR IGNORE INTO violations (cluster, plane, other_plane, at_ms, detail) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -286,9 +243,7 @@ impl Ledger {
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -316,45 +271,22 @@ mod tests {
         let ledger = Ledger::open(&path).expect("ledger");
         let (first, new) = ledger.ensure(&order("a")).expect("order");
         assert!(new);
-        let other_plane = Order {
-            plane: "n.c",
-            ..order("a")
-        };
-        assert_eq!(
-            ledger.ensure(&other_plane).expect("order"),
-            (first.clone(), false)
-        );
-        ledger
-            .terminate(&first.id, "n.c", "capa")
-            .expect("terminate");
+        let other_plane = Order { plane: "n.c", ..order("a") };
+        assert_eq!(ledger.ensure(&other_plane).expect("order"), (first.clone(), false));
+        ledger.terminate(&first.id, "n.c", "capa").expect("terminate");
         let (second, _) = ledger.ensure(&order("a")).expect("order");
         assert_ne!(first.id, second.id);
 
         let reader = Ledger::open_read(&path).expect("reader");
         assert_eq!(reader.live().expect("live"), vec![second]);
-        let actions: Vec<String> = reader
-            .history()
-            .expect("history")
-            .into_iter()
-            .map(|event| format!("{}:{}", event.plane, event.action))
-            .collect();
-        assert_eq!(
-            actions,
-            [
-                "management:create",
-                "n.c:found",
-                "n.c:terminate",
-                "management:create"
-            ]
-        );
+        let actions: Vec<String> =
+            reader.history().expect("history").into_iter().map(|event| format!("{}:{}", event.plane, event.action)).collect();
+        assert_eq!(actions, ["management:create", "n.c:found", "n.c:terminate", "management:create"]);
         assert_eq!(reader.violations().expect("violations"), vec![]);
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            assert_eq!(
-                std::fs::metadata(&path).expect("file").permissions().mode() & 0o777,
-                0o600
-            );
+            assert_eq!(std::fs::metadata(&path).expect("file").permissions().mode() & 0o777, 0o600);
         }
     }
 
@@ -366,9 +298,6 @@ mod tests {
         ledger.violate("n/c", "b", "a", "second").expect("write");
         let all = ledger.violations().expect("read");
         assert_eq!(all.len(), 1);
-        assert_eq!(
-            (all[0].plane.as_str(), all[0].other_plane.as_str()),
-            ("a", "b")
-        );
+        assert_eq!((all[0].plane.as_str(), all[0].other_plane.as_str()), ("a", "b"));
     }
 }

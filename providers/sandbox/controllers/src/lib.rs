@@ -24,7 +24,5 @@ mod workload;
 pub use faults::Faults;
 pub use ledger::Ledger;
 pub use plane::Error;
-pub use ports::{
-    BootPlane, Clock, NoPods, Planes, PodHandle, PodRuntime, PodStart, PortError, SystemClock,
-};
+pub use ports::{BootPlane, Clock, NoPods, Planes, PodHandle, PodRuntime, PodStart, PortError, SystemClock};
 pub use simulation::{Simulation, SimulationConfig};

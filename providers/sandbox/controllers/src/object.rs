@@ -92,50 +92,33 @@ impl Meta for Object {
         self.metadata.labels.as_ref()?.get(name).map(String::as_str)
     }
     fn annotation(&self, name: &str) -> Option<&str> {
-        self.metadata
-            .annotations
-            .as_ref()?
-            .get(name)
-            .map(String::as_str)
+        self.metadata.annotations.as_ref()?.get(name).map(String::as_str)
     }
     fn deleting(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
     fn has_finalizer(&self, name: &str) -> bool {
-        self.metadata
-            .finalizers
-            .as_ref()
-            .is_some_and(|all| all.iter().any(|one| one == name))
+        self.metadata.finalizers.as_ref().is_some_and(|all| all.iter().any(|one| one == name))
     }
     fn controller_uid(&self) -> Option<&str> {
         let owners = self.metadata.owner_references.as_ref()?;
-        owners
-            .iter()
-            .find(|owner| owner.controller == Some(true))
-            .map(|owner| owner.uid.as_str())
+        owners.iter().find(|owner| owner.controller == Some(true)).map(|owner| owner.uid.as_str())
     }
     fn owner_name(&self, kind: &str) -> Option<&str> {
         let owners = self.metadata.owner_references.as_ref()?;
-        owners
-            .iter()
-            .find(|owner| owner.kind == kind)
-            .map(|owner| owner.name.as_str())
+        owners.iter().find(|owner| owner.kind == kind).map(|owner| owner.name.as_str())
     }
     fn generation(&self) -> i64 {
         self.metadata.generation.unwrap_or(1)
     }
     fn created(&self) -> i64 {
-        self.metadata
-            .creation_timestamp
-            .as_ref()
-            .map_or(0, |time| time.0.as_second())
+        self.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second())
     }
 }
 
 /// An owner reference to `owner`; a controller's blocks its owner's deletion in the foreground.
 pub fn owner_reference(api_version: &str, kind: &str, owner: &Object, controller: bool) -> Value {
-    let mut reference =
-        json!({"apiVersion": api_version, "kind": kind, "name": owner.name(), "uid": owner.uid()});
+    let mut reference = json!({"apiVersion": api_version, "kind": kind, "name": owner.name(), "uid": owner.uid()});
     if controller {
         reference["controller"] = json!(true);
         reference["blockOwnerDeletion"] = json!(true);
@@ -149,14 +132,10 @@ pub fn with_owner(object: &Object, reference: &Value) -> Option<Value> {
         Ok(Value::Array(owners)) => owners,
         _ => Vec::new(),
     };
-    let same = |owner: &Value| {
-        owner.text("/kind") == reference.text("/kind")
-            && owner.text("/name") == reference.text("/name")
-    };
+    let same = |owner: &Value| owner.text("/kind") == reference.text("/kind") && owner.text("/name") == reference.text("/name");
     match owners.iter_mut().find(|owner| same(owner)) {
         Some(owner) => {
-            let changed = owner.text("/uid") != reference.text("/uid")
-                || owner.flag("/controller") != reference.flag("/controller");
+            let changed = owner.text("/uid") != reference.text("/uid") || owner.flag("/controller") != reference.flag("/controller");
             if !changed {
                 return None;
             }
@@ -212,9 +191,7 @@ pub fn merge_diff(old: &Value, new: &Value) -> Option<Value> {
 pub fn without_empty(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let kept = map
-                .iter()
-                .map(|(key, value)| (key.clone(), without_empty(value)));
+            let kept = map.iter().map(|(key, value)| (key.clone(), without_empty(value)));
             Value::Object(kept.filter(|(_, value)| !is_empty(value)).collect())
         }
         Value::Array(items) => Value::Array(items.iter().map(without_empty).collect()),
@@ -234,9 +211,7 @@ fn is_empty(value: &Value) -> bool {
 /// A map of strings from JSON; other values are left out.
 pub fn string_map(value: &Value) -> BTreeMap<String, String> {
     let entries = value.as_object().into_iter().flatten();
-    entries
-        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
-        .collect()
+    entries.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
 }
 
 /// `max` for rolling updates: an integer, or a percentage of `total` rounded up or down.
@@ -244,10 +219,7 @@ pub fn int_or_percent(value: &Value, total: i64, round_up: bool, default: i64) -
     if let Some(number) = value.as_i64() {
         return number;
     }
-    let percent = value
-        .as_str()
-        .and_then(|text| text.strip_suffix('%'))
-        .and_then(|text| text.parse::<i64>().ok());
+    let percent = value.as_str().and_then(|text| text.strip_suffix('%')).and_then(|text| text.parse::<i64>().ok());
     match percent {
         Some(percent) if round_up => (total * percent + 99) / 100,
         Some(percent) => total * percent / 100,
@@ -262,14 +234,7 @@ const NAME_LETTERS: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 pub fn short_hash(seed: &str, length: usize) -> String {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(seed.as_bytes());
-    let letter = |byte: &u8| {
-        char::from(
-            NAME_LETTERS
-                .get(usize::from(*byte) % NAME_LETTERS.len())
-                .copied()
-                .unwrap_or(b'x'),
-        )
-    };
+    let letter = |byte: &u8| char::from(NAME_LETTERS.get(usize::from(*byte) % NAME_LETTERS.len()).copied().unwrap_or(b'x'));
     digest.iter().take(length).map(letter).collect()
 }
 
@@ -284,14 +249,8 @@ mod tests {
 
     #[test]
     fn a_merge_diff_applied_gives_the_new_object() {
-        let diff = merge_diff(
-            &json!({"a": 1, "b": {"c": 2, "d": 3}, "l": [1]}),
-            &json!({"a": 1, "b": {"c": 5}, "l": [2], "n": 1}),
-        );
-        assert_eq!(
-            diff,
-            Some(json!({"b": {"c": 5, "d": null}, "l": [2], "n": 1}))
-        );
+        let diff = merge_diff(&json!({"a": 1, "b": {"c": 2, "d": 3}, "l": [1]}), &json!({"a": 1, "b": {"c": 5}, "l": [2], "n": 1}));
+        assert_eq!(diff, Some(json!({"b": {"c": 5, "d": null}, "l": [2], "n": 1})));
         assert_eq!(merge_diff(&json!({"a": [1]}), &json!({"a": [1]})), None);
     }
 

@@ -29,9 +29,7 @@ pub struct BootPlane {
 
 impl std::fmt::Debug for BootPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BootPlane")
-            .field("version", &self.version)
-            .finish_non_exhaustive()
+        f.debug_struct("BootPlane").field("version", &self.version).finish_non_exhaustive()
     }
 }
 
@@ -40,11 +38,7 @@ pub trait Planes: Send + Sync {
     /// The loopback address that the plane listens on, or will; the same at each call until `remove`.
     fn reserve<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<SocketAddr, PortError>>;
     /// Starts the plane and answers an administrator's kubeconfig; a second call answers the running plane's.
-    fn boot<'a>(
-        &'a self,
-        id: &'a str,
-        plane: BootPlane,
-    ) -> BoxFuture<'a, Result<Kubeconfig, PortError>>;
+    fn boot<'a>(&'a self, id: &'a str, plane: BootPlane) -> BoxFuture<'a, Result<Kubeconfig, PortError>>;
     /// Starts a plane that was booted by an earlier process; `None` if there never was one.
     fn attach<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<Kubeconfig>, PortError>>;
     /// Stops serving; the data stays.

@@ -54,9 +54,7 @@ impl Simulation {
             servers: config.planes,
             pods: config.pods,
         });
-        let management = fleet
-            .start_plane(MANAGEMENT, config.management_kubeconfig)
-            .await?;
+        let management = fleet.start_plane(MANAGEMENT, config.management_kubeconfig).await?;
         tokio::spawn(keep_node(fleet.clone(), management));
         for cluster in fleet.ledger.planes()? {
             let Some((namespace, name)) = cluster.split_once('/') else {
@@ -75,11 +73,7 @@ impl Simulation {
 
     /// Ids of the planes whose controllers run: `management` and `<namespace>.<cluster>`.
     pub fn planes(&self) -> Vec<String> {
-        self.fleet
-            .all_planes()
-            .into_iter()
-            .map(|plane| plane.id.clone())
-            .collect()
+        self.fleet.all_planes().into_iter().map(|plane| plane.id.clone()).collect()
     }
 
     /// Stops all controllers; what they wrote stays.
@@ -114,9 +108,7 @@ async fn make_node(plane: &Plane) -> Result<()> {
     let version = plane.client.apiserver_version().await?.git_version;
     let labels = json!({"kubernetes.io/hostname": NODE, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"});
     let node = json!({"metadata": {"name": NODE, "labels": labels, "annotations": {SELF_CONTAINED: "true"}}, "spec": {}});
-    plane
-        .ensure(&Kind::Node.resource(), node, "kubelet")
-        .await?;
+    plane.ensure(&Kind::Node.resource(), node, "kubelet").await?;
     let Some(node) = plane.read(&Kind::Node.resource(), "", NODE).await? else {
         return Ok(());
     };
@@ -125,11 +117,7 @@ async fn make_node(plane: &Plane) -> Result<()> {
         return Ok(());
     }
     let capacity = json!({"cpu": "8", "memory": "32Gi", "pods": "250"});
-    let mut status = if node.at("/status").is_object() {
-        node.at("/status").clone()
-    } else {
-        json!({})
-    };
+    let mut status = if node.at("/status").is_object() { node.at("/status").clone() } else { json!({}) };
     let facts = json!({
         "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}, {"type": "Hostname", "address": NODE}],
         "capacity": capacity, "allocatable": capacity, "nodeInfo": cloud::node_info(&version, node.uid()),

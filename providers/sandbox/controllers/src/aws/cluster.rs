@@ -7,9 +7,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::identity;
-use crate::capi::scope::{
-    AWS_GATE, MANAGER, claim, cluster_of, paused, release, same_cluster, status_of,
-};
+use crate::capi::scope::{AWS_GATE, MANAGER, claim, cluster_of, paused, release, same_cluster, status_of};
 use crate::conditions::{Say, merge_v1beta1, say};
 use crate::delays::Delay;
 use crate::fleet::{Fleet, plane_id};
@@ -38,18 +36,9 @@ impl Controller for AwsClusters {
         Some(AWS_GATE)
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        if event.kind == Kind::Cluster {
-            same_cluster(plane, Kind::AwsCluster, event)
-        } else {
-            Vec::new()
-        }
+        if event.kind == Kind::Cluster { same_cluster(plane, Kind::AwsCluster, event) } else { Vec::new() }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -58,9 +47,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     let Some(object) = plane.get(Kind::AwsCluster, key) else {
         return Ok(Next::Wait);
     };
-    let Some(cluster) =
-        cluster_of(plane, &object).filter(|_| object.owner_name("Cluster").is_some())
-    else {
+    let Some(cluster) = cluster_of(plane, &object).filter(|_| object.owner_name("Cluster").is_some()) else {
         return Ok(Next::Wait);
     };
     if paused(&cluster, &object) {
@@ -72,24 +59,12 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         return delete(fleet, plane, &cluster, &object).await;
     }
     if let Some(all) = finalizers(&object, FINALIZER, true) {
-        plane
-            .merge(
-                Kind::AwsCluster,
-                &object,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::AwsCluster, &object, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
         return Ok(Next::Wait);
     }
     if let Some(words) = identity::missing(plane, &object).await? {
         let says = [
-            say(
-                "PrincipalCredentialRetrieved",
-                false,
-                "PrincipalCredentialRetrievalFailed",
-                words.clone(),
-            ),
+            say("PrincipalCredentialRetrieved", false, "PrincipalCredentialRetrievalFailed", words.clone()),
             say("Ready", false, "PrincipalCredentialRetrievalFailed", words),
         ];
         write(fleet, plane, &object, false, &says, None).await?;
@@ -104,10 +79,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
             plane,
             &object,
             false,
-            &[
-                say("LoadBalancerReady", false, "WaitForDNSNameResolve", words),
-                say("Ready", false, "WaitForDNSNameResolve", words),
-            ],
+            &[say("LoadBalancerReady", false, "WaitForDNSNameResolve", words), say("Ready", false, "WaitForDNSNameResolve", words)],
             None,
         )
         .await?;
@@ -122,57 +94,28 @@ fn books(cluster: &Object) -> String {
 }
 
 async fn provision(fleet: &Fleet, plane: &Plane, cluster: &Object, object: &Object) -> Result<()> {
-    let (books, owner, region) = (
-        books(cluster),
-        format!("AWSCluster/{}/{}", object.namespace(), object.name()),
-        object.text("/spec/region"),
-    );
+    let (books, owner, region) =
+        (books(cluster), format!("AWSCluster/{}/{}", object.namespace(), object.name()), object.text("/spec/region"));
     let order = |thing: Thing, token: &str, attributes: Value| {
-        let order = Order {
-            thing,
-            token,
-            cluster: &books,
-            owner: &owner,
-            plane: &plane.id,
-            manager: CAPA,
-            state: "available",
-            attributes,
-        };
+        let order = Order { thing, token, cluster: &books, owner: &owner, plane: &plane.id, manager: CAPA, state: "available", attributes };
         fleet.ledger.ensure(&order).map(|(resource, _)| resource)
     };
     let mut spec = json!({});
-    let mut network = String::new();
     // A network that the user names is theirs and no entry of ours; what we made carries our tag.
     if is_ours(object) {
-        let made = order(
-            Thing::Network,
-            &format!("network/{books}"),
-            json!({"region": region}),
-        )?;
-        network = made.id.clone();
-        order(
-            Thing::Address,
-            &format!("nat/{books}"),
-            json!({"region": region}),
-        )?;
+        let made = order(Thing::Network, &format!("network/{books}"), json!({"region": region}))?;
+        order(Thing::Address, &format!("nat/{books}"), json!({"region": region}))?;
         if object.text("/spec/network/vpc/id").is_empty() {
             spec["network"] = made_network(object, cluster, &made, region);
         }
     }
-    let balancer = order(
-        Thing::LoadBalancer,
-        &format!("api/{books}"),
-        json!({"region": region}),
-    )?;
+    let balancer = order(Thing::LoadBalancer, &format!("api/{books}"), json!({"region": region}))?;
     if object.text("/spec/controlPlaneEndpoint/host").is_empty() {
         let address = fleet.servers.reserve(&plane_id(&cluster.key())).await?;
-        spec["controlPlaneEndpoint"] =
-            json!({"host": address.ip().to_string(), "port": address.port()});
+        spec["controlPlaneEndpoint"] = json!({"host": address.ip().to_string(), "port": address.port()});
     }
     let object = if spec.as_object().is_some_and(|fields| !fields.is_empty()) {
-        plane
-            .merge(Kind::AwsCluster, object, json!({"spec": spec}), MANAGER)
-            .await?
+        plane.merge(Kind::AwsCluster, object, json!({"spec": spec}), MANAGER).await?
     } else {
         Arc::new(object.clone())
     };
@@ -187,10 +130,7 @@ async fn provision(fleet: &Fleet, plane: &Plane, cluster: &Object, object: &Obje
         "PrincipalCredentialRetrieved",
         "Ready",
     ];
-    let says: Vec<Say> = ready
-        .into_iter()
-        .map(|kind| say(kind, true, "", ""))
-        .collect();
+    let says: Vec<Say> = ready.into_iter().map(|kind| say(kind, true, "", "")).collect();
     let groups = |role: &str| json!({"id": format!("sg-0{}", short_hash(&format!("{books}/{role}"), 12)), "name": format!("{}-{role}", cluster.name())});
     let facts = json!({
         "apiServerElb": {
@@ -199,7 +139,6 @@ async fn provision(fleet: &Fleet, plane: &Plane, cluster: &Object, object: &Obje
         },
         "securityGroups": {"apiserver-lb": groups("apiserver-lb"), "controlplane": groups("controlplane"), "lb": groups("lb"), "node": groups("node")},
     });
-    tracing::debug!(cluster = books, network, "infrastructure ready");
     write(fleet, plane, &object, true, &says, Some(facts)).await
 }
 
@@ -207,54 +146,33 @@ const OURS: &str = "sigs.k8s.io/cluster-api-provider-aws/cluster/";
 
 fn is_ours(object: &Object) -> bool {
     let named = !object.text("/spec/network/vpc/id").is_empty();
-    let tagged = object
-        .at("/spec/network/vpc/tags")
-        .as_object()
-        .is_some_and(|tags| tags.keys().any(|tag| tag.starts_with(OURS)));
+    let tagged = object.at("/spec/network/vpc/tags").as_object().is_some_and(|tags| tags.keys().any(|tag| tag.starts_with(OURS)));
     !named || tagged
 }
 
 /// The network that the controller makes, as it writes it into the spec: a public and a private subnet in each of three zones.
 fn made_network(object: &Object, cluster: &Object, made: &Resource, region: &str) -> Value {
     let tag = format!("{OURS}{}", cluster.name());
-    let cidr = Some(object.text("/spec/network/vpc/cidrBlock"))
-        .filter(|text| !text.is_empty())
-        .unwrap_or("10.0.0.0/16");
-    let mut network = json!({"vpc": {"id": made.id, "cidrBlock": cidr, "tags": {tag.clone(): "owned", "Name": format!("{}-vpc", cluster.name())}}});
+    let cidr = Some(object.text("/spec/network/vpc/cidrBlock")).filter(|text| !text.is_empty()).unwrap_or("10.0.0.0/16");
+    let mut network =
+        json!({"vpc": {"id": made.id, "cidrBlock": cidr, "tags": {tag.clone(): "owned", "Name": format!("{}-vpc", cluster.name())}}});
     if object.items("/spec/network/subnets").is_empty() {
         let zones = ["a", "b", "c"];
         let subnet = |public: bool, number: usize, zone: &str| {
             let kind = if public { "public" } else { "private" };
             let name = format!("{}-subnet-{kind}-{region}{zone}", cluster.name());
             let id = format!("subnet-0{}", short_hash(&format!("{}/{name}", made.id), 12));
-            let third = if public {
-                number * 16
-            } else {
-                64 * (number + 1)
-            };
+            let third = if public { number * 16 } else { 64 * (number + 1) };
             json!({"id": name, "resourceID": id, "availabilityZone": format!("{region}{zone}"), "isPublic": public, "cidrBlock": format!("10.0.{third}.0/{}", if public { 20 } else { 18 }), "tags": {tag.clone(): "owned"}})
         };
-        let public = zones
-            .iter()
-            .enumerate()
-            .map(|(number, zone)| subnet(true, number, zone));
-        let private = zones
-            .iter()
-            .enumerate()
-            .map(|(number, zone)| subnet(false, number, zone));
+        let public = zones.iter().enumerate().map(|(number, zone)| subnet(true, number, zone));
+        let private = zones.iter().enumerate().map(|(number, zone)| subnet(false, number, zone));
         network["subnets"] = Value::Array(public.chain(private).collect());
     }
     network
 }
 
-async fn write(
-    fleet: &Fleet,
-    plane: &Plane,
-    object: &Object,
-    ready: bool,
-    says: &[Say],
-    network: Option<Value>,
-) -> Result<()> {
+async fn write(fleet: &Fleet, plane: &Plane, object: &Object, ready: bool, says: &[Say], network: Option<Value>) -> Result<()> {
     let mut status = status_of(object);
     let ready = ready || object.flag("/status/ready");
     status["ready"] = json!(ready);
@@ -264,11 +182,8 @@ async fn write(
     if let Some(network) = network {
         status["networkStatus"] = network;
     }
-    status["conditions"] =
-        merge_v1beta1(object.items("/status/conditions"), says, fleet.clock.now());
-    plane
-        .set_status(Kind::AwsCluster, object, status, MANAGER)
-        .await
+    status["conditions"] = merge_v1beta1(object.items("/status/conditions"), says, fleet.clock.now());
+    plane.set_status(Kind::AwsCluster, object, status, MANAGER).await
 }
 
 /// The zones of the cluster's subnets, or the region's first three.
@@ -280,19 +195,11 @@ fn failure_domains(object: &Object) -> Value {
         .filter(|zone| !zone.is_empty())
         .collect();
     if zones.is_empty() {
-        zones = ["a", "b", "c"]
-            .iter()
-            .map(|zone| format!("{}{zone}", object.text("/spec/region")))
-            .collect();
+        zones = ["a", "b", "c"].iter().map(|zone| format!("{}{zone}", object.text("/spec/region"))).collect();
     }
     zones.sort();
     zones.dedup();
-    Value::Object(
-        zones
-            .into_iter()
-            .map(|zone| (zone, json!({"controlPlane": true})))
-            .collect(),
-    )
+    Value::Object(zones.into_iter().map(|zone| (zone, json!({"controlPlane": true}))).collect())
 }
 
 async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object, object: &Object) -> Result<Next> {
@@ -303,11 +210,7 @@ async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object, object: &Object)
         return Ok(Next::After(left));
     }
     let books = books(cluster);
-    for token in [
-        format!("api/{books}"),
-        format!("nat/{books}"),
-        format!("network/{books}"),
-    ] {
+    for token in [format!("api/{books}"), format!("nat/{books}"), format!("network/{books}")] {
         if let Some(resource) = fleet.ledger.living(&token)? {
             fleet.ledger.terminate(&resource.id, &plane.id, CAPA)?;
         }
@@ -319,14 +222,7 @@ async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object, object: &Object)
         fleet.servers.remove(&id).await?;
     }
     if let Some(all) = finalizers(object, FINALIZER, false) {
-        plane
-            .merge(
-                Kind::AwsCluster,
-                object,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::AwsCluster, object, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
     }
     Ok(Next::Wait)
 }
@@ -337,25 +233,16 @@ mod tests {
 
     #[test]
     fn a_network_by_id_is_the_users() {
-        let cluster = |spec: Value| -> Object {
-            serde_json::from_value(json!({"metadata": {"name": "c"}, "spec": spec}))
-                .expect("cluster")
-        };
+        let cluster =
+            |spec: Value| -> Object { serde_json::from_value(json!({"metadata": {"name": "c"}, "spec": spec})).expect("cluster") };
         assert!(is_ours(&cluster(json!({"region": "r"}))));
-        assert!(!is_ours(&cluster(
-            json!({"network": {"vpc": {"id": "vpc-1"}}})
-        )));
-        assert!(is_ours(&cluster(
-            json!({"network": {"vpc": {"id": "vpc-1", "tags": {format!("{OURS}c"): "owned"}}}})
-        )));
+        assert!(!is_ours(&cluster(json!({"network": {"vpc": {"id": "vpc-1"}}}))));
+        assert!(is_ours(&cluster(json!({"network": {"vpc": {"id": "vpc-1", "tags": {format!("{OURS}c"): "owned"}}}}))));
     }
 
     #[test]
     fn zones_come_from_the_subnets() {
         let cluster: Object = serde_json::from_value(json!({"metadata": {"name": "c"}, "spec": {"region": "r", "network": {"subnets": [{"availabilityZone": "rb"}, {"availabilityZone": "ra"}, {"availabilityZone": "rb"}]}}})).expect("cluster");
-        assert_eq!(
-            failure_domains(&cluster),
-            json!({"ra": {"controlPlane": true}, "rb": {"controlPlane": true}})
-        );
+        assert_eq!(failure_domains(&cluster), json!({"ra": {"controlPlane": true}, "rb": {"controlPlane": true}}));
     }
 }

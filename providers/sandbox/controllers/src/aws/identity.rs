@@ -24,22 +24,17 @@ pub async fn missing(plane: &Plane, cluster: &Object) -> Result<Option<String>> 
         "AWSClusterStaticIdentity" => {
             let secret = identity.text("/spec/secretRef");
             let there = plane.read(&unwatched::secret(), NAMESPACE, secret).await?;
-            Ok(there
-                .is_none()
-                .then(|| format!("Secret {NAMESPACE}/{secret} of {kind} {name} not found")))
+            Ok(there.is_none().then(|| format!("Secret {NAMESPACE}/{secret} of {kind} {name} not found")))
         }
         "AWSClusterRoleIdentity" => {
             let source = identity.at("/spec/sourceIdentityRef");
             let (kind, source) = (source.text("/kind"), source.text("/name"));
-            let Some(resource) = unwatched::aws_identity(kind)
-                .filter(|_| (kind, source) != ("AWSClusterControllerIdentity", "default"))
+            let Some(resource) = unwatched::aws_identity(kind).filter(|_| (kind, source) != ("AWSClusterControllerIdentity", "default"))
             else {
                 return Ok(None);
             };
             let there = plane.read(&resource, "", source).await?;
-            Ok(there
-                .is_none()
-                .then(|| format!("{kind} {source} not found")))
+            Ok(there.is_none().then(|| format!("{kind} {source} not found")))
         }
         _ => Ok(None),
     }

@@ -6,9 +6,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use crate::capi::scope::{
-    AWS_GATE, CONTROL_PLANE, MANAGER, claim, cluster_of, paused, same_cluster, status_of,
-};
+use crate::capi::scope::{AWS_GATE, CONTROL_PLANE, MANAGER, claim, cluster_of, paused, same_cluster, status_of};
 use crate::conditions::{Say, merge_v1beta1, say};
 use crate::delays::Delay;
 use crate::fleet::{Fleet, secret_text};
@@ -47,12 +45,7 @@ impl Controller for AwsMachines {
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -71,25 +64,13 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         claim(fleet, plane, &cluster).await?;
         return delete(fleet, plane, &cluster, &object).await;
     }
-    let owner = object.owner_name("Machine").and_then(|name| {
-        plane.get(
-            Kind::Machine,
-            &(object.namespace().to_owned(), name.to_owned()),
-        )
-    });
+    let owner = object.owner_name("Machine").and_then(|name| plane.get(Kind::Machine, &(object.namespace().to_owned(), name.to_owned())));
     let Some(machine) = owner else {
         return Ok(Next::Wait);
     };
     claim(fleet, plane, &cluster).await?;
     if let Some(all) = finalizers(&object, FINALIZER, true) {
-        plane
-            .merge(
-                Kind::AwsMachine,
-                &object,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::AwsMachine, &object, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
         return Ok(Next::Wait);
     }
     let infrastructure = cluster.flag("/status/initialization/infrastructureProvisioned");
@@ -114,12 +95,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
 }
 
 fn token(cluster: &Object, object: &Object) -> String {
-    format!(
-        "instance/{}/{}/{}",
-        cluster.namespace(),
-        cluster.name(),
-        object.name()
-    )
+    format!("instance/{}/{}/{}", cluster.namespace(), cluster.name(), object.name())
 }
 
 /// The instance of an AWSMachine: by providerID, else by the name that it was ordered under. A terminated one stays its instance.
@@ -138,29 +114,15 @@ async fn run_instance(
     object: &Object,
     secret: &str,
 ) -> Result<std::result::Result<Resource, String>> {
-    let Some(secret) = plane
-        .read(&unwatched::secret(), object.namespace(), secret)
-        .await?
-    else {
-        return Ok(Err(format!(
-            "Secret {}/{secret} not found",
-            object.namespace()
-        )));
+    let Some(secret) = plane.read(&unwatched::secret(), object.namespace(), secret).await? else {
+        return Ok(Err(format!("Secret {}/{secret} not found", object.namespace())));
     };
     let Some(data) = secret_text(&secret, "value") else {
-        return Ok(Err(format!(
-            "Secret {}/{} has no key value",
-            object.namespace(),
-            secret.name()
-        )));
+        return Ok(Err(format!("Secret {}/{} has no key value", object.namespace(), secret.name())));
     };
-    let infrastructure =
-        crate::capi::scope::reference(cluster.namespace(), cluster.at("/spec/infrastructureRef"))
-            .and_then(|(kind, key)| plane.get(kind, &key));
-    let region = infrastructure
-        .as_ref()
-        .map_or("local", |one| one.text("/spec/region"))
-        .to_owned();
+    let infrastructure = crate::capi::scope::reference(cluster.namespace(), cluster.at("/spec/infrastructureRef"))
+        .and_then(|(kind, key)| plane.get(kind, &key));
+    let region = infrastructure.as_ref().map_or("local", |one| one.text("/spec/region")).to_owned();
     let zone = zone(machine, infrastructure.as_deref(), object.name(), &region);
     let (books, owner, token) = (
         format!("{}/{}", cluster.namespace(), cluster.name()),
@@ -183,20 +145,11 @@ async fn run_instance(
     };
     let (mut instance, _) = fleet.ledger.ensure(&order)?;
     if instance.attributes.text("/address").is_empty() {
-        let address = format!(
-            "10.0.{}.{}",
-            (instance.number / 250) % 256,
-            instance.number % 250 + 4
-        );
-        instance.attributes["hostname"] = json!(format!(
-            "ip-{}.{region}.compute.internal",
-            address.replace('.', "-")
-        ));
+        let address = format!("10.0.{}.{}", (instance.number / 250) % 256, instance.number % 250 + 4);
+        instance.attributes["hostname"] = json!(format!("ip-{}.{region}.compute.internal", address.replace('.', "-")));
         instance.attributes["address"] = json!(address);
         fleet.ledger.put_user_data(&instance.id, &data)?;
-        fleet
-            .ledger
-            .set_attributes(&instance.id, &instance.attributes)?;
+        fleet.ledger.set_attributes(&instance.id, &instance.attributes)?;
     }
     fleet.cloud.add((String::new(), instance.id.clone()));
     Ok(Ok(instance))
@@ -208,29 +161,17 @@ fn zone(machine: &Object, infrastructure: Option<&Object>, name: &str, region: &
     if !wanted.is_empty() {
         return wanted.to_owned();
     }
-    let zones: Vec<&String> = infrastructure
-        .and_then(|one| one.at("/status/failureDomains").as_object())
-        .map(|all| all.keys().collect())
-        .unwrap_or_default();
+    let zones: Vec<&String> =
+        infrastructure.and_then(|one| one.at("/status/failureDomains").as_object()).map(|all| all.keys().collect()).unwrap_or_default();
     let sum: usize = name.bytes().map(usize::from).sum();
-    zones
-        .get(sum.checked_rem(zones.len()).unwrap_or(0))
-        .map_or_else(|| format!("{region}a"), |zone| (*zone).clone())
+    zones.get(sum.checked_rem(zones.len()).unwrap_or(0)).map_or_else(|| format!("{region}a"), |zone| (*zone).clone())
 }
 
-async fn report(
-    fleet: &Fleet,
-    plane: &Plane,
-    object: &Object,
-    machine: &Object,
-    instance: &Resource,
-) -> Result<Next> {
+async fn report(fleet: &Fleet, plane: &Plane, object: &Object, machine: &Object, instance: &Resource) -> Result<Next> {
     let facts = &instance.attributes;
     if object.text("/spec/providerID").is_empty() {
         let patch = json!({"spec": {"providerID": format!("aws:///{}/{}", facts.text("/zone"), instance.id), "instanceID": instance.id}});
-        plane
-            .merge(Kind::AwsMachine, object, patch, MANAGER)
-            .await?;
+        plane.merge(Kind::AwsMachine, object, patch, MANAGER).await?;
         return Ok(Next::Wait);
     }
     let running = instance.state == "running";
@@ -245,12 +186,7 @@ async fn report(
     let mut says = vec![if running {
         say("InstanceReady", true, "", "")
     } else {
-        say(
-            "InstanceReady",
-            false,
-            "InstanceNotReady",
-            format!("instance {} is {}", instance.id, instance.state),
-        )
+        say("InstanceReady", false, "InstanceNotReady", format!("instance {} is {}", instance.id, instance.state))
     }];
     if running {
         says.push(say("SecurityGroupsReady", true, "", ""));
@@ -265,82 +201,36 @@ async fn report(
     Ok(Next::Wait)
 }
 
-async fn wait(
-    fleet: &Fleet,
-    plane: &Plane,
-    object: &Object,
-    reason: &str,
-    message: &str,
-) -> Result<Next> {
+async fn wait(fleet: &Fleet, plane: &Plane, object: &Object, reason: &str, message: &str) -> Result<Next> {
     let mut status = status_of(object);
     status["ready"] = json!(false);
-    write(
-        fleet,
-        plane,
-        object,
-        status,
-        vec![say("InstanceReady", false, reason, message)],
-    )
-    .await?;
+    write(fleet, plane, object, status, vec![say("InstanceReady", false, reason, message)]).await?;
     Ok(Next::Wait)
 }
 
-async fn write(
-    fleet: &Fleet,
-    plane: &Plane,
-    object: &Object,
-    mut status: Value,
-    mut says: Vec<Say>,
-) -> Result<()> {
+async fn write(fleet: &Fleet, plane: &Plane, object: &Object, mut status: Value, mut says: Vec<Say>) -> Result<()> {
     let lacking = says.iter().find(|say| say.status != "True").cloned();
-    says.push(lacking.map_or_else(
-        || say("Ready", true, "", ""),
-        |lacking| Say {
-            kind: "Ready",
-            ..lacking
-        },
-    ));
-    status["conditions"] =
-        merge_v1beta1(object.items("/status/conditions"), &says, fleet.clock.now());
-    plane
-        .set_status(Kind::AwsMachine, object, status, MANAGER)
-        .await
+    says.push(lacking.map_or_else(|| say("Ready", true, "", ""), |lacking| Say { kind: "Ready", ..lacking }));
+    status["conditions"] = merge_v1beta1(object.items("/status/conditions"), &says, fleet.clock.now());
+    plane.set_status(Kind::AwsMachine, object, status, MANAGER).await
 }
 
 async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object, object: &Object) -> Result<Next> {
     if !object.has_finalizer(FINALIZER) {
         return Ok(Next::Wait);
     }
-    if let Some(instance) =
-        known_instance(fleet, cluster, object)?.filter(|instance| instance.terminated_ms.is_none())
-    {
-        fleet
-            .ledger
-            .set_state(&instance.id, "shutting-down", &plane.id, CAPA)?;
+    if let Some(instance) = known_instance(fleet, cluster, object)?.filter(|instance| instance.terminated_ms.is_none()) {
+        fleet.ledger.set_state(&instance.id, "shutting-down", &plane.id, CAPA)?;
         fleet.cloud.add((String::new(), instance.id));
         let mut status = status_of(object);
         status["ready"] = json!(false);
         status["instanceState"] = json!("shutting-down");
-        write(
-            fleet,
-            plane,
-            object,
-            status,
-            vec![say("InstanceReady", false, "Deleting", "")],
-        )
-        .await?;
+        write(fleet, plane, object, status, vec![say("InstanceReady", false, "Deleting", "")]).await?;
         // The cloud tells when it is gone; the timer is for a restart in between.
         return Ok(Next::After(fleet.delays.of(Delay::Retry)));
     }
     if let Some(all) = finalizers(object, FINALIZER, false) {
-        plane
-            .merge(
-                Kind::AwsMachine,
-                object,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::AwsMachine, object, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
     }
     Ok(Next::Wait)
 }

@@ -1,8 +1,8 @@
 //! Keys and certificates of a cluster as kubeadm lays them out, and the kubeconfig signed by its CA.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, SerialNumber,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    SerialNumber,
 };
 use serde_json::json;
 
@@ -23,56 +23,31 @@ pub fn authority(name: &str, now: jiff::Timestamp) -> Result<Pair> {
     let mut params = CertificateParams::default();
     params.distinguished_name = named(&[(DnType::CommonName, name)]);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![
-        KeyUsagePurpose::DigitalSignature,
-        KeyUsagePurpose::KeyCertSign,
-        KeyUsagePurpose::KeyEncipherment,
-    ];
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::KeyEncipherment];
     validity(&mut params, now, 3650);
     let certificate = params.self_signed(&key)?;
-    Ok(Pair {
-        certificate: certificate.pem(),
-        key: key.serialize_pem(),
-    })
+    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
 }
 
 /// The key pair that signs ServiceAccount tokens: its "certificate" is the public key.
 pub fn account_keys() -> Result<Pair> {
     let key = KeyPair::generate()?;
-    Ok(Pair {
-        certificate: key.public_key_pem(),
-        key: key.serialize_pem(),
-    })
+    Ok(Pair { certificate: key.public_key_pem(), key: key.serialize_pem() })
 }
 
 /// An administrator's kubeconfig for `server`, valid for a year.
-pub fn kubeconfig(
-    cluster: &str,
-    server: &str,
-    authority: &Pair,
-    now: jiff::Timestamp,
-) -> Result<String> {
+pub fn kubeconfig(cluster: &str, server: &str, authority: &Pair, now: jiff::Timestamp) -> Result<String> {
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
-    params.distinguished_name = named(&[
-        (DnType::OrganizationName, "system:masters"),
-        (DnType::CommonName, "kubernetes-admin"),
-    ]);
-    params.key_usages = vec![
-        KeyUsagePurpose::DigitalSignature,
-        KeyUsagePurpose::KeyEncipherment,
-    ];
+    params.distinguished_name = named(&[(DnType::OrganizationName, "system:masters"), (DnType::CommonName, "kubernetes-admin")]);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     params.serial_number = Some(SerialNumber::from_slice(uuid::Uuid::new_v4().as_bytes()));
     validity(&mut params, now, 365);
-    let issuer =
-        Issuer::from_ca_cert_pem(&authority.certificate, KeyPair::from_pem(&authority.key)?)?;
+    let issuer = Issuer::from_ca_cert_pem(&authority.certificate, KeyPair::from_pem(&authority.key)?)?;
     let certificate = params.signed_by(&key, &issuer)?;
     let encode = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
-    let (user, context) = (
-        format!("{cluster}-admin"),
-        format!("{cluster}-admin@{cluster}"),
-    );
+    let (user, context) = (format!("{cluster}-admin"), format!("{cluster}-admin@{cluster}"));
     let kubeconfig = json!({
         "apiVersion": "v1", "kind": "Config", "preferences": {}, "current-context": context,
         "clusters": [{"name": cluster, "cluster": {"server": server, "certificate-authority-data": encode(&authority.certificate)}}],
@@ -94,16 +69,9 @@ fn named(parts: &[(DnType, &str)]) -> DistinguishedName {
 fn validity(params: &mut CertificateParams, now: jiff::Timestamp, days: i64) {
     let date = |timestamp: jiff::Timestamp| {
         let date = timestamp.to_zoned(jiff::tz::TimeZone::UTC).date();
-        rcgen::date_time_ymd(
-            i32::from(date.year()),
-            u8::try_from(date.month()).unwrap_or(1),
-            u8::try_from(date.day()).unwrap_or(1),
-        )
+        rcgen::date_time_ymd(i32::from(date.year()), u8::try_from(date.month()).unwrap_or(1), u8::try_from(date.day()).unwrap_or(1))
     };
-    let shifted = |days: i64| {
-        now.checked_add(jiff::SignedDuration::from_hours(24 * days))
-            .unwrap_or(now)
-    };
+    let shifted = |days: i64| now.checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap_or(now);
     params.not_before = date(shifted(-1));
     params.not_after = date(shifted(days));
 }
@@ -118,10 +86,7 @@ mod tests {
         let own = authority("my own CA", now).expect("authority");
         let text = kubeconfig("shop", "https://127.0.0.1:6443", &own, now).expect("kubeconfig");
         let parsed = kube::config::Kubeconfig::from_yaml(&text).expect("kubeconfig");
-        assert_eq!(
-            crate::plane::server_of(&parsed).as_deref(),
-            Some("https://127.0.0.1:6443")
-        );
+        assert_eq!(crate::plane::server_of(&parsed).as_deref(), Some("https://127.0.0.1:6443"));
         let again = kubeconfig("shop", "https://127.0.0.1:6443", &own, now).expect("kubeconfig");
         assert_ne!(text, again);
     }

@@ -9,10 +9,7 @@ use serde_json::{Value, json};
 
 use super::cluster_status::{Parts, status};
 use super::machines::is_control_plane;
-use super::scope::{
-    CORE_GATE, MANAGER, adopt, claim, cluster_key, paused, reference, release, say_paused,
-    status_of,
-};
+use super::scope::{CORE_GATE, MANAGER, adopt, claim, cluster_key, paused, reference, release, say_paused, status_of};
 use crate::conditions::{merge, say};
 use crate::delays::Delay;
 use crate::fleet::Fleet;
@@ -40,20 +37,13 @@ impl Controller for Clusters {
     }
     fn concerns(&self, _plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
-            Kind::AwsCluster
-            | Kind::KubeadmControlPlane
-            | Kind::MachineDeployment
-            | Kind::MachineSet
-            | Kind::Machine => cluster_key(&event.object).into_iter().collect(),
+            Kind::AwsCluster | Kind::KubeadmControlPlane | Kind::MachineDeployment | Kind::MachineSet | Kind::Machine => {
+                cluster_key(&event.object).into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -74,45 +64,21 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         return delete(fleet, plane, &cluster).await;
     }
     if let Some(all) = finalizers(&cluster, FINALIZER, true) {
-        plane
-            .merge(
-                Kind::Cluster,
-                &cluster,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::Cluster, &cluster, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
         return Ok(Next::Wait);
     }
     let infrastructure = adopted(plane, &cluster, "/spec/infrastructureRef").await?;
     let control_plane = adopted(plane, &cluster, "/spec/controlPlaneRef").await?;
     if let Some(endpoint) = endpoint(&cluster, infrastructure.as_deref()) {
-        plane
-            .merge(
-                Kind::Cluster,
-                &cluster,
-                json!({"spec": {"controlPlaneEndpoint": endpoint}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::Cluster, &cluster, json!({"spec": {"controlPlaneEndpoint": endpoint}}), MANAGER).await?;
         return Ok(Next::Wait);
     }
     let initialized = cluster.flag("/status/initialization/controlPlaneInitialized")
-        || control_plane
-            .as_ref()
-            .is_some_and(|one| one.flag("/status/initialization/controlPlaneInitialized"));
-    let connection = if initialized {
-        fleet.reach(plane, key).await?.map(|_| ())
-    } else {
-        Err("Remote connection not established yet".to_owned())
-    };
+        || control_plane.as_ref().is_some_and(|one| one.flag("/status/initialization/controlPlaneInitialized"));
+    let connection =
+        if initialized { fleet.reach(plane, key).await?.map(|_| ()) } else { Err("Remote connection not established yet".to_owned()) };
     let next = if initialized && connection.is_err() {
-        Next::After(
-            fleet
-                .delays
-                .of(Delay::Retry)
-                .max(Duration::from_millis(200)),
-        )
+        Next::After(fleet.delays.of(Delay::Retry).max(Duration::from_millis(200)))
     } else {
         Next::Wait
     };
@@ -126,14 +92,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         sets,
         connection,
     };
-    plane
-        .set_status(
-            Kind::Cluster,
-            &cluster,
-            status(&parts, fleet.clock.now()),
-            MANAGER,
-        )
-        .await?;
+    plane.set_status(Kind::Cluster, &cluster, status(&parts, fleet.clock.now()), MANAGER).await?;
     Ok(next)
 }
 
@@ -141,11 +100,7 @@ type Objects = Vec<Arc<Object>>;
 
 fn children(plane: &Plane, key: &Key) -> (Objects, Objects, Objects) {
     let cache = plane.cache();
-    (
-        cache.of_cluster(Kind::Machine, key),
-        cache.of_cluster(Kind::MachineDeployment, key),
-        cache.of_cluster(Kind::MachineSet, key),
-    )
+    (cache.of_cluster(Kind::Machine, key), cache.of_cluster(Kind::MachineDeployment, key), cache.of_cluster(Kind::MachineSet, key))
 }
 
 /// The referenced object, owned by the Cluster and labelled with its name; `None` while it is not there.
@@ -164,35 +119,19 @@ async fn adopted(plane: &Plane, cluster: &Object, pointer: &str) -> Result<Optio
 
 /// The endpoint to write into the Cluster, if it is not there.
 fn endpoint(cluster: &Object, infrastructure: Option<&Object>) -> Option<Value> {
-    let infrastructure = infrastructure.filter(|one| {
-        one.flag("/status/ready") || one.flag("/status/initialization/provisioned")
-    })?;
+    let infrastructure = infrastructure.filter(|one| one.flag("/status/ready") || one.flag("/status/initialization/provisioned"))?;
     let host = infrastructure.text("/spec/controlPlaneEndpoint/host");
     let absent = cluster.text("/spec/controlPlaneEndpoint/host").is_empty();
-    (absent && !host.is_empty()).then(
-        || json!({"host": host, "port": infrastructure.at("/spec/controlPlaneEndpoint/port")}),
-    )
+    (absent && !host.is_empty()).then(|| json!({"host": host, "port": infrastructure.at("/spec/controlPlaneEndpoint/port")}))
 }
 
 /// MachineDeployments, then sets, then worker Machines, then the control plane, then the infrastructure, then the Cluster itself.
 async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object) -> Result<Next> {
     let key = cluster.key();
     let (machines, deployments, sets) = children(plane, &key);
-    let workers: Objects = machines
-        .iter()
-        .filter(|machine| !is_control_plane(machine))
-        .cloned()
-        .collect();
-    let standalone: Objects = sets
-        .iter()
-        .filter(|set| set.owner_name("MachineDeployment").is_none())
-        .cloned()
-        .collect();
-    for (kind, objects) in [
-        (Kind::MachineDeployment, &deployments),
-        (Kind::MachineSet, &standalone),
-        (Kind::Machine, &workers),
-    ] {
+    let workers: Objects = machines.iter().filter(|machine| !is_control_plane(machine)).cloned().collect();
+    let standalone: Objects = sets.iter().filter(|set| set.owner_name("MachineDeployment").is_none()).cloned().collect();
+    for (kind, objects) in [(Kind::MachineDeployment, &deployments), (Kind::MachineSet, &standalone), (Kind::Machine, &workers)] {
         for object in objects.iter().filter(|object| !object.deleting()) {
             plane.delete(kind, object).await?;
         }
@@ -204,94 +143,41 @@ async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object) -> Result<Next> 
             plane,
             cluster,
             "WaitingForWorkersDeletion",
-            &format!(
-                "* MachineDeployments: {}\n* MachineSets: {}\n* Worker Machines: {}",
-                deployments.len(),
-                sets.len(),
-                workers.len()
-            ),
+            &format!("* MachineDeployments: {}\n* MachineSets: {}\n* Worker Machines: {}", deployments.len(), sets.len(), workers.len()),
         )
         .await;
     }
     for (pointer, reason, word) in [
-        (
-            "/spec/controlPlaneRef",
-            "WaitingForControlPlaneDeletion",
-            "Control plane",
-        ),
-        (
-            "/spec/infrastructureRef",
-            "WaitingForInfrastructureDeletion",
-            "Infrastructure",
-        ),
+        ("/spec/controlPlaneRef", "WaitingForControlPlaneDeletion", "Control plane"),
+        ("/spec/infrastructureRef", "WaitingForInfrastructureDeletion", "Infrastructure"),
     ] {
-        let object = reference(cluster.namespace(), cluster.at(pointer))
-            .and_then(|(kind, key)| Some((kind, plane.get(kind, &key)?)));
+        let object = reference(cluster.namespace(), cluster.at(pointer)).and_then(|(kind, key)| Some((kind, plane.get(kind, &key)?)));
         if let Some((kind, object)) = object {
             if !object.deleting() {
                 plane.delete(kind, &object).await?;
             }
-            return say_deleting(
-                fleet,
-                plane,
-                cluster,
-                reason,
-                &format!("* {word}: {}", object.name()),
-            )
-            .await;
+            return say_deleting(fleet, plane, cluster, reason, &format!("* {word}: {}", object.name())).await;
         }
         if pointer == "/spec/controlPlaneRef" && !machines.is_empty() {
-            return say_deleting(
-                fleet,
-                plane,
-                cluster,
-                reason,
-                &format!("* Control plane Machines: {}", machines.len()),
-            )
-            .await;
+            return say_deleting(fleet, plane, cluster, reason, &format!("* Control plane Machines: {}", machines.len())).await;
         }
     }
     release(fleet, plane, &key)?;
     if let Some(all) = finalizers(cluster, FINALIZER, false) {
-        plane
-            .merge(
-                Kind::Cluster,
-                cluster,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::Cluster, cluster, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
     }
     Ok(Next::Wait)
 }
 
-async fn say_deleting(
-    fleet: &Fleet,
-    plane: &Plane,
-    cluster: &Object,
-    reason: &str,
-    message: &str,
-) -> Result<Next> {
+async fn say_deleting(fleet: &Fleet, plane: &Plane, cluster: &Object, reason: &str, message: &str) -> Result<Next> {
     let mut status = status_of(cluster);
     status["phase"] = json!("Deleting");
     let says = [
         say("Deleting", true, reason, message),
-        say(
-            "Available",
-            false,
-            "NotAvailable",
-            format!("* Deleting:\n  {message}"),
-        ),
+        say("Available", false, "NotAvailable", format!("* Deleting:\n  {message}")),
         say("Paused", false, "NotPaused", ""),
     ];
-    status["conditions"] = merge(
-        cluster.items("/status/conditions"),
-        &says,
-        cluster.generation(),
-        fleet.clock.now(),
-    );
-    plane
-        .set_status(Kind::Cluster, cluster, status, MANAGER)
-        .await?;
+    status["conditions"] = merge(cluster.items("/status/conditions"), &says, cluster.generation(), fleet.clock.now());
+    plane.set_status(Kind::Cluster, cluster, status, MANAGER).await?;
     Ok(Next::Wait)
 }

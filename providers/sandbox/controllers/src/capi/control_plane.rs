@@ -14,8 +14,7 @@ use super::control_plane_status::{Parts, machine_conditions, status};
 use super::machine_set::in_place;
 use super::replicas::{Recipe, create, infrastructure_template, overlay};
 use super::scope::{
-    CLUSTER, CONTROL_PLANE, CONTROL_PLANE_GATE, MANAGER, claim, cluster_key, cluster_of, paused,
-    paused_condition, say_paused, status_of,
+    CLUSTER, CONTROL_PLANE, CONTROL_PLANE_GATE, MANAGER, claim, cluster_key, cluster_of, paused, paused_condition, say_paused, status_of,
 };
 use crate::conditions::{merge, say};
 use crate::delays::Delay;
@@ -47,28 +46,16 @@ impl Controller for ControlPlanes {
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
             Kind::Cluster | Kind::Machine | Kind::KubeadmConfig | Kind::AwsMachine => {
-                let cluster = if event.kind == Kind::Cluster {
-                    Some(event.object.key())
-                } else {
-                    cluster_key(&event.object)
-                };
+                let cluster = if event.kind == Kind::Cluster { Some(event.object.key()) } else { cluster_key(&event.object) };
                 let Some(cluster) = cluster.and_then(|key| plane.get(Kind::Cluster, &key)) else {
                     return Vec::new();
                 };
-                super::scope::reference(cluster.namespace(), cluster.at("/spec/controlPlaneRef"))
-                    .map(|(_, key)| key)
-                    .into_iter()
-                    .collect()
+                super::scope::reference(cluster.namespace(), cluster.at("/spec/controlPlaneRef")).map(|(_, key)| key).into_iter().collect()
             }
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -92,14 +79,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         return delete(fleet, plane, &cluster, &control_plane, &machines).await;
     }
     if let Some(all) = finalizers(&control_plane, FINALIZER, true) {
-        plane
-            .merge(
-                Kind::KubeadmControlPlane,
-                &control_plane,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::KubeadmControlPlane, &control_plane, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
         return Ok(Next::Wait);
     }
     if !cluster.flag("/status/initialization/infrastructureProvisioned") {
@@ -110,28 +90,14 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
             certificates: false,
             initialized: false,
             connection: Err(String::new()),
-            blocked:
-                "Waiting for Cluster status.initialization.infrastructureProvisioned to be true"
-                    .to_owned(),
+            blocked: "Waiting for Cluster status.initialization.infrastructureProvisioned to be true".to_owned(),
         };
-        plane
-            .set_status(
-                Kind::KubeadmControlPlane,
-                &control_plane,
-                status(&parts, fleet.clock.now()),
-                MANAGER,
-            )
-            .await?;
+        plane.set_status(Kind::KubeadmControlPlane, &control_plane, status(&parts, fleet.clock.now()), MANAGER).await?;
         return Ok(Next::Wait);
     }
     ensure_certificates(fleet, plane, &cluster, &control_plane).await?;
     ensure_kubeconfig(fleet, plane, &cluster, &control_plane).await?;
-    infrastructure_template(
-        plane,
-        &cluster,
-        control_plane.at("/spec/machineTemplate/spec/infrastructureRef"),
-    )
-    .await?;
+    infrastructure_template(plane, &cluster, control_plane.at("/spec/machineTemplate/spec/infrastructureRef")).await?;
     steer(fleet, plane, &cluster, &control_plane, machines).await
 }
 
@@ -145,85 +111,34 @@ async fn steer(
 ) -> Result<Next> {
     let mut next = Next::Wait;
     let was_initialized = control_plane.flag("/status/initialization/controlPlaneInitialized");
-    let workload = if machines.is_empty() {
-        Err("no Machine yet".to_owned())
-    } else {
-        fleet.reach(plane, &cluster.key()).await?
-    };
+    let workload = if machines.is_empty() { Err("no Machine yet".to_owned()) } else { fleet.reach(plane, &cluster.key()).await? };
     let initialized = was_initialized
         || match &workload {
-            Ok(workload) => workload
-                .read(&unwatched::config_map(), "kube-system", "kubeadm-config")
-                .await?
-                .is_some(),
+            Ok(workload) => workload.read(&unwatched::config_map(), "kube-system", "kubeadm-config").await?.is_some(),
             Err(_) => false,
         };
     if !machines.is_empty() && (workload.is_err() || !initialized) {
-        next = Next::After(
-            fleet
-                .delays
-                .of(Delay::Retry)
-                .max(Duration::from_millis(100)),
-        );
+        next = Next::After(fleet.delays.of(Delay::Retry).max(Duration::from_millis(100)));
     }
-    let members: Vec<Member> = machines
-        .iter()
-        .map(|machine| member(plane, control_plane, machine))
-        .collect();
-    for (machine, member) in machines
-        .iter()
-        .zip(&members)
-        .filter(|(machine, _)| !machine.deleting())
-    {
+    let members: Vec<Member> = machines.iter().map(|machine| member(plane, control_plane, machine)).collect();
+    for (machine, member) in machines.iter().zip(&members).filter(|(machine, _)| !machine.deleting()) {
         let mut status = status_of(machine);
-        let says = machine_conditions(
-            machine,
-            workload.as_deref().ok(),
-            control_plane,
-            &member.outdated,
-        );
-        status["conditions"] = merge(
-            machine.items("/status/conditions"),
-            &says,
-            machine.generation(),
-            fleet.clock.now(),
-        );
-        plane
-            .set_status(Kind::Machine, machine, status, "capi-kubeadmcontrolplane")
-            .await?;
+        let says = machine_conditions(machine, workload.as_deref().ok(), control_plane, &member.outdated);
+        status["conditions"] = merge(machine.items("/status/conditions"), &says, machine.generation(), fleet.clock.now());
+        plane.set_status(Kind::Machine, machine, status, "capi-kubeadmcontrolplane").await?;
         let metadata = control_plane.at("/spec/machineTemplate/metadata");
-        let fresh = plane
-            .get(Kind::Machine, &machine.key())
-            .unwrap_or_else(|| machine.clone());
-        if let Some(patch) = in_place(
-            &fresh,
-            metadata,
-            control_plane.at("/spec/machineTemplate/spec"),
-        ) {
-            plane
-                .merge(Kind::Machine, &fresh, patch, "capi-kubeadmcontrolplane")
-                .await?;
+        let fresh = plane.get(Kind::Machine, &machine.key()).unwrap_or_else(|| machine.clone());
+        if let Some(patch) = in_place(&fresh, metadata, control_plane.at("/spec/machineTemplate/spec")) {
+            plane.merge(Kind::Machine, &fresh, patch, "capi-kubeadmcontrolplane").await?;
         }
     }
     let machines = plane.cache().owned(Kind::Machine, control_plane.uid());
-    let members: Vec<Member> = machines
-        .iter()
-        .map(|machine| member(plane, control_plane, machine))
-        .collect();
+    let members: Vec<Member> = machines.iter().map(|machine| member(plane, control_plane, machine)).collect();
     let mut blocked = String::new();
     match next_move(control_plane, &members) {
         Move::Add => {
             let domain = failure_domain(cluster, &machines);
-            create(
-                plane,
-                recipe(
-                    cluster,
-                    control_plane,
-                    machines.is_empty() && !initialized,
-                    domain,
-                ),
-            )
-            .await?;
+            create(plane, recipe(cluster, control_plane, machines.is_empty() && !initialized, domain)).await?;
         }
         Move::Remove(name) => {
             if let Some(machine) = machines.iter().find(|machine| machine.name() == name) {
@@ -248,71 +163,29 @@ async fn steer(
         connection: workload.map(|_| ()),
         blocked,
     };
-    plane
-        .set_status(
-            Kind::KubeadmControlPlane,
-            control_plane,
-            status(&parts, fleet.clock.now()),
-            MANAGER,
-        )
-        .await?;
+    plane.set_status(Kind::KubeadmControlPlane, control_plane, status(&parts, fleet.clock.now()), MANAGER).await?;
     Ok(next)
 }
 
 fn member(plane: &Plane, control_plane: &Object, machine: &Object) -> Member {
-    let instance = plane.get(
-        Kind::AwsMachine,
-        &(
-            machine.namespace().to_owned(),
-            machine.text("/spec/infrastructureRef/name").to_owned(),
-        ),
-    );
-    let config = plane.get(
-        Kind::KubeadmConfig,
-        &(
-            machine.namespace().to_owned(),
-            machine.text("/spec/bootstrap/configRef/name").to_owned(),
-        ),
-    );
-    Member::of(
-        control_plane,
-        machine,
-        instance.as_deref(),
-        config.as_deref(),
-    )
+    let instance = plane.get(Kind::AwsMachine, &(machine.namespace().to_owned(), machine.text("/spec/infrastructureRef/name").to_owned()));
+    let config =
+        plane.get(Kind::KubeadmConfig, &(machine.namespace().to_owned(), machine.text("/spec/bootstrap/configRef/name").to_owned()));
+    Member::of(control_plane, machine, instance.as_deref(), config.as_deref())
 }
 
 /// The failure domain with the fewest Machines; empty when the cluster has none.
 fn failure_domain(cluster: &Object, machines: &[Arc<Object>]) -> String {
-    let domains = cluster
-        .items("/status/failureDomains")
-        .iter()
-        .filter(|domain| domain.flag("/controlPlane"))
-        .map(|domain| domain.text("/name"));
-    let load = |domain: &str| {
-        machines
-            .iter()
-            .filter(|machine| machine.text("/spec/failureDomain") == domain)
-            .count()
-    };
-    domains
-        .min_by_key(|domain| (load(domain), (*domain).to_owned()))
-        .unwrap_or_default()
-        .to_owned()
+    let domains =
+        cluster.items("/status/failureDomains").iter().filter(|domain| domain.flag("/controlPlane")).map(|domain| domain.text("/name"));
+    let load = |domain: &str| machines.iter().filter(|machine| machine.text("/spec/failureDomain") == domain).count();
+    domains.min_by_key(|domain| (load(domain), (*domain).to_owned())).unwrap_or_default().to_owned()
 }
 
-fn recipe<'a>(
-    cluster: &'a Object,
-    control_plane: &'a Object,
-    first: bool,
-    failure_domain: String,
-) -> Recipe<'a> {
+fn recipe<'a>(cluster: &'a Object, control_plane: &'a Object, first: bool, failure_domain: String) -> Recipe<'a> {
     let template = control_plane.at("/spec/machineTemplate");
     let mut labels = template.at("/metadata/labels").clone();
-    overlay(
-        &mut labels,
-        &json!({CONTROL_PLANE: "", NAME_LABEL: control_plane.name(), CLUSTER: cluster.name()}),
-    );
+    overlay(&mut labels, &json!({CONTROL_PLANE: "", NAME_LABEL: control_plane.name(), CLUSTER: cluster.name()}));
     let mut spec = template.at("/spec").clone();
     if let Some(fields) = spec.as_object_mut() {
         fields.remove("infrastructureRef");
@@ -321,22 +194,11 @@ fn recipe<'a>(
         spec["deletion"]["nodeDeletionTimeoutSeconds"] = json!(10);
     }
     let mut gates: Vec<Value> = spec.items("/readinessGates").to_vec();
-    let mut needed = vec![
-        "APIServerPodHealthy",
-        "ControllerManagerPodHealthy",
-        "SchedulerPodHealthy",
-    ];
-    if !control_plane
-        .at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external")
-        .is_object()
-    {
+    let mut needed = vec!["APIServerPodHealthy", "ControllerManagerPodHealthy", "SchedulerPodHealthy"];
+    if !control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object() {
         needed.extend(["EtcdPodHealthy", "EtcdMemberHealthy"]);
     }
-    gates.extend(
-        needed
-            .into_iter()
-            .map(|kind| json!({"conditionType": kind})),
-    );
+    gates.extend(needed.into_iter().map(|kind| json!({"conditionType": kind})));
     spec["readinessGates"] = Value::Array(gates);
     spec["version"] = json!(control_plane.text("/spec/version"));
     if !failure_domain.is_empty() {
@@ -344,11 +206,7 @@ fn recipe<'a>(
     }
     let mut bootstrap = control_plane.at("/spec/kubeadmConfigSpec").clone();
     if let Some(fields) = bootstrap.as_object_mut() {
-        fields.remove(if first {
-            "joinConfiguration"
-        } else {
-            "initConfiguration"
-        });
+        fields.remove(if first { "joinConfiguration" } else { "initConfiguration" });
     }
     Recipe {
         owner_kind: Kind::KubeadmControlPlane,
@@ -356,11 +214,7 @@ fn recipe<'a>(
         cluster,
         name: machine_name(cluster, control_plane),
         labels,
-        annotations: template
-            .at("/metadata/annotations")
-            .as_object()
-            .cloned()
-            .map_or_else(|| json!({}), Value::Object),
+        annotations: template.at("/metadata/annotations").as_object().cloned().map_or_else(|| json!({}), Value::Object),
         spec,
         template: control_plane.at("/spec/machineTemplate/spec/infrastructureRef"),
         bootstrap,
@@ -376,101 +230,48 @@ fn machine_name(cluster: &Object, control_plane: &Object) -> String {
         return format!("{}-{random}", control_plane.name());
     }
     let mut name = template.to_owned();
-    for (variable, value) in [
-        (".cluster.name", cluster.name()),
-        (".kubeadmControlPlane.name", control_plane.name()),
-        (".random", &random),
-    ] {
-        name = name
-            .replace(&format!("{{{{ {variable} }}}}"), value)
-            .replace(&format!("{{{{{variable}}}}}"), value);
+    for (variable, value) in [(".cluster.name", cluster.name()), (".kubeadmControlPlane.name", control_plane.name()), (".random", &random)]
+    {
+        name = name.replace(&format!("{{{{ {variable} }}}}"), value).replace(&format!("{{{{{variable}}}}}"), value);
     }
     name
 }
 
-async fn ensure_certificates(
-    fleet: &Fleet,
-    plane: &Plane,
-    cluster: &Object,
-    control_plane: &Object,
-) -> Result<()> {
+async fn ensure_certificates(fleet: &Fleet, plane: &Plane, cluster: &Object, control_plane: &Object) -> Result<()> {
     if crate::conditions::holds(control_plane, "CertificatesAvailable") {
         return Ok(());
     }
     let now = fleet.clock.now();
-    for (purpose, name) in [
-        ("ca", "kubernetes"),
-        ("etcd", "etcd-ca"),
-        ("proxy", "front-proxy-ca"),
-        ("sa", ""),
-    ] {
+    for (purpose, name) in [("ca", "kubernetes"), ("etcd", "etcd-ca"), ("proxy", "front-proxy-ca"), ("sa", "")] {
         let secret = format!("{}-{purpose}", cluster.name());
-        if plane
-            .read(&unwatched::secret(), cluster.namespace(), &secret)
-            .await?
-            .is_some()
-        {
+        if plane.read(&unwatched::secret(), cluster.namespace(), &secret).await?.is_some() {
             continue;
         }
-        let pair = if purpose == "sa" {
-            account_keys()?
-        } else {
-            authority(name, now)?
-        };
+        let pair = if purpose == "sa" { account_keys()? } else { authority(name, now)? };
         let encode = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
         let data = json!({"tls.crt": encode(&pair.certificate), "tls.key": encode(&pair.key)});
-        plane
-            .ensure(
-                &unwatched::secret(),
-                secret_object(cluster, control_plane, &secret, data),
-                MANAGER,
-            )
-            .await?;
+        plane.ensure(&unwatched::secret(), secret_object(cluster, control_plane, &secret, data), MANAGER).await?;
     }
     Ok(())
 }
 
-async fn ensure_kubeconfig(
-    fleet: &Fleet,
-    plane: &Plane,
-    cluster: &Object,
-    control_plane: &Object,
-) -> Result<()> {
-    let (host, name) = (
-        cluster.text("/spec/controlPlaneEndpoint/host"),
-        format!("{}-kubeconfig", cluster.name()),
-    );
+async fn ensure_kubeconfig(fleet: &Fleet, plane: &Plane, cluster: &Object, control_plane: &Object) -> Result<()> {
+    let (host, name) = (cluster.text("/spec/controlPlaneEndpoint/host"), format!("{}-kubeconfig", cluster.name()));
     if host.is_empty()
-        || crate::conditions::holds(control_plane, "Initialized")
-            && crate::conditions::holds(control_plane, "CertificatesAvailable")
+        || crate::conditions::holds(control_plane, "Initialized") && crate::conditions::holds(control_plane, "CertificatesAvailable")
     {
         return Ok(());
     }
-    if plane
-        .read(&unwatched::secret(), cluster.namespace(), &name)
-        .await?
-        .is_some()
-    {
+    if plane.read(&unwatched::secret(), cluster.namespace(), &name).await?.is_some() {
         return Ok(());
     }
     let Some(authority) = certificate_pair(plane, cluster, "ca").await? else {
         return Ok(());
     };
-    let server = format!(
-        "https://{host}:{}",
-        cluster
-            .int("/spec/controlPlaneEndpoint/port")
-            .unwrap_or(6443)
-    );
+    let server = format!("https://{host}:{}", cluster.int("/spec/controlPlaneEndpoint/port").unwrap_or(6443));
     let text = kubeconfig(cluster.name(), &server, &authority, fleet.clock.now())?;
     let data = json!({"value": data_encoding::BASE64.encode(text.as_bytes())});
-    plane
-        .ensure(
-            &unwatched::secret(),
-            secret_object(cluster, control_plane, &name, data),
-            MANAGER,
-        )
-        .await
+    plane.ensure(&unwatched::secret(), secret_object(cluster, control_plane, &name, data), MANAGER).await
 }
 
 fn secret_object(cluster: &Object, control_plane: &Object, name: &str, data: Value) -> Value {
@@ -485,63 +286,26 @@ fn secret_object(cluster: &Object, control_plane: &Object, name: &str, data: Val
 }
 
 /// One of the Secrets `<cluster>-{ca,etcd,proxy,sa}`.
-pub async fn certificate_pair(
-    plane: &Plane,
-    cluster: &Object,
-    purpose: &str,
-) -> Result<Option<Pair>> {
-    let secret = plane
-        .read(
-            &unwatched::secret(),
-            cluster.namespace(),
-            &format!("{}-{purpose}", cluster.name()),
-        )
-        .await?;
-    Ok(secret.and_then(|secret| {
-        Some(Pair {
-            certificate: secret_text(&secret, "tls.crt")?,
-            key: secret_text(&secret, "tls.key")?,
-        })
-    }))
+pub async fn certificate_pair(plane: &Plane, cluster: &Object, purpose: &str) -> Result<Option<Pair>> {
+    let secret = plane.read(&unwatched::secret(), cluster.namespace(), &format!("{}-{purpose}", cluster.name())).await?;
+    Ok(secret.and_then(|secret| Some(Pair { certificate: secret_text(&secret, "tls.crt")?, key: secret_text(&secret, "tls.key")? })))
 }
 
 /// Control plane Machines go when no worker is left; then the control plane itself.
-async fn delete(
-    fleet: &Fleet,
-    plane: &Plane,
-    cluster: &Object,
-    control_plane: &Object,
-    machines: &[Arc<Object>],
-) -> Result<Next> {
+async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object, control_plane: &Object, machines: &[Arc<Object>]) -> Result<Next> {
     let all = plane.cache().of_cluster(Kind::Machine, &cluster.key());
-    let workers = all
-        .iter()
-        .filter(|machine| machine.label(CONTROL_PLANE).is_none())
-        .count();
+    let workers = all.iter().filter(|machine| machine.label(CONTROL_PLANE).is_none()).count();
     let (reason, words) = if workers > 0 {
-        (
-            "WaitingForWorkersDeletion",
-            format!("* Worker Machines: {workers}"),
-        )
+        ("WaitingForWorkersDeletion", format!("* Worker Machines: {workers}"))
     } else {
         for machine in machines.iter().filter(|machine| !machine.deleting()) {
             plane.delete(Kind::Machine, machine).await?;
         }
-        (
-            "WaitingForMachineDeletion",
-            format!("Deleting {} Machines", machines.len()),
-        )
+        ("WaitingForMachineDeletion", format!("Deleting {} Machines", machines.len()))
     };
     if machines.is_empty() && workers == 0 {
         if let Some(all) = finalizers(control_plane, FINALIZER, false) {
-            plane
-                .merge(
-                    Kind::KubeadmControlPlane,
-                    control_plane,
-                    json!({"metadata": {"finalizers": all}}),
-                    MANAGER,
-                )
-                .await?;
+            plane.merge(Kind::KubeadmControlPlane, control_plane, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
         }
         return Ok(Next::Wait);
     }
@@ -549,22 +313,10 @@ async fn delete(
     status["replicas"] = json!(machines.len());
     let says = [
         say("Deleting", true, reason, words.clone()),
-        say(
-            "Available",
-            false,
-            "NotAvailable",
-            format!("* Deleting: {words}"),
-        ),
+        say("Available", false, "NotAvailable", format!("* Deleting: {words}")),
         paused_condition(false),
     ];
-    status["conditions"] = merge(
-        control_plane.items("/status/conditions"),
-        &says,
-        control_plane.generation(),
-        fleet.clock.now(),
-    );
-    plane
-        .set_status(Kind::KubeadmControlPlane, control_plane, status, MANAGER)
-        .await?;
+    status["conditions"] = merge(control_plane.items("/status/conditions"), &says, control_plane.generation(), fleet.clock.now());
+    plane.set_status(Kind::KubeadmControlPlane, control_plane, status, MANAGER).await?;
     Ok(Next::Wait)
 }

@@ -67,153 +67,74 @@ pub fn status(parts: &Parts<'_>, now: jiff::Timestamp) -> Value {
         if parts.outdated.is_empty() {
             say("RollingOut", false, "NotRollingOut", "")
         } else {
-            say(
-                "RollingOut",
-                true,
-                "RollingOut",
-                format!(
-                    "Rolling out {} not up-to-date replicas",
-                    parts.outdated.len()
-                ),
-            )
+            say("RollingOut", true, "RollingOut", format!("Rolling out {} not up-to-date replicas", parts.outdated.len()))
         },
     ];
     says.extend(scaling(wanted, numbers.replicas, false, &parts.blocked));
     says.extend(health(parts));
     let condition = |kind: &str| says.iter().find(|say| say.kind == kind);
-    let lacking: Vec<String> = [
-        "Initialized",
-        "CertificatesAvailable",
-        "EtcdClusterHealthy",
-        "ControlPlaneComponentsHealthy",
-    ]
-    .iter()
-    .filter_map(|kind| condition(kind))
-    .filter(|one| {
-        one.status == "False" || one.status == "Unknown" && one.kind != "EtcdClusterHealthy"
-    })
-    .map(|one| format!("* {}: {}", one.kind, one.message))
-    .collect();
+    let lacking: Vec<String> = ["Initialized", "CertificatesAvailable", "EtcdClusterHealthy", "ControlPlaneComponentsHealthy"]
+        .iter()
+        .filter_map(|kind| condition(kind))
+        .filter(|one| one.status == "False" || one.status == "Unknown" && one.kind != "EtcdClusterHealthy")
+        .map(|one| format!("* {}: {}", one.kind, one.message))
+        .collect();
     says.push(if lacking.is_empty() {
         say("Available", true, "Available", "")
     } else {
         say("Available", false, "NotAvailable", lacking.join("\n"))
     });
-    status["conditions"] = merge(
-        control_plane.items("/status/conditions"),
-        &says,
-        control_plane.generation(),
-        now,
-    );
+    status["conditions"] = merge(control_plane.items("/status/conditions"), &says, control_plane.generation(), now);
     status
 }
 
 /// Initialized, CertificatesAvailable, EtcdClusterHealthy, ControlPlaneComponentsHealthy.
 fn health(parts: &Parts<'_>) -> Vec<Say> {
-    let external = parts
-        .control_plane
-        .at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external")
-        .is_object();
+    let external = parts.control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object();
     let group = |kind: &'static str, of: &[&str]| match &parts.connection {
         _ if parts.machines.is_empty() => unknown(kind, "InspectionFailed", "No Machine yet"),
-        Err(words) => unknown(
-            kind,
-            "InspectionFailed",
-            format!("Remote connection not established: {words}"),
-        ),
+        Err(words) => unknown(kind, "InspectionFailed", format!("Remote connection not established: {words}")),
         Ok(()) => {
             let sick: Vec<String> = parts
                 .machines
                 .iter()
-                .filter(|machine| {
-                    !machine.deleting() && of.iter().any(|one| !holds(&***machine, one))
-                })
-                .map(|machine| {
-                    format!(
-                        "* Machine {}: not all of {} are True",
-                        machine.name(),
-                        of.join(", ")
-                    )
-                })
+                .filter(|machine| !machine.deleting() && of.iter().any(|one| !holds(&***machine, one)))
+                .map(|machine| format!("* Machine {}: not all of {} are True", machine.name(), of.join(", ")))
                 .collect();
             // One healthy member keeps the API up; fewer than half of etcd's members do not.
             let healthy = parts.machines.len() - sick.len();
-            let enough = if kind == "EtcdClusterHealthy" {
-                healthy * 2 > parts.machines.len()
-            } else {
-                healthy > 0
-            };
-            if enough {
-                say(kind, true, "Healthy", "")
-            } else {
-                say(kind, false, "NotHealthy", sick.join("\n"))
-            }
+            let enough = if kind == "EtcdClusterHealthy" { healthy * 2 > parts.machines.len() } else { healthy > 0 };
+            if enough { say(kind, true, "Healthy", "") } else { say(kind, false, "NotHealthy", sick.join("\n")) }
         }
     };
     vec![
         if parts.initialized {
             say("Initialized", true, "Initialized", "")
         } else {
-            say(
-                "Initialized",
-                false,
-                "NotInitialized",
-                "Control plane not yet initialized",
-            )
+            say("Initialized", false, "NotInitialized", "Control plane not yet initialized")
         },
         if parts.certificates {
             say("CertificatesAvailable", true, "Available", "")
         } else {
-            say(
-                "CertificatesAvailable",
-                false,
-                "NotAvailable",
-                "Waiting for Cluster infrastructure",
-            )
+            say("CertificatesAvailable", false, "NotAvailable", "Waiting for Cluster infrastructure")
         },
         if external {
             unknown("EtcdClusterHealthy", "ExternalEtcd", "etcd is external")
         } else {
-            group(
-                "EtcdClusterHealthy",
-                &["EtcdPodHealthy", "EtcdMemberHealthy"],
-            )
+            group("EtcdClusterHealthy", &["EtcdPodHealthy", "EtcdMemberHealthy"])
         },
-        group(
-            "ControlPlaneComponentsHealthy",
-            &[
-                "APIServerPodHealthy",
-                "ControllerManagerPodHealthy",
-                "SchedulerPodHealthy",
-            ],
-        ),
+        group("ControlPlaneComponentsHealthy", &["APIServerPodHealthy", "ControllerManagerPodHealthy", "SchedulerPodHealthy"]),
     ]
 }
 
 /// Conditions of one control plane Machine: is it up to date, and do its static pods run?
-pub fn machine_conditions(
-    machine: &Object,
-    workload: Option<&Plane>,
-    control_plane: &Object,
-    outdated: &[String],
-) -> Vec<Say> {
+pub fn machine_conditions(machine: &Object, workload: Option<&Plane>, control_plane: &Object, outdated: &[String]) -> Vec<Say> {
     let mut says = vec![if outdated.is_empty() {
         say("UpToDate", true, "UpToDate", "")
     } else {
-        say(
-            "UpToDate",
-            false,
-            "NotUpToDate",
-            outdated
-                .iter()
-                .map(|one| format!("* {one}"))
-                .collect::<Vec<_>>()
-                .join("\n"),
-        )
+        say("UpToDate", false, "NotUpToDate", outdated.iter().map(|one| format!("* {one}")).collect::<Vec<_>>().join("\n"))
     }];
-    let external = control_plane
-        .at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external")
-        .is_object();
+    let external = control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object();
     let mut components = vec![
         ("APIServerPodHealthy", "kube-apiserver"),
         ("ControllerManagerPodHealthy", "kube-controller-manager"),
@@ -227,33 +148,17 @@ pub fn machine_conditions(
     for (kind, component) in components {
         says.push(match workload {
             Some(workload) if !node.is_empty() => {
-                let pod = workload.get(
-                    Kind::Pod,
-                    &("kube-system".to_owned(), format!("{component}-{node}")),
-                );
+                let pod = workload.get(Kind::Pod, &("kube-system".to_owned(), format!("{component}-{node}")));
                 match pod {
                     Some(pod) if holds(&*pod, "Ready") => say(kind, true, "Healthy", ""),
-                    Some(_) => say(
-                        kind,
-                        false,
-                        "NotHealthy",
-                        format!("Pod {component}-{node} is not ready"),
-                    ),
-                    None => say(
-                        kind,
-                        false,
-                        "DoesNotExist",
-                        format!("Pod {component}-{node} does not exist"),
-                    ),
+                    Some(_) => say(kind, false, "NotHealthy", format!("Pod {component}-{node} is not ready")),
+                    None => say(kind, false, "DoesNotExist", format!("Pod {component}-{node} does not exist")),
                 }
             }
             _ => unknown(
                 kind,
                 "InspectionFailed",
-                format!(
-                    "Waiting for a Node with spec.providerID {} to exist",
-                    machine.text("/spec/providerID")
-                ),
+                format!("Waiting for a Node with spec.providerID {} to exist", machine.text("/spec/providerID")),
             ),
         });
     }

@@ -6,14 +6,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::certificates::Pair;
 use super::control_plane::certificate_pair;
 use super::machine::NODE_UNINITIALIZED;
 use super::machines::is_control_plane;
-use super::scope::{
-    BOOTSTRAP_GATE, CLUSTER, MANAGER, claim, cluster_of, paused, paused_condition, same_cluster,
-    say_paused, status_of,
-};
-use super::certificates::Pair;
+use super::scope::{BOOTSTRAP_GATE, CLUSTER, MANAGER, claim, cluster_of, paused, paused_condition, same_cluster, say_paused, status_of};
 use super::user_data::{Keys, Role, cloud_config, file};
 use crate::conditions::{Say, merge, say};
 use crate::delays::Delay;
@@ -49,29 +46,16 @@ impl Controller for KubeadmConfigs {
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
 
 async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next> {
-    let Some(config) = plane
-        .get(Kind::KubeadmConfig, key)
-        .filter(|config| !config.deleting())
-    else {
+    let Some(config) = plane.get(Kind::KubeadmConfig, key).filter(|config| !config.deleting()) else {
         return Ok(Next::Wait);
     };
-    let owner = config.owner_name("Machine").and_then(|name| {
-        plane.get(
-            Kind::Machine,
-            &(config.namespace().to_owned(), name.to_owned()),
-        )
-    });
+    let owner = config.owner_name("Machine").and_then(|name| plane.get(Kind::Machine, &(config.namespace().to_owned(), name.to_owned())));
     let (Some(machine), Some(cluster)) = (owner, cluster_of(plane, &config)) else {
         return Ok(Next::Wait);
     };
@@ -88,17 +72,8 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     if config.flag("/status/initialization/dataSecretCreated") {
         return Ok(Next::Wait);
     }
-    if !cluster.flag("/status/initialization/infrastructureProvisioned")
-        || cluster.text("/spec/controlPlaneEndpoint/host").is_empty()
-    {
-        return wait(
-            fleet,
-            plane,
-            &config,
-            "Waiting for Cluster status.infrastructureReady to be true",
-            Next::Wait,
-        )
-        .await;
+    if !cluster.flag("/status/initialization/infrastructureProvisioned") || cluster.text("/spec/controlPlaneEndpoint/host").is_empty() {
+        return wait(fleet, plane, &config, "Waiting for Cluster status.infrastructureReady to be true", Next::Wait).await;
     }
     let initialized = cluster.flag("/status/initialization/controlPlaneInitialized");
     let role = match (initialized, is_control_plane(&machine)) {
@@ -106,25 +81,11 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         (true, true) => Role::ControlPlane,
         (true, false) => Role::Worker,
         (false, false) => {
-            return wait(
-                fleet,
-                plane,
-                &config,
-                "Waiting for Cluster control plane to be initialized",
-                Next::Wait,
-            )
-            .await;
+            return wait(fleet, plane, &config, "Waiting for Cluster control plane to be initialized", Next::Wait).await;
         }
     };
     if role == Role::Init && is_second_init(plane, &cluster, &machine) {
-        return wait(
-            fleet,
-            plane,
-            &config,
-            "Waiting for Cluster control plane to be initialized",
-            Next::Wait,
-        )
-        .await;
+        return wait(fleet, plane, &config, "Waiting for Cluster control plane to be initialized", Next::Wait).await;
     }
     match data(plane, &cluster, &machine, &config, role).await? {
         Ok(text) => {
@@ -139,33 +100,15 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
             plane.ensure(&unwatched::secret(), secret, MANAGER).await?;
             done(fleet, plane, &config, config.name()).await
         }
-        Err(words) => {
-            wait(
-                fleet,
-                plane,
-                &config,
-                &words,
-                Next::After(fleet.delays.of(Delay::Retry)),
-            )
-            .await
-        }
+        Err(words) => wait(fleet, plane, &config, &words, Next::After(fleet.delays.of(Delay::Retry))).await,
     }
 }
 
 /// Only one machine may make the cluster: the first that has its data, else the first by age and name.
 fn is_second_init(plane: &Plane, cluster: &Object, machine: &Object) -> bool {
     let machines = plane.cache().of_cluster(Kind::Machine, &cluster.key());
-    let order = |one: &Object| {
-        (
-            one.text("/spec/bootstrap/dataSecretName").is_empty(),
-            one.created(),
-            one.name().to_owned(),
-        )
-    };
-    let first = machines
-        .iter()
-        .filter(|one| is_control_plane(one) && !one.deleting())
-        .min_by_key(|one| order(one));
+    let order = |one: &Object| (one.text("/spec/bootstrap/dataSecretName").is_empty(), one.created(), one.name().to_owned());
+    let first = machines.iter().filter(|one| is_control_plane(one) && !one.deleting()).min_by_key(|one| order(one));
     first.is_some_and(|first| first.uid() != machine.uid())
 }
 
@@ -186,21 +129,16 @@ async fn data(
         Err(words) => return Ok(Err(words)),
     };
     let spec = config.at("/spec");
-    let endpoint = format!(
-        "{}:{}",
-        cluster.text("/spec/controlPlaneEndpoint/host"),
-        cluster
-            .int("/spec/controlPlaneEndpoint/port")
-            .unwrap_or(6443)
-    );
+    let endpoint =
+        format!("{}:{}", cluster.text("/spec/controlPlaneEndpoint/host"), cluster.int("/spec/controlPlaneEndpoint/port").unwrap_or(6443));
     let documents = match role {
-        Role::Init => vec![
-            cluster_configuration(cluster, machine, spec, &endpoint),
-            document("InitConfiguration", spec.at("/initConfiguration")),
-        ],
+        Role::Init => {
+            vec![cluster_configuration(cluster, machine, spec, &endpoint), document("InitConfiguration", spec.at("/initConfiguration"))]
+        }
         Role::ControlPlane | Role::Worker => {
             let mut join = document("JoinConfiguration", spec.at("/joinConfiguration"));
-            join["discovery"]["bootstrapToken"] = json!({"apiServerEndpoint": endpoint, "token": token(machine.uid()), "unsafeSkipCAVerification": true});
+            join["discovery"]["bootstrapToken"] =
+                json!({"apiServerEndpoint": endpoint, "token": token(machine.uid()), "unsafeSkipCAVerification": true});
             if role == Role::ControlPlane {
                 if !join.at("/controlPlane").is_object() {
                     join["controlPlane"] = json!({"localAPIEndpoint": {"bindPort": 6443}});
@@ -213,20 +151,12 @@ async fn data(
             vec![join]
         }
     };
-    let keys = pairs.as_ref().map(|(ca, account)| Keys {
-        ca: &ca.certificate,
-        ca_key: &ca.key,
-        account_key: &account.key,
-    });
+    let keys = pairs.as_ref().map(|(ca, account)| Keys { ca: &ca.certificate, ca_key: &ca.key, account_key: &account.key });
     Ok(Ok(cloud_config(role, keys, &documents, spec, files)))
 }
 
 /// What a control plane machine brings along; nothing for a worker, `Err` if a Secret is missing.
-async fn certificates(
-    plane: &Plane,
-    cluster: &Object,
-    role: Role,
-) -> Result<std::result::Result<Option<(Pair, Pair)>, String>> {
+async fn certificates(plane: &Plane, cluster: &Object, role: Role) -> Result<std::result::Result<Option<(Pair, Pair)>, String>> {
     if role == Role::Worker {
         return Ok(Ok(None));
     }
@@ -244,22 +174,13 @@ async fn certificates(
 }
 
 fn document(kind: &str, content: &Value) -> Value {
-    let mut document = if content.is_object() {
-        content.clone()
-    } else {
-        json!({})
-    };
+    let mut document = if content.is_object() { content.clone() } else { json!({}) };
     document["apiVersion"] = json!("kubeadm.k8s.io/v1beta4");
     document["kind"] = json!(kind);
     document
 }
 
-fn cluster_configuration(
-    cluster: &Object,
-    machine: &Object,
-    spec: &Value,
-    endpoint: &str,
-) -> Value {
+fn cluster_configuration(cluster: &Object, machine: &Object, spec: &Value, endpoint: &str) -> Value {
     let mut document = document("ClusterConfiguration", spec.at("/clusterConfiguration"));
     document["clusterName"] = json!(cluster.name());
     document["controlPlaneEndpoint"] = json!(endpoint);
@@ -278,20 +199,13 @@ fn cluster_configuration(
 }
 
 fn join(list: &[Value]) -> String {
-    list.iter()
-        .filter_map(Value::as_str)
-        .collect::<Vec<_>>()
-        .join(",")
+    list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",")
 }
 
 /// A token in kubeadm's shape, of the machine's uid.
 fn token(uid: &str) -> String {
     let hash = crate::object::short_hash(uid, 22);
-    format!(
-        "{}.{}",
-        hash.get(..6).unwrap_or_default(),
-        hash.get(6..).unwrap_or_default()
-    )
+    format!("{}.{}", hash.get(..6).unwrap_or_default(), hash.get(6..).unwrap_or_default())
 }
 
 /// The user's files, contents from Secrets filled in; `Err` names a Secret or key that is missing.
@@ -303,28 +217,17 @@ async fn files(plane: &Plane, config: &Object) -> Result<std::result::Result<Vec
             one.text("/content").to_owned()
         } else {
             let (name, entry) = (source.text("/name"), source.text("/key"));
-            let Some(secret) = plane
-                .read(&unwatched::secret(), config.namespace(), name)
-                .await?
-            else {
-                return Ok(Err(format!(
-                    "Secret {}/{name} not found",
-                    config.namespace()
-                )));
+            let Some(secret) = plane.read(&unwatched::secret(), config.namespace(), name).await? else {
+                return Ok(Err(format!("Secret {}/{name} not found", config.namespace())));
             };
             match secret_text(&secret, entry) {
                 Some(text) => text,
                 None => {
-                    return Ok(Err(format!(
-                        "Secret {}/{name} has no key {entry}",
-                        config.namespace()
-                    )));
+                    return Ok(Err(format!("Secret {}/{name} has no key {entry}", config.namespace())));
                 }
             }
         };
-        let permissions = Some(one.text("/permissions"))
-            .filter(|text| !text.is_empty())
-            .unwrap_or("0644");
+        let permissions = Some(one.text("/permissions")).filter(|text| !text.is_empty()).unwrap_or("0644");
         files.push(file(one.text("/path"), permissions, content));
     }
     Ok(Ok(files))
@@ -344,42 +247,18 @@ async fn done(fleet: &Fleet, plane: &Plane, config: &Object, secret: &str) -> Re
     Ok(Next::Wait)
 }
 
-async fn wait(
-    fleet: &Fleet,
-    plane: &Plane,
-    config: &Object,
-    words: &str,
-    next: Next,
-) -> Result<Next> {
+async fn wait(fleet: &Fleet, plane: &Plane, config: &Object, words: &str, next: Next) -> Result<Next> {
     let says = [
         say("DataSecretAvailable", false, "NotAvailable", words),
-        say(
-            "Ready",
-            false,
-            "NotReady",
-            format!("* DataSecretAvailable: {words}"),
-        ),
+        say("Ready", false, "NotReady", format!("* DataSecretAvailable: {words}")),
         paused_condition(false),
     ];
     write(fleet, plane, config, status_of(config), &says).await?;
     Ok(next)
 }
 
-async fn write(
-    fleet: &Fleet,
-    plane: &Plane,
-    config: &Object,
-    mut status: Value,
-    says: &[Say],
-) -> Result<()> {
+async fn write(fleet: &Fleet, plane: &Plane, config: &Object, mut status: Value, says: &[Say]) -> Result<()> {
     status["observedGeneration"] = json!(config.generation());
-    status["conditions"] = merge(
-        config.items("/status/conditions"),
-        says,
-        config.generation(),
-        fleet.clock.now(),
-    );
-    plane
-        .set_status(Kind::KubeadmConfig, config, status, MANAGER)
-        .await
+    status["conditions"] = merge(config.items("/status/conditions"), says, config.generation(), fleet.clock.now());
+    plane.set_status(Kind::KubeadmConfig, config, status, MANAGER).await
 }

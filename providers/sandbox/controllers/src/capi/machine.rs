@@ -8,8 +8,7 @@ use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use super::scope::{
-    CORE_GATE, MANAGER, adopt, claim, cluster_of, paused, paused_condition, reference,
-    same_cluster, say_paused, status_of,
+    CORE_GATE, MANAGER, adopt, claim, cluster_of, paused, paused_condition, reference, same_cluster, say_paused, status_of,
 };
 use crate::conditions::{Say, find, holds, merge, say, stamp, unknown};
 use crate::delays::Delay;
@@ -43,21 +42,13 @@ impl Controller for MachineController {
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
             Kind::Cluster => same_cluster(plane, Kind::Machine, event),
-            Kind::KubeadmConfig | Kind::AwsMachine => event
-                .object
-                .owner_name("Machine")
-                .map(|name| (event.object.namespace().to_owned(), name.to_owned()))
-                .into_iter()
-                .collect(),
+            Kind::KubeadmConfig | Kind::AwsMachine => {
+                event.object.owner_name("Machine").map(|name| (event.object.namespace().to_owned(), name.to_owned())).into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -81,12 +72,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         let owners = machine
             .controller_uid()
             .is_none()
-            .then(|| {
-                with_owner(
-                    &machine,
-                    &owner_reference(&Kind::Cluster.api_version(), "Cluster", &cluster, false),
-                )
-            })
+            .then(|| with_owner(&machine, &owner_reference(&Kind::Cluster.api_version(), "Cluster", &cluster, false)))
             .flatten();
         let mut patch = json!({"metadata": {"finalizers": all, "labels": {super::scope::CLUSTER: cluster.name()}}});
         if let Some(owners) = owners {
@@ -105,12 +91,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     let node = match find_node(fleet, plane, &cluster, &machine).await? {
         Ok(node) => node,
         Err(_) => {
-            next = Next::After(
-                fleet
-                    .delays
-                    .of(Delay::Retry)
-                    .max(Duration::from_millis(200)),
-            );
+            next = Next::After(fleet.delays.of(Delay::Retry).max(Duration::from_millis(200)));
             None
         }
     };
@@ -129,19 +110,12 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     if let Some(left) = available_in(&machine, &status, fleet.clock.now()) {
         next = next.or_after(left);
     }
-    plane
-        .set_status(Kind::Machine, &machine, status, MANAGER)
-        .await?;
+    plane.set_status(Kind::Machine, &machine, status, MANAGER).await?;
     Ok(next)
 }
 
 /// The referenced object, owned by the Machine; `None` while it is not there.
-async fn adopted(
-    plane: &Plane,
-    machine: &Object,
-    pointer: &str,
-    cluster: &str,
-) -> Result<Option<Arc<Object>>> {
+async fn adopted(plane: &Plane, machine: &Object, pointer: &str, cluster: &str) -> Result<Option<Arc<Object>>> {
     let Some((kind, key)) = reference(machine.namespace(), machine.at(pointer)) else {
         return Ok(None);
     };
@@ -155,9 +129,7 @@ async fn adopted(
         Some(mut patch) => {
             // The MachineSet or control plane that made it hands it over.
             if let Some(owners) = patch["metadata"]["ownerReferences"].as_array_mut() {
-                owners.retain(|owner| {
-                    !matches!(owner.text("/kind"), "MachineSet" | "KubeadmControlPlane")
-                });
+                owners.retain(|owner| !matches!(owner.text("/kind"), "MachineSet" | "KubeadmControlPlane"));
             }
             Ok(Some(plane.merge(kind, &object, patch, MANAGER).await?))
         }
@@ -166,15 +138,9 @@ async fn adopted(
 }
 
 /// What the Machine takes into its spec from its bootstrap configuration and its instance.
-fn handed_over(
-    machine: &Object,
-    bootstrap: Option<&Object>,
-    instance: Option<&Object>,
-) -> Option<Value> {
+fn handed_over(machine: &Object, bootstrap: Option<&Object>, instance: Option<&Object>) -> Option<Value> {
     let mut spec = Map::new();
-    if let Some(bootstrap) =
-        bootstrap.filter(|one| one.flag("/status/initialization/dataSecretCreated"))
-    {
+    if let Some(bootstrap) = bootstrap.filter(|one| one.flag("/status/initialization/dataSecretCreated")) {
         let secret = bootstrap.text("/status/dataSecretName");
         if machine.text("/spec/bootstrap/dataSecretName").is_empty() && !secret.is_empty() {
             spec.insert("bootstrap".to_owned(), json!({"dataSecretName": secret}));
@@ -192,12 +158,7 @@ fn handed_over(
 type Found = Option<(Arc<Plane>, Arc<Object>)>;
 
 /// The Machine's node by providerID; `Err` says why the workload API is out of reach.
-async fn find_node(
-    fleet: &Fleet,
-    plane: &Plane,
-    cluster: &Object,
-    machine: &Object,
-) -> Result<std::result::Result<Found, String>> {
+async fn find_node(fleet: &Fleet, plane: &Plane, cluster: &Object, machine: &Object) -> Result<std::result::Result<Found, String>> {
     let id = machine.text("/spec/providerID");
     if id.is_empty() || !cluster.flag("/status/initialization/controlPlaneInitialized") {
         return Ok(Ok(None));
@@ -206,27 +167,13 @@ async fn find_node(
         Ok(workload) => workload,
         Err(words) => return Ok(Err(words)),
     };
-    let node = workload
-        .cache()
-        .all(Kind::Node)
-        .into_iter()
-        .find(|node| node.text("/spec/providerID") == id);
+    let node = workload.cache().all(Kind::Node).into_iter().find(|node| node.text("/spec/providerID") == id);
     Ok(Ok(node.map(|node| (workload, node))))
 }
 
 /// Labels and annotations that CAPI keeps on nodes; its own taint goes.
-async fn label_node(
-    workload: &Plane,
-    cluster: &Object,
-    machine: &Object,
-    node: &Object,
-) -> Result<()> {
-    let owner = machine
-        .metadata
-        .owner_references
-        .iter()
-        .flatten()
-        .find(|owner| owner.controller == Some(true));
+async fn label_node(workload: &Plane, cluster: &Object, machine: &Object, node: &Object) -> Result<()> {
+    let owner = machine.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     let mut annotations = vec![
         ("cluster.x-k8s.io/cluster-name", cluster.name()),
         ("cluster.x-k8s.io/cluster-namespace", cluster.namespace()),
@@ -237,10 +184,7 @@ async fn label_node(
         annotations.push(("cluster.x-k8s.io/owner-name", owner.name.as_str()));
     }
     let mut patch = json!({"metadata": {"annotations": {}, "labels": {}}});
-    for (key, value) in annotations
-        .into_iter()
-        .filter(|(key, value)| node.annotation(key) != Some(value))
-    {
+    for (key, value) in annotations.into_iter().filter(|(key, value)| node.annotation(key) != Some(value)) {
         patch["metadata"]["annotations"][key] = json!(value);
     }
     // Only labels of these domains travel from a Machine to its node.
@@ -263,10 +207,7 @@ async fn label_node(
     if let Some(taints) = taints {
         patch["spec"] = json!({"taints": taints});
     }
-    workload
-        .merge(Kind::Node, node, patch, MANAGER)
-        .await
-        .map(|_| ())
+    workload.merge(Kind::Node, node, patch, MANAGER).await.map(|_| ())
 }
 
 struct Parts<'a> {
@@ -282,12 +223,8 @@ fn status(parts: &Parts<'_>, now: jiff::Timestamp) -> Value {
     let mut status = status_of(machine);
     let data = !machine.text("/spec/bootstrap/dataSecretName").is_empty();
     let provisioned = machine.flag("/status/initialization/infrastructureProvisioned")
-        || parts.instance.is_some_and(|one| one.flag("/status/ready"))
-            && !machine.text("/spec/providerID").is_empty();
-    for (flag, set) in [
-        ("bootstrapDataSecretCreated", data),
-        ("infrastructureProvisioned", provisioned),
-    ] {
+        || parts.instance.is_some_and(|one| one.flag("/status/ready")) && !machine.text("/spec/providerID").is_empty();
+    for (flag, set) in [("bootstrapDataSecretCreated", data), ("infrastructureProvisioned", provisioned)] {
         if set {
             status["initialization"][flag] = json!(true);
         }
@@ -324,24 +261,14 @@ fn status(parts: &Parts<'_>, now: jiff::Timestamp) -> Value {
     let min_ready = machine.int("/spec/minReadySeconds").unwrap_or(0);
     let since = find(machine, "Ready")
         .filter(|one| one.text("/status") == "True")
-        .and_then(|one| {
-            one.text("/lastTransitionTime")
-                .parse::<jiff::Timestamp>()
-                .ok()
-        });
-    let waited = min_ready == 0
-        || since.is_some_and(|since| now.as_second() - since.as_second() >= min_ready);
+        .and_then(|one| one.text("/lastTransitionTime").parse::<jiff::Timestamp>().ok());
+    let waited = min_ready == 0 || since.is_some_and(|since| now.as_second() - since.as_second() >= min_ready);
     says.push(match (is_ready, waited) {
         (true, true) => say("Available", true, "Available", ""),
         (true, false) => say("Available", false, "WaitingForMinReadySeconds", ""),
         _ => say("Available", false, "NotReady", ""),
     });
-    status["conditions"] = merge(
-        machine.items("/status/conditions"),
-        &says,
-        machine.generation(),
-        now,
-    );
+    status["conditions"] = merge(machine.items("/status/conditions"), &says, machine.generation(), now);
     status
 }
 
@@ -349,57 +276,25 @@ fn conditions(parts: &Parts<'_>, data: bool, provisioned: bool) -> Vec<Say> {
     let kind = |pointer: &str| parts.machine.text(pointer).to_owned();
     let words = |object: &Object, fallback: String| {
         let said = find(object, "Ready").map_or("", |one| one.text("/message"));
-        if said.is_empty() {
-            fallback
-        } else {
-            said.to_owned()
-        }
+        if said.is_empty() { fallback } else { said.to_owned() }
     };
     let bootstrap = match parts.bootstrap {
         _ if data => say("BootstrapConfigReady", true, "Ready", ""),
-        None => say(
-            "BootstrapConfigReady",
-            false,
-            "DoesNotExist",
-            format!("{} does not exist", kind("/spec/bootstrap/configRef/kind")),
-        ),
+        None => say("BootstrapConfigReady", false, "DoesNotExist", format!("{} does not exist", kind("/spec/bootstrap/configRef/kind"))),
         Some(one) => {
-            let fallback = format!(
-                "{} status.initialization.dataSecretCreated is false",
-                kind("/spec/bootstrap/configRef/kind")
-            );
+            let fallback = format!("{} status.initialization.dataSecretCreated is false", kind("/spec/bootstrap/configRef/kind"));
             let said = find(one, "DataSecretAvailable").map_or("", |one| one.text("/message"));
-            say(
-                "BootstrapConfigReady",
-                false,
-                "NotReady",
-                if said.is_empty() {
-                    fallback
-                } else {
-                    said.to_owned()
-                },
-            )
+            say("BootstrapConfigReady", false, "NotReady", if said.is_empty() { fallback } else { said.to_owned() })
         }
     };
     let infrastructure = match parts.instance {
-        None => say(
-            "InfrastructureReady",
-            false,
-            "DoesNotExist",
-            format!("{} does not exist", kind("/spec/infrastructureRef/kind")),
-        ),
+        None => say("InfrastructureReady", false, "DoesNotExist", format!("{} does not exist", kind("/spec/infrastructureRef/kind"))),
         Some(_) if provisioned => say("InfrastructureReady", true, "Ready", ""),
         Some(one) => say(
             "InfrastructureReady",
             false,
             "NotReady",
-            words(
-                one,
-                format!(
-                    "{} status.ready is false",
-                    kind("/spec/infrastructureRef/kind")
-                ),
-            ),
+            words(one, format!("{} status.ready is false", kind("/spec/infrastructureRef/kind"))),
         ),
     };
     let mut says = vec![
@@ -416,20 +311,11 @@ fn conditions(parts: &Parts<'_>, data: bool, provisioned: bool) -> Vec<Say> {
 fn node_conditions(parts: &Parts<'_>, provisioned: bool) -> Vec<Say> {
     let Some(node) = parts.node else {
         let words = match (provisioned, parts.initialized) {
-            (false, _) => format!(
-                "Waiting for {} to report spec.providerID",
-                parts.machine.text("/spec/infrastructureRef/kind")
-            ),
+            (false, _) => format!("Waiting for {} to report spec.providerID", parts.machine.text("/spec/infrastructureRef/kind")),
             (true, false) => "Waiting for Cluster control plane to be initialized".to_owned(),
-            (true, true) => format!(
-                "Waiting for a Node with spec.providerID {} to exist",
-                parts.machine.text("/spec/providerID")
-            ),
+            (true, true) => format!("Waiting for a Node with spec.providerID {} to exist", parts.machine.text("/spec/providerID")),
         };
-        return vec![
-            unknown("NodeReady", "NodeInspectionPending", words.clone()),
-            unknown("NodeHealthy", "NodeInspectionPending", words),
-        ];
+        return vec![unknown("NodeReady", "NodeInspectionPending", words.clone()), unknown("NodeHealthy", "NodeInspectionPending", words)];
     };
     let ready = if holds(node, "Ready") {
         say("NodeReady", true, "NodeReady", "")
@@ -438,22 +324,13 @@ fn node_conditions(parts: &Parts<'_>, provisioned: bool) -> Vec<Say> {
             "NodeReady",
             false,
             "NodeNotReady",
-            format!(
-                "* Node.Ready: {}",
-                find(node, "Ready")
-                    .map_or("Condition not yet reported", |one| one.text("/message"))
-            ),
+            format!("* Node.Ready: {}", find(node, "Ready").map_or("Condition not yet reported", |one| one.text("/message"))),
         )
     };
     let healthy = if ready.status == "True" {
         say("NodeHealthy", true, "NodeHealthy", "")
     } else {
-        say(
-            "NodeHealthy",
-            false,
-            "NodeNotHealthy",
-            ready.message.clone(),
-        )
+        say("NodeHealthy", false, "NodeNotHealthy", ready.message.clone())
     };
     vec![ready, healthy]
 }
@@ -462,10 +339,7 @@ fn node_conditions(parts: &Parts<'_>, provisioned: bool) -> Vec<Say> {
 fn ready(machine: &Object, says: &[Say]) -> Say {
     let mut lacking: Vec<String> = ["BootstrapConfigReady", "InfrastructureReady", "NodeHealthy"]
         .iter()
-        .filter_map(|kind| {
-            says.iter()
-                .find(|say| say.kind == *kind && say.status != "True")
-        })
+        .filter_map(|kind| says.iter().find(|say| say.kind == *kind && say.status != "True"))
         .map(|say| format!("* {}: {}", say.kind, say.message))
         .collect();
     for gate in machine.items("/spec/readinessGates") {
@@ -478,80 +352,37 @@ fn ready(machine: &Object, says: &[Say]) -> Say {
             None => lacking.push(format!("* {kind}: Condition {kind} not yet reported")),
         }
     }
-    if lacking.is_empty() {
-        say("Ready", true, "Ready", "")
-    } else {
-        say("Ready", false, "NotReady", lacking.join("\n"))
-    }
+    if lacking.is_empty() { say("Ready", true, "Ready", "") } else { say("Ready", false, "NotReady", lacking.join("\n")) }
 }
 
 /// How long until `minReadySeconds` have passed.
 fn available_in(machine: &Object, status: &Value, now: jiff::Timestamp) -> Option<Duration> {
     let list = status.items("/conditions");
-    let waiting = list.iter().any(|one| {
-        one.text("/type") == "Available" && one.text("/reason") == "WaitingForMinReadySeconds"
-    });
-    let since: jiff::Timestamp = list
-        .iter()
-        .find(|one| one.text("/type") == "Ready")?
-        .text("/lastTransitionTime")
-        .parse()
-        .ok()?;
-    let left =
-        since.as_second() + machine.int("/spec/minReadySeconds").unwrap_or(0) - now.as_second();
+    let waiting = list.iter().any(|one| one.text("/type") == "Available" && one.text("/reason") == "WaitingForMinReadySeconds");
+    let since: jiff::Timestamp = list.iter().find(|one| one.text("/type") == "Ready")?.text("/lastTransitionTime").parse().ok()?;
+    let left = since.as_second() + machine.int("/spec/minReadySeconds").unwrap_or(0) - now.as_second();
     waiting.then(|| Duration::from_secs(left.max(1).unsigned_abs()))
 }
 
 /// Hooks, then the instance, then the bootstrap configuration, then the node, then the Machine.
 async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object, machine: &Object) -> Result<Next> {
-    for (prefix, reason) in [
-        (PRE_DRAIN, "WaitingForPreDrainHook"),
-        (PRE_TERMINATE, "WaitingForPreTerminateHook"),
-    ] {
-        let hooks: Vec<&str> = machine
-            .metadata
-            .annotations
-            .iter()
-            .flatten()
-            .filter(|(key, _)| key.starts_with(prefix))
-            .map(|(key, _)| key.as_str())
-            .collect();
+    for (prefix, reason) in [(PRE_DRAIN, "WaitingForPreDrainHook"), (PRE_TERMINATE, "WaitingForPreTerminateHook")] {
+        let hooks: Vec<&str> =
+            machine.metadata.annotations.iter().flatten().filter(|(key, _)| key.starts_with(prefix)).map(|(key, _)| key.as_str()).collect();
         if !hooks.is_empty() {
-            return say_deleting(
-                fleet,
-                plane,
-                machine,
-                reason,
-                &format!("Waiting for hooks: {}", hooks.join(", ")),
-            )
-            .await;
+            return say_deleting(fleet, plane, machine, reason, &format!("Waiting for hooks: {}", hooks.join(", "))).await;
         }
     }
-    for (pointer, reason) in [
-        (
-            "/spec/infrastructureRef",
-            "WaitingForInfrastructureDeletion",
-        ),
-        ("/spec/bootstrap/configRef", "WaitingForBootstrapDeletion"),
-    ] {
-        let object = reference(machine.namespace(), machine.at(pointer))
-            .and_then(|(kind, key)| Some((kind, plane.get(kind, &key)?)));
+    for (pointer, reason) in
+        [("/spec/infrastructureRef", "WaitingForInfrastructureDeletion"), ("/spec/bootstrap/configRef", "WaitingForBootstrapDeletion")]
+    {
+        let object = reference(machine.namespace(), machine.at(pointer)).and_then(|(kind, key)| Some((kind, plane.get(kind, &key)?)));
         if let Some((kind, object)) = object {
             if !object.deleting() {
                 plane.delete(kind, &object).await?;
             }
-            return say_deleting(
-                fleet,
-                plane,
-                machine,
-                reason,
-                &format!(
-                    "Waiting for {} {} to be deleted",
-                    kind.kind(),
-                    object.name()
-                ),
-            )
-            .await;
+            return say_deleting(fleet, plane, machine, reason, &format!("Waiting for {} {} to be deleted", kind.kind(), object.name()))
+                .await;
         }
     }
     let node = machine.text("/status/nodeRef/name");
@@ -563,25 +394,12 @@ async fn delete(fleet: &Fleet, plane: &Plane, cluster: &Object, machine: &Object
         workload.delete(Kind::Node, &node).await?;
     }
     if let Some(all) = finalizers(machine, FINALIZER, false) {
-        plane
-            .merge(
-                Kind::Machine,
-                machine,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::Machine, machine, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
     }
     Ok(Next::Wait)
 }
 
-async fn say_deleting(
-    fleet: &Fleet,
-    plane: &Plane,
-    machine: &Object,
-    reason: &str,
-    message: &str,
-) -> Result<Next> {
+async fn say_deleting(fleet: &Fleet, plane: &Plane, machine: &Object, reason: &str, message: &str) -> Result<Next> {
     let mut status = status_of(machine);
     status["phase"] = json!("Deleting");
     let says = [
@@ -590,15 +408,8 @@ async fn say_deleting(
         say("Available", false, "NotReady", ""),
         paused_condition(false),
     ];
-    status["conditions"] = merge(
-        machine.items("/status/conditions"),
-        &says,
-        machine.generation(),
-        fleet.clock.now(),
-    );
-    plane
-        .set_status(Kind::Machine, machine, status, MANAGER)
-        .await?;
+    status["conditions"] = merge(machine.items("/status/conditions"), &says, machine.generation(), fleet.clock.now());
+    plane.set_status(Kind::Machine, machine, status, MANAGER).await?;
     Ok(Next::Wait)
 }
 
@@ -621,30 +432,15 @@ mod tests {
     }
 
     fn words(status: &Value, kind: &str) -> String {
-        let condition = status
-            .items("/conditions")
-            .iter()
-            .find(|one| one.text("/type") == kind)
-            .cloned()
-            .unwrap_or_default();
-        format!(
-            "{} {}",
-            condition.text("/status"),
-            condition.text("/message")
-        )
+        let condition = status.items("/conditions").iter().find(|one| one.text("/type") == kind).cloned().unwrap_or_default();
+        format!("{} {}", condition.text("/status"), condition.text("/message"))
     }
 
     #[test]
     fn readiness_says_what_is_lacking() {
         let machine = machine();
         let instance = object(json!({"metadata": {"name": "m"}, "status": {"ready": true}}));
-        let parts = Parts {
-            machine: &machine,
-            bootstrap: None,
-            instance: Some(&instance),
-            node: None,
-            initialized: true,
-        };
+        let parts = Parts { machine: &machine, bootstrap: None, instance: Some(&instance), node: None, initialized: true };
         let status = super::status(&parts, jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(status.text("/phase"), "Provisioned");
         assert_eq!(
@@ -655,36 +451,22 @@ mod tests {
         let node = object(
             json!({"metadata": {"name": "node"}, "status": {"conditions": [{"type": "Ready", "status": "False", "message": "cni plugin not initialized"}]}}),
         );
-        let parts = Parts {
-            node: Some(&node),
-            ..parts
-        };
+        let parts = Parts { node: Some(&node), ..parts };
         let status = super::status(&parts, jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(status.text("/phase"), "Running");
-        assert_eq!(
-            words(&status, "NodeHealthy"),
-            "False * Node.Ready: cni plugin not initialized"
-        );
+        assert_eq!(words(&status, "NodeHealthy"), "False * Node.Ready: cni plugin not initialized");
     }
 
     #[test]
     fn what_bootstrap_and_instance_hand_over() {
         let bare = object(json!({"metadata": {"name": "m"}, "spec": {"bootstrap": {}}}));
-        let config = object(
-            json!({"metadata": {"name": "m"}, "status": {"initialization": {"dataSecretCreated": true}, "dataSecretName": "m"}}),
-        );
-        let instance = object(
-            json!({"metadata": {"name": "m"}, "spec": {"providerID": "aws:///a/i-1"}, "status": {"ready": true}}),
-        );
+        let config =
+            object(json!({"metadata": {"name": "m"}, "status": {"initialization": {"dataSecretCreated": true}, "dataSecretName": "m"}}));
+        let instance = object(json!({"metadata": {"name": "m"}, "spec": {"providerID": "aws:///a/i-1"}, "status": {"ready": true}}));
         assert_eq!(
             handed_over(&bare, Some(&config), Some(&instance)),
-            Some(
-                json!({"spec": {"bootstrap": {"dataSecretName": "m"}, "providerID": "aws:///a/i-1"}})
-            )
+            Some(json!({"spec": {"bootstrap": {"dataSecretName": "m"}, "providerID": "aws:///a/i-1"}}))
         );
-        assert_eq!(
-            handed_over(&machine(), Some(&config), Some(&instance)),
-            None
-        );
+        assert_eq!(handed_over(&machine(), Some(&config), Some(&instance)), None);
     }
 }

@@ -9,17 +9,14 @@ use serde_json::{Value, json};
 use super::machines::{all_ready, all_up_to_date, minor, scaling, tally, versions, write_tally};
 use super::replicas::{Recipe, bootstrap_template, create, infrastructure_template};
 use super::scope::{
-    CLUSTER, CORE_GATE, DEPLOYMENT, MANAGER, SET, claim, cluster_of, paused, paused_condition,
-    reference, same_cluster, say_paused, status_of,
+    CLUSTER, CORE_GATE, DEPLOYMENT, MANAGER, SET, claim, cluster_of, paused, paused_condition, reference, same_cluster, say_paused,
+    status_of,
 };
 use crate::conditions::{find, merge, say};
 use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
-use crate::object::{
-    Fields, Key, Meta, Object, finalizers, owner_reference, random_suffix, with_owner,
-    without_empty,
-};
+use crate::object::{Fields, Key, Meta, Object, finalizers, owner_reference, random_suffix, with_owner, without_empty};
 use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
 
 const FINALIZER: &str = "cluster.x-k8s.io/machineset";
@@ -50,18 +47,11 @@ impl Controller for MachineSets {
                 .map(|name| (event.object.namespace().to_owned(), name.to_owned()))
                 .into_iter()
                 .collect(),
-            Kind::Cluster | Kind::KubeadmControlPlane | Kind::MachineDeployment => {
-                same_cluster(plane, Kind::MachineSet, event)
-            }
+            Kind::Cluster | Kind::KubeadmControlPlane | Kind::MachineDeployment => same_cluster(plane, Kind::MachineSet, event),
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -86,22 +76,12 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         if machines.is_empty()
             && let Some(all) = finalizers(&set, FINALIZER, false)
         {
-            plane
-                .merge(
-                    Kind::MachineSet,
-                    &set,
-                    json!({"metadata": {"finalizers": all}}),
-                    MANAGER,
-                )
-                .await?;
+            plane.merge(Kind::MachineSet, &set, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
         }
         return Ok(Next::Wait);
     }
     let owners = if set.controller_uid().is_none() {
-        with_owner(
-            &set,
-            &owner_reference(&Kind::Cluster.api_version(), "Cluster", &cluster, false),
-        )
+        with_owner(&set, &owner_reference(&Kind::Cluster.api_version(), "Cluster", &cluster, false))
     } else {
         None
     };
@@ -122,30 +102,15 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     mark_up_to_date(fleet, plane, &set, &machines).await?;
     let machines = plane.cache().owned(Kind::Machine, set.uid());
     let status = status(&set, &machines, &blocked, fleet.clock.now());
-    plane
-        .set_status(Kind::MachineSet, &set, status, MANAGER)
-        .await?;
-    Ok(if retry {
-        Next::After(fleet.delays.of(Delay::Retry))
-    } else {
-        Next::Wait
-    })
+    plane.set_status(Kind::MachineSet, &set, status, MANAGER).await?;
+    Ok(if retry { Next::After(fleet.delays.of(Delay::Retry)) } else { Next::Wait })
 }
 
 /// Adds or removes Machines; why it could not, and whether to try again by time.
-async fn scale(
-    plane: &Plane,
-    cluster: &Object,
-    set: &Object,
-    machines: &[Arc<Object>],
-) -> Result<(String, bool)> {
+async fn scale(plane: &Plane, cluster: &Object, set: &Object, machines: &[Arc<Object>]) -> Result<(String, bool)> {
     let wanted = usize::try_from(set.int("/spec/replicas").unwrap_or(1)).unwrap_or(0);
     if machines.len() > wanted {
-        let alive: Vec<Arc<Object>> = machines
-            .iter()
-            .filter(|machine| !machine.deleting())
-            .cloned()
-            .collect();
+        let alive: Vec<Arc<Object>> = machines.iter().filter(|machine| !machine.deleting()).cloned().collect();
         let going = machines.len() - alive.len();
         for machine in doomed(set, alive, (machines.len() - wanted).saturating_sub(going)) {
             plane.delete(Kind::Machine, &machine).await?;
@@ -155,8 +120,7 @@ async fn scale(
     if machines.len() == wanted {
         return Ok((String::new(), false));
     }
-    let control_plane = reference(cluster.namespace(), cluster.at("/spec/controlPlaneRef"))
-        .and_then(|(kind, key)| plane.get(kind, &key));
+    let control_plane = reference(cluster.namespace(), cluster.at("/spec/controlPlaneRef")).and_then(|(kind, key)| plane.get(kind, &key));
     if let Some(words) = preflight(set, control_plane.as_deref()) {
         return Ok((words, false));
     }
@@ -171,8 +135,7 @@ async fn scale(
 
 async fn recipe<'a>(plane: &Plane, cluster: &'a Object, set: &'a Object) -> Result<Recipe<'a>> {
     let template = set.at("/spec/template");
-    let config =
-        bootstrap_template(plane, cluster, template.at("/spec/bootstrap/configRef")).await?;
+    let config = bootstrap_template(plane, cluster, template.at("/spec/bootstrap/configRef")).await?;
     infrastructure_template(plane, cluster, template.at("/spec/infrastructureRef")).await?;
     let mut labels = template.at("/metadata/labels").clone();
     if !labels.is_object() {
@@ -196,11 +159,7 @@ async fn recipe<'a>(plane: &Plane, cluster: &'a Object, set: &'a Object) -> Resu
         cluster,
         name: format!("{}-{}", set.name(), random_suffix()),
         labels,
-        annotations: template
-            .at("/metadata/annotations")
-            .as_object()
-            .cloned()
-            .map_or_else(|| json!({}), Value::Object),
+        annotations: template.at("/metadata/annotations").as_object().cloned().map_or_else(|| json!({}), Value::Object),
         spec,
         template: set.at("/spec/template/spec/infrastructureRef"),
         bootstrap: config.at("/spec/template/spec").clone(),
@@ -212,21 +171,10 @@ async fn recipe<'a>(plane: &Plane, cluster: &'a Object, set: &'a Object) -> Resu
 fn preflight(set: &Object, control_plane: Option<&Object>) -> Option<String> {
     let control_plane = control_plane?;
     let skipped = set.annotation(SKIP).unwrap_or_default();
-    let skip = |check: &str| {
-        skipped
-            .split(',')
-            .any(|one| one.trim() == check || one.trim() == "All")
-    };
-    let (wanted, actual) = (
-        control_plane.text("/spec/version"),
-        control_plane.text("/status/version"),
-    );
+    let skip = |check: &str| skipped.split(',').any(|one| one.trim() == check || one.trim() == "All");
+    let (wanted, actual) = (control_plane.text("/spec/version"), control_plane.text("/status/version"));
     if !skip("ControlPlaneIsStable") && (actual.is_empty() || actual != wanted) {
-        let what = if actual.is_empty() {
-            "is provisioning"
-        } else {
-            "is upgrading"
-        };
+        let what = if actual.is_empty() { "is provisioning" } else { "is upgrading" };
         return Some(format!(
             "KubeadmControlPlane {}/{} {what} (\"ControlPlaneIsStable\" preflight check failed)",
             control_plane.namespace(),
@@ -274,11 +222,7 @@ fn doomed(set: &Object, mut machines: Vec<Arc<Object>>, count: usize) -> Vec<Arc
 /// Labels, annotations and times that change in place.
 async fn synchronise(plane: &Plane, set: &Object, machines: &[Arc<Object>]) -> Result<()> {
     for machine in machines.iter().filter(|machine| !machine.deleting()) {
-        if let Some(patch) = in_place(
-            machine,
-            set.at("/spec/template/metadata"),
-            set.at("/spec/template/spec"),
-        ) {
+        if let Some(patch) = in_place(machine, set.at("/spec/template/metadata"), set.at("/spec/template/spec")) {
             plane.merge(Kind::Machine, machine, patch, MANAGER).await?;
         }
     }
@@ -290,28 +234,15 @@ pub fn in_place(machine: &Object, metadata: &Value, spec: &Value) -> Option<Valu
     let mut patch = json!({});
     for (field, wanted, there) in [
         ("labels", metadata.at("/labels"), &machine.metadata.labels),
-        (
-            "annotations",
-            metadata.at("/annotations"),
-            &machine.metadata.annotations,
-        ),
+        ("annotations", metadata.at("/annotations"), &machine.metadata.annotations),
     ] {
         for (key, value) in wanted.as_object().into_iter().flatten() {
-            if there
-                .as_ref()
-                .and_then(|all| all.get(key))
-                .map(String::as_str)
-                != value.as_str()
-            {
+            if there.as_ref().and_then(|all| all.get(key)).map(String::as_str) != value.as_str() {
                 patch["metadata"][field][key.as_str()] = value.clone();
             }
         }
     }
-    for field in [
-        "nodeDrainTimeoutSeconds",
-        "nodeVolumeDetachTimeoutSeconds",
-        "nodeDeletionTimeoutSeconds",
-    ] {
+    for field in ["nodeDrainTimeoutSeconds", "nodeVolumeDetachTimeoutSeconds", "nodeDeletionTimeoutSeconds"] {
         let wanted = &spec["deletion"][field];
         if !wanted.is_null() && *wanted != machine.data["spec"]["deletion"][field] {
             patch["spec"]["deletion"][field] = wanted.clone();
@@ -319,64 +250,34 @@ pub fn in_place(machine: &Object, metadata: &Value, spec: &Value) -> Option<Valu
     }
     for field in ["minReadySeconds", "taints"] {
         let wanted = &spec[field];
-        if !wanted.is_null() && without_empty(wanted) != without_empty(&machine.data["spec"][field])
-        {
+        if !wanted.is_null() && without_empty(wanted) != without_empty(&machine.data["spec"][field]) {
             patch["spec"][field] = wanted.clone();
         }
     }
-    patch
-        .as_object()
-        .is_some_and(|fields| !fields.is_empty())
-        .then_some(patch)
+    patch.as_object().is_some_and(|fields| !fields.is_empty()).then_some(patch)
 }
 
 /// The `UpToDate` condition of each Machine, as the deployment's current template says.
-async fn mark_up_to_date(
-    fleet: &Fleet,
-    plane: &Plane,
-    set: &Object,
-    machines: &[Arc<Object>],
-) -> Result<()> {
-    let deployment = set.owner_name("MachineDeployment").and_then(|name| {
-        plane.get(
-            Kind::MachineDeployment,
-            &(set.namespace().to_owned(), name.to_owned()),
-        )
-    });
-    let reasons = deployment.map_or_else(Vec::new, |deployment| {
-        super::rollout::differences(set.at("/spec/template"), deployment.at("/spec/template"))
-    });
+async fn mark_up_to_date(fleet: &Fleet, plane: &Plane, set: &Object, machines: &[Arc<Object>]) -> Result<()> {
+    let deployment = set
+        .owner_name("MachineDeployment")
+        .and_then(|name| plane.get(Kind::MachineDeployment, &(set.namespace().to_owned(), name.to_owned())));
+    let reasons = deployment
+        .map_or_else(Vec::new, |deployment| super::rollout::differences(set.at("/spec/template"), deployment.at("/spec/template")));
     let condition = if reasons.is_empty() {
         say("UpToDate", true, "UpToDate", "")
     } else {
-        say(
-            "UpToDate",
-            false,
-            "NotUpToDate",
-            reasons
-                .iter()
-                .map(|one| format!("* {one}"))
-                .collect::<Vec<_>>()
-                .join("\n"),
-        )
+        say("UpToDate", false, "NotUpToDate", reasons.iter().map(|one| format!("* {one}")).collect::<Vec<_>>().join("\n"))
     };
     for machine in machines.iter().filter(|machine| !machine.deleting()) {
         let there = find(&**machine, "UpToDate");
-        if there.is_some_and(|there| {
-            there.text("/status") == condition.status && there.text("/message") == condition.message
-        }) {
+        if there.is_some_and(|there| there.text("/status") == condition.status && there.text("/message") == condition.message) {
             continue;
         }
         let mut status = status_of(machine);
-        status["conditions"] = merge(
-            machine.items("/status/conditions"),
-            std::slice::from_ref(&condition),
-            machine.generation(),
-            fleet.clock.now(),
-        );
-        plane
-            .set_status(Kind::Machine, machine, status, "capi-machineset")
-            .await?;
+        status["conditions"] =
+            merge(machine.items("/status/conditions"), std::slice::from_ref(&condition), machine.generation(), fleet.clock.now());
+        plane.set_status(Kind::Machine, machine, status, "capi-machineset").await?;
     }
     Ok(())
 }
@@ -389,9 +290,7 @@ fn status(set: &Object, machines: &[Arc<Object>], blocked: &str, now: jiff::Time
     status["selector"] = json!(selector_text(set.at("/spec/selector")));
     let versions = versions(machines);
     if versions.is_null() {
-        status
-            .as_object_mut()
-            .map(|fields| fields.remove("versions"));
+        status.as_object_mut().map(|fields| fields.remove("versions"));
     } else {
         status["versions"] = versions;
     }
@@ -402,29 +301,15 @@ fn status(set: &Object, machines: &[Arc<Object>], blocked: &str, now: jiff::Time
         all_ready("MachinesReady", machines),
         all_up_to_date("MachinesUpToDate", machines),
     ];
-    says.extend(scaling(
-        set.int("/spec/replicas").unwrap_or(1),
-        numbers.replicas,
-        false,
-        blocked,
-    ));
-    status["conditions"] = merge(
-        set.items("/status/conditions"),
-        &says,
-        set.generation(),
-        now,
-    );
+    says.extend(scaling(set.int("/spec/replicas").unwrap_or(1), numbers.replicas, false, blocked));
+    status["conditions"] = merge(set.items("/status/conditions"), &says, set.generation(), now);
     status
 }
 
 /// `a=b,c=d`, as the scale subresource shows it.
 pub fn selector_text(selector: &Value) -> String {
     let labels = crate::object::string_map(selector.at("/matchLabels"));
-    labels
-        .iter()
-        .map(|(key, value)| format!("{key}={value}"))
-        .collect::<Vec<_>>()
-        .join(",")
+    labels.iter().map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(",")
 }
 
 #[cfg(test)]
@@ -437,24 +322,16 @@ mod tests {
 
     #[test]
     fn no_machine_while_the_control_plane_is_of_another_minor() {
-        let set = |version: &str| {
-            object(
-                json!({"metadata": {"name": "s"}, "spec": {"template": {"spec": {"version": version}}}}),
-            )
-        };
+        let set = |version: &str| object(json!({"metadata": {"name": "s"}, "spec": {"template": {"spec": {"version": version}}}}));
         let plane = |wanted: &str, actual: &str| {
-            object(
-                json!({"metadata": {"name": "cp", "namespace": "n"}, "spec": {"version": wanted}, "status": {"version": actual}}),
-            )
+            object(json!({"metadata": {"name": "cp", "namespace": "n"}, "spec": {"version": wanted}, "status": {"version": actual}}))
         };
         let check = |set: &Object, plane: Object| preflight(set, Some(&plane)).unwrap_or_default();
         assert_eq!(check(&set("v1.34.1"), plane("v1.34.3", "v1.34.3")), "");
         assert!(check(&set("v1.34.1"), plane("v1.34.3", "v1.34.1")).contains("is upgrading"));
         assert!(check(&set("v1.34.1"), plane("v1.34.3", "")).contains("is provisioning"));
         assert!(check(&set("v1.33.1"), plane("v1.34.3", "v1.34.3")).contains("KubeadmVersionSkew"));
-        assert!(
-            check(&set("v1.35.0"), plane("v1.34.3", "v1.34.3")).contains("KubernetesVersionSkew")
-        );
+        assert!(check(&set("v1.35.0"), plane("v1.34.3", "v1.34.3")).contains("KubernetesVersionSkew"));
         let skipping = object(
             json!({"metadata": {"name": "s", "annotations": {SKIP: "KubeadmVersionSkew"}}, "spec": {"template": {"spec": {"version": "v1.33.0"}}}}),
         );
@@ -463,14 +340,9 @@ mod tests {
 
     #[test]
     fn who_goes_first() {
-        let set =
-            object(json!({"metadata": {"name": "s"}, "spec": {"deletion": {"order": "Newest"}}}));
+        let set = object(json!({"metadata": {"name": "s"}, "spec": {"deletion": {"order": "Newest"}}}));
         let machine = |name: &str, time: &str, node: &str, marked: bool| {
-            let annotations = if marked {
-                json!({DELETE_FIRST: "yes"})
-            } else {
-                json!({})
-            };
+            let annotations = if marked { json!({DELETE_FIRST: "yes"}) } else { json!({}) };
             Arc::new(object(
                 json!({"metadata": {"name": name, "creationTimestamp": time, "annotations": annotations}, "status": {"nodeRef": {"name": node}, "conditions": [{"type": "NodeHealthy", "status": "True"}]}}),
             ))
@@ -481,29 +353,17 @@ mod tests {
             machine("nodeless", "2026-01-01T00:00:00Z", "", false),
             machine("marked", "2026-01-01T00:00:00Z", "n", true),
         ];
-        let names: Vec<String> = doomed(&set, all, 3)
-            .iter()
-            .map(|machine| machine.name().to_owned())
-            .collect();
+        let names: Vec<String> = doomed(&set, all, 3).iter().map(|machine| machine.name().to_owned()).collect();
         assert_eq!(names, ["marked", "nodeless", "young"]);
     }
 
     #[test]
     fn labels_change_in_place() {
         let machine = object(json!({"metadata": {"name": "m", "labels": {"a": "1"}}, "spec": {}}));
+        assert_eq!(in_place(&machine, &json!({"labels": {"a": "1"}}), &json!({})), None);
         assert_eq!(
-            in_place(&machine, &json!({"labels": {"a": "1"}}), &json!({})),
-            None
-        );
-        assert_eq!(
-            in_place(
-                &machine,
-                &json!({"labels": {"a": "2"}}),
-                &json!({"deletion": {"nodeDrainTimeoutSeconds": 5}})
-            ),
-            Some(
-                json!({"metadata": {"labels": {"a": "2"}}, "spec": {"deletion": {"nodeDrainTimeoutSeconds": 5}}})
-            ),
+            in_place(&machine, &json!({"labels": {"a": "2"}}), &json!({"deletion": {"nodeDrainTimeoutSeconds": 5}})),
+            Some(json!({"metadata": {"labels": {"a": "2"}}, "spec": {"deletion": {"nodeDrainTimeoutSeconds": 5}}})),
         );
     }
 }

@@ -29,15 +29,7 @@ pub struct Tally {
 
 /// Counts machines.
 pub fn tally(machines: &[Arc<Object>]) -> Tally {
-    let count = |kind: &str| {
-        i64::try_from(
-            machines
-                .iter()
-                .filter(|machine| holds(&***machine, kind))
-                .count(),
-        )
-        .unwrap_or(0)
-    };
+    let count = |kind: &str| i64::try_from(machines.iter().filter(|machine| holds(&***machine, kind)).count()).unwrap_or(0);
     Tally {
         replicas: i64::try_from(machines.len()).unwrap_or(0),
         ready: count("Ready"),
@@ -63,15 +55,8 @@ pub fn versions(machines: &[Arc<Object>]) -> Value {
             *counts.entry(version).or_default() += 1;
         }
     }
-    let list: Vec<Value> = counts
-        .into_iter()
-        .map(|(version, replicas)| json!({"version": version, "replicas": replicas}))
-        .collect();
-    if list.is_empty() {
-        Value::Null
-    } else {
-        Value::Array(list)
-    }
+    let list: Vec<Value> = counts.into_iter().map(|(version, replicas)| json!({"version": version, "replicas": replicas})).collect();
+    if list.is_empty() { Value::Null } else { Value::Array(list) }
 }
 
 /// `MachinesReady`, in the type that the owner uses.
@@ -92,21 +77,11 @@ fn aggregate(kind: &'static str, of: &str, reasons: (&str, &str), machines: &[Ar
         .iter()
         .filter(|machine| !holds(&***machine, of))
         .map(|machine| {
-            let words = find(&**machine, of).map_or("Condition not yet reported", |condition| {
-                condition.text("/message")
-            });
-            format!(
-                "* Machine {}: {}",
-                machine.name(),
-                words.trim_start_matches("* ")
-            )
+            let words = find(&**machine, of).map_or("Condition not yet reported", |condition| condition.text("/message"));
+            format!("* Machine {}: {}", machine.name(), words.trim_start_matches("* "))
         })
         .collect();
-    if lacking.is_empty() {
-        say(kind, true, reasons.0, "")
-    } else {
-        say(kind, false, reasons.1, lacking.join("\n"))
-    }
+    if lacking.is_empty() { say(kind, true, reasons.0, "") } else { say(kind, false, reasons.1, lacking.join("\n")) }
 }
 
 /// Whether a machine is known to be outdated.
@@ -123,11 +98,7 @@ pub fn scaling(wanted: i64, there: i64, deleting: bool, why: &str) -> [Say; 2] {
             "ScalingUp",
             format!(
                 "Scaling up from {there} to {wanted} replicas{}",
-                if why.is_empty() {
-                    String::new()
-                } else {
-                    format!(" is blocked because:\n* {why}")
-                }
+                if why.is_empty() { String::new() } else { format!(" is blocked because:\n* {why}") }
             ),
         )
     } else {
@@ -135,12 +106,7 @@ pub fn scaling(wanted: i64, there: i64, deleting: bool, why: &str) -> [Say; 2] {
     };
     let target = if deleting { 0 } else { wanted };
     let down = if target < there {
-        say(
-            "ScalingDown",
-            true,
-            "ScalingDown",
-            format!("Scaling down from {there} to {target} replicas"),
-        )
+        say("ScalingDown", true, "ScalingDown", format!("Scaling down from {there} to {target} replicas"))
     } else {
         say("ScalingDown", false, "NotScalingDown", "")
     };
@@ -149,10 +115,5 @@ pub fn scaling(wanted: i64, there: i64, deleting: bool, why: &str) -> [Say; 2] {
 
 /// Minor number of `vX.Y.Z`.
 pub fn minor(version: &str) -> Option<u64> {
-    version
-        .trim_start_matches('v')
-        .split('.')
-        .nth(1)?
-        .parse()
-        .ok()
+    version.trim_start_matches('v').split('.').nth(1)?.parse().ok()
 }

@@ -46,16 +46,12 @@ pub async fn create(plane: &Plane, recipe: Recipe<'_>) -> Result<()> {
     };
     let mut instance = json!({"metadata": metadata(template.at("/spec/template")), "spec": template.at("/spec/template/spec")});
     instance["metadata"]["annotations"][CLONED_FROM] = json!(recipe.template.text("/name"));
-    instance["metadata"]["annotations"][CLONED_FROM_KIND] = json!(format!(
-        "{}.{}",
-        recipe.template.text("/kind"),
-        recipe.template.text("/apiGroup")
-    ));
+    instance["metadata"]["annotations"][CLONED_FROM_KIND] =
+        json!(format!("{}.{}", recipe.template.text("/kind"), recipe.template.text("/apiGroup")));
     let mut config = json!({"metadata": metadata(&Value::Null), "spec": recipe.bootstrap});
     if let Some(name) = &recipe.bootstrap_template {
         config["metadata"]["annotations"][CLONED_FROM] = json!(name);
-        config["metadata"]["annotations"][CLONED_FROM_KIND] =
-            json!("KubeadmConfigTemplate.bootstrap.cluster.x-k8s.io");
+        config["metadata"]["annotations"][CLONED_FROM_KIND] = json!("KubeadmConfigTemplate.bootstrap.cluster.x-k8s.io");
     }
     let mut machine = json!({
         "metadata": {
@@ -67,8 +63,10 @@ pub async fn create(plane: &Plane, recipe: Recipe<'_>) -> Result<()> {
     });
     machine["metadata"]["labels"][CLUSTER] = json!(recipe.cluster.name());
     machine["spec"]["clusterName"] = json!(recipe.cluster.name());
-    machine["spec"]["infrastructureRef"] = json!({"apiGroup": Kind::AwsMachine.names().0, "kind": Kind::AwsMachine.kind(), "name": recipe.name});
-    machine["spec"]["bootstrap"] = json!({"configRef": {"apiGroup": Kind::KubeadmConfig.names().0, "kind": Kind::KubeadmConfig.kind(), "name": recipe.name}});
+    machine["spec"]["infrastructureRef"] =
+        json!({"apiGroup": Kind::AwsMachine.names().0, "kind": Kind::AwsMachine.kind(), "name": recipe.name});
+    machine["spec"]["bootstrap"] =
+        json!({"configRef": {"apiGroup": Kind::KubeadmConfig.names().0, "kind": Kind::KubeadmConfig.kind(), "name": recipe.name}});
     for one in [&mut instance, &mut config] {
         one["metadata"]["labels"][CLUSTER] = json!(recipe.cluster.name());
     }
@@ -99,75 +97,26 @@ pub fn overlay(base: &mut Value, more: &Value) {
 }
 
 /// The infrastructure template of a reference, owned by the Cluster.
-pub async fn infrastructure_template(
-    plane: &Plane,
-    cluster: &Object,
-    reference: &Value,
-) -> Result<Object> {
+pub async fn infrastructure_template(plane: &Plane, cluster: &Object, reference: &Value) -> Result<Object> {
     if reference.text("/kind") != "AWSMachineTemplate" {
-        return Err(Error::Object(format!(
-            "no simulated provider for {}",
-            reference.text("/kind")
-        )));
+        return Err(Error::Object(format!("no simulated provider for {}", reference.text("/kind"))));
     }
-    owned(
-        plane,
-        cluster,
-        &unwatched::aws_machine_template(),
-        reference.text("/name"),
-    )
-    .await
+    owned(plane, cluster, &unwatched::aws_machine_template(), reference.text("/name")).await
 }
 
 /// The bootstrap template of a reference, owned by the Cluster.
-pub async fn bootstrap_template(
-    plane: &Plane,
-    cluster: &Object,
-    reference: &Value,
-) -> Result<Object> {
+pub async fn bootstrap_template(plane: &Plane, cluster: &Object, reference: &Value) -> Result<Object> {
     if reference.text("/kind") != "KubeadmConfigTemplate" {
-        return Err(Error::Object(format!(
-            "no simulated provider for {}",
-            reference.text("/kind")
-        )));
+        return Err(Error::Object(format!("no simulated provider for {}", reference.text("/kind"))));
     }
-    owned(
-        plane,
-        cluster,
-        &unwatched::kubeadm_config_template(),
-        reference.text("/name"),
-    )
-    .await
+    owned(plane, cluster, &unwatched::kubeadm_config_template(), reference.text("/name")).await
 }
 
-async fn owned(
-    plane: &Plane,
-    cluster: &Object,
-    resource: &kube::core::ApiResource,
-    name: &str,
-) -> Result<Object> {
+async fn owned(plane: &Plane, cluster: &Object, resource: &kube::core::ApiResource, name: &str) -> Result<Object> {
     let template = plane.read(resource, cluster.namespace(), name).await?;
-    let template = template.ok_or_else(|| {
-        Error::Object(format!(
-            "{} {}/{name} not found",
-            resource.kind,
-            cluster.namespace()
-        ))
-    })?;
-    match with_owner(
-        &template,
-        &owner_reference(&Kind::Cluster.api_version(), "Cluster", cluster, false),
-    ) {
-        Some(owners) => {
-            plane
-                .merge_unwatched(
-                    resource,
-                    &template,
-                    &json!({"metadata": {"ownerReferences": owners}}),
-                    MANAGER,
-                )
-                .await
-        }
+    let template = template.ok_or_else(|| Error::Object(format!("{} {}/{name} not found", resource.kind, cluster.namespace())))?;
+    match with_owner(&template, &owner_reference(&Kind::Cluster.api_version(), "Cluster", cluster, false)) {
+        Some(owners) => plane.merge_unwatched(resource, &template, &json!({"metadata": {"ownerReferences": owners}}), MANAGER).await,
         None => Ok(template),
     }
 }

@@ -28,32 +28,19 @@ pub const CLONED_FROM_KIND: &str = "cluster.x-k8s.io/cloned-from-groupkind";
 pub const PAUSED: &str = "cluster.x-k8s.io/paused";
 
 /// CAPI core.
-pub const CORE_GATE: Gate = Gate {
-    namespace: "capi-system",
-    name: "capi-controller-manager",
-};
+pub const CORE_GATE: Gate = Gate { namespace: "capi-system", name: "capi-controller-manager" };
 /// Kubeadm bootstrap provider.
-pub const BOOTSTRAP_GATE: Gate = Gate {
-    namespace: "capi-kubeadm-bootstrap-system",
-    name: "capi-kubeadm-bootstrap-controller-manager",
-};
+pub const BOOTSTRAP_GATE: Gate = Gate { namespace: "capi-kubeadm-bootstrap-system", name: "capi-kubeadm-bootstrap-controller-manager" };
 /// Kubeadm control plane provider.
-pub const CONTROL_PLANE_GATE: Gate = Gate {
-    namespace: "capi-kubeadm-control-plane-system",
-    name: "capi-kubeadm-control-plane-controller-manager",
-};
+pub const CONTROL_PLANE_GATE: Gate =
+    Gate { namespace: "capi-kubeadm-control-plane-system", name: "capi-kubeadm-control-plane-controller-manager" };
 /// AWS infrastructure provider.
-pub const AWS_GATE: Gate = Gate {
-    namespace: "capa-system",
-    name: "capa-controller-manager",
-};
+pub const AWS_GATE: Gate = Gate { namespace: "capa-system", name: "capa-controller-manager" };
 
 /// The cluster that an object belongs to: `spec.clusterName`, the label, or an owner.
 pub fn cluster_key(object: &Object) -> Option<Key> {
     let by_spec = Some(object.text("/spec/clusterName")).filter(|name| !name.is_empty());
-    let name = by_spec
-        .or_else(|| object.label(CLUSTER))
-        .or_else(|| object.owner_name("Cluster"))?;
+    let name = by_spec.or_else(|| object.label(CLUSTER)).or_else(|| object.owner_name("Cluster"))?;
     Some((object.namespace().to_owned(), name.to_owned()))
 }
 
@@ -69,37 +56,19 @@ pub fn paused(cluster: &Object, object: &Object) -> bool {
 
 /// The `Paused` condition.
 pub fn paused_condition(paused: bool) -> Say {
-    if paused {
-        say(
-            "Paused",
-            true,
-            "Paused",
-            "Cluster spec.paused is set to true",
-        )
-    } else {
-        say("Paused", false, "NotPaused", "")
-    }
+    if paused { say("Paused", true, "Paused", "Cluster spec.paused is set to true") } else { say("Paused", false, "NotPaused", "") }
 }
 
 /// Says that an object is paused, and nothing else.
 pub async fn say_paused(fleet: &Fleet, plane: &Plane, kind: Kind, object: &Object) -> Result<()> {
     let mut status = status_of(object);
-    status["conditions"] = merge(
-        object.items("/status/conditions"),
-        &[paused_condition(true)],
-        object.generation(),
-        fleet.clock.now(),
-    );
+    status["conditions"] = merge(object.items("/status/conditions"), &[paused_condition(true)], object.generation(), fleet.clock.now());
     plane.set_status(kind, object, status, MANAGER).await
 }
 
 /// An object's status as a map.
 pub fn status_of(object: &Object) -> Value {
-    if object.at("/status").is_object() {
-        object.at("/status").clone()
-    } else {
-        json!({})
-    }
+    if object.at("/status").is_object() { object.at("/status").clone() } else { json!({}) }
 }
 
 /// Notes that this plane's managers act on a cluster; a violation if another plane's do too.
@@ -108,18 +77,8 @@ pub async fn claim(fleet: &Fleet, plane: &Plane, cluster: &Object) -> Result<()>
     match fleet.ledger.actor(&id)? {
         Some(actor) if actor == plane.id => return Ok(()),
         Some(actor) if acts(fleet, &actor, &cluster.key()).await => {
-            tracing::warn!(
-                cluster = id,
-                plane = plane.id,
-                other = actor,
-                "two planes act on one unpaused cluster"
-            );
-            fleet.ledger.violate(
-                &id,
-                &actor,
-                &plane.id,
-                &format!("{} acts while {actor} holds the Cluster unpaused", plane.id),
-            )?;
+            tracing::warn!(cluster = id, plane = plane.id, other = actor, "two planes act on one unpaused cluster");
+            fleet.ledger.violate(&id, &actor, &plane.id, &format!("{} acts while {actor} holds the Cluster unpaused", plane.id))?;
         }
         _ => {}
     }
@@ -129,9 +88,7 @@ pub async fn claim(fleet: &Fleet, plane: &Plane, cluster: &Object) -> Result<()>
 
 /// Notes that this plane's managers leave a cluster alone.
 pub fn release(fleet: &Fleet, plane: &Plane, cluster: &Key) -> Result<()> {
-    Ok(fleet
-        .ledger
-        .drop_actor(&format!("{}/{}", cluster.0, cluster.1), &plane.id)?)
+    Ok(fleet.ledger.drop_actor(&format!("{}/{}", cluster.0, cluster.1), &plane.id)?)
 }
 
 /// Whether a plane's managers would act on a cluster right now, asked of the plane itself.
@@ -142,19 +99,13 @@ async fn acts(fleet: &Fleet, plane: &str, cluster: &Key) -> bool {
     if !CORE_GATE.open(&plane) {
         return false;
     }
-    let live = plane
-        .read(&Kind::Cluster.resource(), &cluster.0, &cluster.1)
-        .await;
+    let live = plane.read(&Kind::Cluster.resource(), &cluster.0, &cluster.1).await;
     matches!(live, Ok(Some(live)) if !live.flag("/spec/paused"))
 }
 
 /// Keys of one kind's objects of the cluster that a changed Cluster is, or that a changed object belongs to.
 pub fn same_cluster(plane: &Plane, kind: Kind, event: &Event) -> Vec<Key> {
-    let cluster = if event.kind == Kind::Cluster {
-        Some(event.object.key())
-    } else {
-        cluster_key(&event.object)
-    };
+    let cluster = if event.kind == Kind::Cluster { Some(event.object.key()) } else { cluster_key(&event.object) };
     let Some(cluster) = cluster else {
         return Vec::new();
     };
@@ -163,22 +114,8 @@ pub fn same_cluster(plane: &Plane, kind: Kind, event: &Event) -> Vec<Key> {
 }
 
 /// A metadata patch that makes `owner` an owner of `object` and labels it with the cluster; `None` if both are so.
-pub fn adopt(
-    object: &Object,
-    owner_kind: Kind,
-    owner: &Object,
-    controller: bool,
-    cluster: &str,
-) -> Option<Value> {
-    let owners = with_owner(
-        object,
-        &owner_reference(
-            &owner_kind.api_version(),
-            owner_kind.kind(),
-            owner,
-            controller,
-        ),
-    );
+pub fn adopt(object: &Object, owner_kind: Kind, owner: &Object, controller: bool, cluster: &str) -> Option<Value> {
+    let owners = with_owner(object, &owner_reference(&owner_kind.api_version(), owner_kind.kind(), owner, controller));
     let labelled = object.label(CLUSTER) == Some(cluster);
     if owners.is_none() && labelled {
         return None;
@@ -196,8 +133,5 @@ pub fn adopt(
 /// The watched kind and key that a `ContractVersionedObjectReference` names.
 pub fn reference(namespace: &str, reference: &Value) -> Option<(Kind, Key)> {
     let kind = Kind::named(reference.text("/apiGroup"), reference.text("/kind"))?;
-    Some((
-        kind,
-        (namespace.to_owned(), reference.text("/name").to_owned()),
-    ))
+    Some((kind, (namespace.to_owned(), reference.text("/name").to_owned())))
 }

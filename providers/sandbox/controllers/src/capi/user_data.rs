@@ -53,28 +53,15 @@ pub fn file(path: &str, permissions: &str, content: impl Into<String>) -> Value 
 }
 
 /// Cloud-config of a machine: certificates, kubeadm's configuration, the user's own files and commands.
-pub fn cloud_config(
-    role: Role,
-    keys: Option<Keys<'_>>,
-    kubeadm: &[Value],
-    spec: &Value,
-    files: Vec<Value>,
-) -> String {
+pub fn cloud_config(role: Role, keys: Option<Keys<'_>>, kubeadm: &[Value], spec: &Value, files: Vec<Value>) -> String {
     let mut all = Vec::new();
     if let Some(keys) = keys {
         all.push(file(CA, "0640", keys.ca));
         all.push(file(CA_KEY, "0600", keys.ca_key));
         all.push(file(ACCOUNT_KEY, "0600", keys.account_key));
     }
-    let documents: Vec<String> = kubeadm
-        .iter()
-        .map(|document| format!("---\n{}\n", without_empty(document)))
-        .collect();
-    all.push(file(
-        if role == Role::Init { INIT } else { JOIN },
-        "0640",
-        documents.concat(),
-    ));
+    let documents: Vec<String> = kubeadm.iter().map(|document| format!("---\n{}\n", without_empty(document))).collect();
+    all.push(file(if role == Role::Init { INIT } else { JOIN }, "0640", documents.concat()));
     all.extend(files);
     let kubeadm = match role {
         Role::Init => format!("kubeadm init --config {INIT}"),
@@ -82,9 +69,7 @@ pub fn cloud_config(
     };
     let commands = |pointer: &str| spec.items(pointer).to_vec();
     let mut run = commands("/preKubeadmCommands");
-    run.push(json!(format!(
-        "{kubeadm} && echo success > /run/cluster-api/bootstrap-success.complete"
-    )));
+    run.push(json!(format!("{kubeadm} && echo success > /run/cluster-api/bootstrap-success.complete")));
     run.extend(commands("/postKubeadmCommands"));
     let config = json!({"write_files": all, "bootcmd": commands("/bootCommands"), "runcmd": run, "users": spec.at("/users"), "ntp": spec.at("/ntp"), "mounts": spec.at("/mounts")});
     format!("#cloud-config\n{}\n", without_empty(&config))
@@ -99,14 +84,7 @@ impl UserData {
     /// The value of a `kubeletExtraArgs` entry, in either of kubeadm's spellings.
     pub fn kubelet_argument<'a>(registration: &'a Value, name: &str) -> Option<&'a str> {
         let arguments = registration.at("/kubeletExtraArgs");
-        let listed = || {
-            arguments
-                .as_array()?
-                .iter()
-                .find(|one| one.text("/name") == name)?
-                .get("value")?
-                .as_str()
-        };
+        let listed = || arguments.as_array()?.iter().find(|one| one.text("/name") == name)?.get("value")?.as_str();
         arguments.get(name).and_then(Value::as_str).or_else(listed)
     }
 }
@@ -114,11 +92,7 @@ impl UserData {
 fn read(text: &str) -> Option<UserData> {
     let config: Value = serde_saphyr::from_str(text).ok()?;
     let content = |path: &str| {
-        config
-            .items("/write_files")
-            .iter()
-            .find(|file| file.text("/path") == path)
-            .map(|file| file.text("/content").to_owned())
+        config.items("/write_files").iter().find(|file| file.text("/path") == path).map(|file| file.text("/content").to_owned())
     };
     let ca = content(CA).zip(content(CA_KEY));
     let (first, kubeadm) = match (content(INIT), content(JOIN)) {
@@ -126,23 +100,10 @@ fn read(text: &str) -> Option<UserData> {
         (None, Some(join)) => (false, join),
         (None, None) => return None,
     };
-    let documents: Vec<Value> = kubeadm
-        .split("---\n")
-        .filter(|part| !part.trim().is_empty())
-        .filter_map(|part| serde_saphyr::from_str(part).ok())
-        .collect();
-    let find = |kind: &str| {
-        documents
-            .iter()
-            .find(|document| document.text("/kind") == kind)
-            .cloned()
-            .unwrap_or(Value::Null)
-    };
-    let main = find(if first {
-        "InitConfiguration"
-    } else {
-        "JoinConfiguration"
-    });
+    let documents: Vec<Value> =
+        kubeadm.split("---\n").filter(|part| !part.trim().is_empty()).filter_map(|part| serde_saphyr::from_str(part).ok()).collect();
+    let find = |kind: &str| documents.iter().find(|document| document.text("/kind") == kind).cloned().unwrap_or(Value::Null);
+    let main = find(if first { "InitConfiguration" } else { "JoinConfiguration" });
     let control_plane = first || main.get("controlPlane").is_some() || ca.is_some();
     let role = match (first, control_plane) {
         (true, _) => Role::Init,
@@ -168,11 +129,7 @@ mod tests {
         let cluster = json!({"apiVersion": "kubeadm.k8s.io/v1beta4", "kind": "ClusterConfiguration", "kubernetesVersion": "v1.34.3"});
         let text = cloud_config(
             Role::Init,
-            Some(Keys {
-                ca: "CERT\n",
-                ca_key: "KEY\n",
-                account_key: "SA\n",
-            }),
+            Some(Keys { ca: "CERT\n", ca_key: "KEY\n", account_key: "SA\n" }),
             &[cluster, init],
             &json!({"preKubeadmCommands": ["hostname"]}),
             vec![file("/etc/a", "0644", "b")],
@@ -181,10 +138,7 @@ mod tests {
         assert_eq!(data.role, Role::Init);
         assert_eq!(data.service_account_key, "SA\n");
         assert_eq!(data.ca, Some(("CERT\n".to_owned(), "KEY\n".to_owned())));
-        assert_eq!(
-            UserData::kubelet_argument(&data.registration, "cloud-provider"),
-            Some("external")
-        );
+        assert_eq!(UserData::kubelet_argument(&data.registration, "cloud-provider"), Some("external"));
         assert_eq!(data.cluster.text("/kubernetesVersion"), "v1.34.3");
     }
 
@@ -193,10 +147,7 @@ mod tests {
         let text = "## template: jinja\n#cloud-config\n\nwrite_files:\n-   path: /run/kubeadm/kubeadm-join-config.yaml\n    owner: root:root\n    content: |\n      ---\n      apiVersion: kubeadm.k8s.io/v1beta3\n      kind: JoinConfiguration\n      nodeRegistration:\n        kubeletExtraArgs:\n          cloud-provider: external\nruncmd:\n  - kubeadm join\n";
         let data = read(text).expect("user data");
         assert_eq!(data.role, Role::Worker);
-        assert_eq!(
-            UserData::kubelet_argument(&data.registration, "cloud-provider"),
-            Some("external")
-        );
+        assert_eq!(UserData::kubelet_argument(&data.registration, "cloud-provider"), Some("external"));
         assert!(read("#cloud-config\nruncmd: []\n").is_none());
     }
 }

@@ -16,10 +16,7 @@ pub async fn boot(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Res
         return Ok(false);
     };
     let Some(data) = UserData::read(&text) else {
-        tracing::warn!(
-            instance = instance.id,
-            "user data starts no kubeadm: the machine runs and joins nothing"
-        );
+        tracing::warn!(instance = instance.id, "user data starts no kubeadm: the machine runs and joins nothing");
         return Ok(true);
     };
     let id = plane_id(cluster);

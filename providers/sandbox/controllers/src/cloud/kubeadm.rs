@@ -11,60 +11,36 @@ const MANAGER: &str = "kubeadm";
 /// Creates what is missing.
 pub async fn initialize(plane: &Plane, configuration: &Value, version: &str) -> Result<()> {
     for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
-        plane
-            .ensure(
-                &Kind::Namespace.resource(),
-                json!({"metadata": {"name": name}}),
-                "kube-apiserver",
-            )
-            .await?;
+        plane.ensure(&Kind::Namespace.resource(), json!({"metadata": {"name": name}}), "kube-apiserver").await?;
     }
     let config = |name: &str, namespace: &str, data: Value| json!({"metadata": {"name": name, "namespace": namespace}, "data": data});
     let text = without_empty(configuration).to_string();
+    plane.ensure(&unwatched::config_map(), config("kubeadm-config", "kube-system", json!({"ClusterConfiguration": text})), MANAGER).await?;
     plane
         .ensure(
             &unwatched::config_map(),
             config(
-                "kubeadm-config",
+                "kubelet-config",
                 "kube-system",
-                json!({"ClusterConfiguration": text}),
+                json!({"kubelet": "{\"apiVersion\":\"kubelet.config.k8s.io/v1beta1\",\"kind\":\"KubeletConfiguration\"}"}),
             ),
             MANAGER,
         )
         .await?;
-    plane.ensure(&unwatched::config_map(), config("kubelet-config", "kube-system", json!({"kubelet": "{\"apiVersion\":\"kubelet.config.k8s.io/v1beta1\",\"kind\":\"KubeletConfiguration\"}"})), MANAGER).await?;
     access(plane).await?;
     kube_proxy(plane, version).await?;
     dns(plane, configuration).await
 }
 
 async fn access(plane: &Plane) -> Result<()> {
-    let roles = resource(
-        "rbac.authorization.k8s.io",
-        "v1",
-        "ClusterRole",
-        "clusterroles",
-    );
-    let bindings = resource(
-        "rbac.authorization.k8s.io",
-        "v1",
-        "ClusterRoleBinding",
-        "clusterrolebindings",
-    );
+    let roles = resource("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles");
+    let bindings = resource("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings");
     let role = json!({"metadata": {"name": "kubeadm:get-nodes"}, "rules": [{"verbs": ["get"], "apiGroups": [""], "resources": ["nodes"]}]});
     plane.ensure(&roles, role, MANAGER).await?;
     let group = |name: &str| json!([{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": name}]);
     for (name, role, group_name) in [
-        (
-            "kubeadm:get-nodes",
-            "kubeadm:get-nodes",
-            "system:bootstrappers:kubeadm:default-node-token",
-        ),
-        (
-            "kubeadm:cluster-admins",
-            "cluster-admin",
-            "kubeadm:cluster-admins",
-        ),
+        ("kubeadm:get-nodes", "kubeadm:get-nodes", "system:bootstrappers:kubeadm:default-node-token"),
+        ("kubeadm:cluster-admins", "cluster-admin", "kubeadm:cluster-admins"),
     ] {
         let binding = json!({"metadata": {"name": name}, "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}, "subjects": group(group_name)});
         plane.ensure(&bindings, binding, MANAGER).await?;
@@ -77,13 +53,7 @@ fn account(name: &str) -> Value {
 }
 
 async fn kube_proxy(plane: &Plane, version: &str) -> Result<()> {
-    plane
-        .ensure(
-            &Kind::ServiceAccount.resource(),
-            account("kube-proxy"),
-            MANAGER,
-        )
-        .await?;
+    plane.ensure(&Kind::ServiceAccount.resource(), account("kube-proxy"), MANAGER).await?;
     let labels = json!({"k8s-app": "kube-proxy"});
     let set = json!({
         "metadata": {"name": "kube-proxy", "namespace": "kube-system", "labels": labels},
@@ -99,26 +69,16 @@ async fn kube_proxy(plane: &Plane, version: &str) -> Result<()> {
             },
         },
     });
-    plane
-        .ensure(&Kind::DaemonSet.resource(), set, MANAGER)
-        .await
+    plane.ensure(&Kind::DaemonSet.resource(), set, MANAGER).await
 }
 
 async fn dns(plane: &Plane, configuration: &Value) -> Result<()> {
-    plane
-        .ensure(
-            &Kind::ServiceAccount.resource(),
-            account("coredns"),
-            MANAGER,
-        )
-        .await?;
+    plane.ensure(&Kind::ServiceAccount.resource(), account("coredns"), MANAGER).await?;
     let corefile = "·:53 {\n    errors\n    health\n    ready\n    forward · /etc/resolv.conf\n    cache 30\n}\n".replace('·', ".");
     let map = json!({"metadata": {"name": "coredns", "namespace": "kube-system"}, "data": {"Corefile": corefile}});
     plane.ensure(&unwatched::config_map(), map, MANAGER).await?;
     let labels = json!({"k8s-app": "kube-dns"});
-    let tag = Some(configuration.text("/dns/imageTag"))
-        .filter(|tag| !tag.is_empty())
-        .unwrap_or("v1.12.4");
+    let tag = Some(configuration.text("/dns/imageTag")).filter(|tag| !tag.is_empty()).unwrap_or("v1.12.4");
     let deployment = json!({
         "metadata": {"name": "coredns", "namespace": "kube-system", "labels": labels},
         "spec": {
@@ -133,14 +93,10 @@ async fn dns(plane: &Plane, configuration: &Value) -> Result<()> {
             },
         },
     });
-    plane
-        .ensure(&Kind::Deployment.resource(), deployment, MANAGER)
-        .await?;
+    plane.ensure(&Kind::Deployment.resource(), deployment, MANAGER).await?;
     let service = json!({
         "metadata": {"name": "kube-dns", "namespace": "kube-system", "labels": labels},
         "spec": {"selector": labels, "ports": [{"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53}, {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53}]},
     });
-    plane
-        .ensure(&Kind::Service.resource(), service, MANAGER)
-        .await
+    plane.ensure(&Kind::Service.resource(), service, MANAGER).await
 }

@@ -15,42 +15,23 @@ const CONTROL_PLANE: &str = "node-role.kubernetes.io/control-plane";
 pub async fn register(plane: &Plane, instance: &Resource, data: &UserData) -> Result<()> {
     let name = instance.attributes.text("/hostname");
     let node = node(instance, data);
-    plane
-        .ensure(&Kind::Node.resource(), node, "kubelet")
-        .await?;
+    plane.ensure(&Kind::Node.resource(), node, "kubelet").await?;
     let Some(created) = plane.read(&Kind::Node.resource(), "", name).await? else {
         return Ok(());
     };
     if created.text("/status/nodeInfo/kubeletVersion").is_empty() {
         let fresh = plane.observe(Kind::Node, created);
-        let mut status = if fresh.at("/status").is_object() {
-            fresh.at("/status").clone()
-        } else {
-            json!({})
-        };
+        let mut status = if fresh.at("/status").is_object() { fresh.at("/status").clone() } else { json!({}) };
         crate::capi::overlay(&mut status, &reported(instance));
-        plane
-            .set_status(Kind::Node, &fresh, status, "kubelet")
-            .await?;
+        plane.set_status(Kind::Node, &fresh, status, "kubelet").await?;
     }
     if data.role != Role::Worker
         && let Some(node) = plane.get(Kind::Node, &(String::new(), name.to_owned()))
     {
         let external = data.cluster.at("/etcd/external").is_object();
-        for component in [
-            "etcd",
-            "kube-apiserver",
-            "kube-controller-manager",
-            "kube-scheduler",
-        ] {
+        for component in ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"] {
             if component != "etcd" || !external {
-                plane
-                    .ensure(
-                        &Kind::Pod.resource(),
-                        static_pod(component, &node, instance.attributes.text("/version")),
-                        "kubelet",
-                    )
-                    .await?;
+                plane.ensure(&Kind::Pod.resource(), static_pod(component, &node, instance.attributes.text("/version")), "kubelet").await?;
             }
         }
     }
@@ -60,15 +41,11 @@ pub async fn register(plane: &Plane, instance: &Resource, data: &UserData) -> Re
 fn node(instance: &Resource, data: &UserData) -> Value {
     let name = instance.attributes.text("/hostname");
     let control_plane = data.role != Role::Worker;
-    let external =
-        UserData::kubelet_argument(&data.registration, "cloud-provider") == Some("external");
+    let external = UserData::kubelet_argument(&data.registration, "cloud-provider") == Some("external");
     let mut labels = json!({
         "kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64", "beta.kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "amd64",
     });
-    for pair in UserData::kubelet_argument(&data.registration, "node-labels")
-        .unwrap_or_default()
-        .split(',')
-    {
+    for pair in UserData::kubelet_argument(&data.registration, "node-labels").unwrap_or_default().split(',') {
         if let Some((key, value)) = pair.split_once('=') {
             labels[key.trim()] = json!(value.trim());
         }
@@ -88,11 +65,7 @@ fn node(instance: &Resource, data: &UserData) -> Value {
     taints.push(json!({"key": NOT_READY, "effect": "NoSchedule"}));
     let mut spec = json!({"taints": taints});
     if let Some(id) = UserData::kubelet_argument(&data.registration, "provider-id") {
-        spec["providerID"] = json!(
-            id.trim_matches('\'')
-                .replace("{{ instance_id }}", &instance.id)
-                .replace("'", "")
-        );
+        spec["providerID"] = json!(id.trim_matches('\'').replace("{{ instance_id }}", &instance.id).replace("'", ""));
     }
     json!({"metadata": {"name": name, "labels": labels, "annotations": {"volumes.kubernetes.io/controller-managed-attach-detach": "true"}}, "spec": spec})
 }
@@ -100,8 +73,7 @@ fn node(instance: &Resource, data: &UserData) -> Value {
 /// What the kubelet knows of its machine.
 fn reported(instance: &Resource) -> Value {
     let facts = &instance.attributes;
-    let capacity =
-        json!({"cpu": "4", "memory": "16Gi", "pods": "110", "ephemeral-storage": "80Gi"});
+    let capacity = json!({"cpu": "4", "memory": "16Gi", "pods": "110", "ephemeral-storage": "80Gi"});
     json!({
         "addresses": [{"type": "InternalIP", "address": facts.text("/address")}, {"type": "Hostname", "address": facts.text("/hostname")}],
         "capacity": capacity, "allocatable": capacity, "nodeInfo": node_info(facts.text("/version"), &instance.id),
@@ -117,11 +89,8 @@ pub fn node_info(version: &str, seed: &str) -> Value {
 }
 
 fn static_pod(component: &str, node: &Object, version: &str) -> Value {
-    let image = if component == "etcd" {
-        "registry.k8s.io/etcd:3.6.5-0".to_owned()
-    } else {
-        format!("registry.k8s.io/{component}:{version}")
-    };
+    let image =
+        if component == "etcd" { "registry.k8s.io/etcd:3.6.5-0".to_owned() } else { format!("registry.k8s.io/{component}:{version}") };
     let hash = short_hash(&format!("{component}/{version}"), 16);
     json!({
         "metadata": {
@@ -156,40 +125,19 @@ mod tests {
             attributes: json!({"hostname": "ip-1"}),
         };
         let taints = |role: Role, registration: Value| -> Vec<String> {
-            let node = node(
-                &instance,
-                &UserData {
-                    role,
-                    ca: None,
-                    service_account_key: String::new(),
-                    registration,
-                    cluster: Value::Null,
-                },
-            );
-            node.items("/spec/taints")
-                .iter()
-                .map(|taint| taint.text("/key").to_owned())
-                .collect()
+            let node =
+                node(&instance, &UserData { role, ca: None, service_account_key: String::new(), registration, cluster: Value::Null });
+            node.items("/spec/taints").iter().map(|taint| taint.text("/key").to_owned()).collect()
         };
         let external = json!([{"name": "cloud-provider", "value": "external"}]);
-        assert_eq!(
-            taints(Role::Init, json!({"kubeletExtraArgs": external})),
-            [CONTROL_PLANE, UNINITIALIZED, NOT_READY]
-        );
-        assert_eq!(
-            taints(Role::ControlPlane, json!({"taints": []})),
-            [NOT_READY]
-        );
+        assert_eq!(taints(Role::Init, json!({"kubeletExtraArgs": external})), [CONTROL_PLANE, UNINITIALIZED, NOT_READY]);
+        assert_eq!(taints(Role::ControlPlane, json!({"taints": []})), [NOT_READY]);
         assert_eq!(
             taints(
                 Role::Worker,
                 json!({"kubeletExtraArgs": external, "taints": [{"key": "node.cluster.x-k8s.io/uninitialized", "effect": "NoSchedule"}]})
             ),
-            [
-                "node.cluster.x-k8s.io/uninitialized",
-                UNINITIALIZED,
-                NOT_READY
-            ]
+            ["node.cluster.x-k8s.io/uninitialized", UNINITIALIZED, NOT_READY]
         );
     }
 }

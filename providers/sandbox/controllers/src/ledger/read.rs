@@ -70,10 +70,7 @@ pub struct Reader {
 
 impl Reader {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
-        let connection = Connection::open_with_flags(
-            path,
-            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
-        )?;
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         Ok(Self { connection })
     }
@@ -85,26 +82,14 @@ impl Reader {
 
     /// Everything that ever was, oldest first.
     pub fn all(&self) -> rusqlite::Result<Vec<Resource>> {
-        many(
-            &self.connection,
-            "SELECT * FROM resources ORDER BY number",
-            [],
-        )
+        many(&self.connection, "SELECT * FROM resources ORDER BY number", [])
     }
 
     /// What was done to what by whom, oldest first.
     pub fn history(&self) -> rusqlite::Result<Vec<Event>> {
-        let mut statement = self
-            .connection
-            .prepare("SELECT resource, plane, manager, action, at_ms FROM events ORDER BY seq")?;
+        let mut statement = self.connection.prepare("SELECT resource, plane, manager, action, at_ms FROM events ORDER BY seq")?;
         let rows = statement.query_map([], |row| {
-            Ok(Event {
-                resource: row.get(0)?,
-                plane: row.get(1)?,
-                manager: row.get(2)?,
-                action: row.get(3)?,
-                at_ms: row.get(4)?,
-            })
+            Ok(Event { resource: row.get(0)?, plane: row.get(1)?, manager: row.get(2)?, action: row.get(3)?, at_ms: row.get(4)? })
         })?;
         rows.collect()
     }
@@ -116,62 +101,30 @@ impl Reader {
 }
 
 pub(super) fn live(connection: &Connection) -> rusqlite::Result<Vec<Resource>> {
-    many(
-        connection,
-        "SELECT * FROM resources WHERE terminated_ms IS NULL ORDER BY number",
-        [],
-    )
+    many(connection, "SELECT * FROM resources WHERE terminated_ms IS NULL ORDER BY number", [])
 }
 
 pub(super) fn live_of(connection: &Connection, cluster: &str) -> rusqlite::Result<Vec<Resource>> {
-    many(
-        connection,
-        "SELECT * FROM resources WHERE terminated_ms IS NULL AND cluster = ?1 ORDER BY number",
-        params![cluster],
-    )
+    many(connection, "SELECT * FROM resources WHERE terminated_ms IS NULL AND cluster = ?1 ORDER BY number", params![cluster])
 }
 
 pub(super) fn living(connection: &Connection, token: &str) -> rusqlite::Result<Option<Resource>> {
-    connection
-        .query_row(
-            "SELECT * FROM resources WHERE terminated_ms IS NULL AND token = ?1",
-            params![token],
-            resource,
-        )
-        .optional()
+    connection.query_row("SELECT * FROM resources WHERE terminated_ms IS NULL AND token = ?1", params![token], resource).optional()
 }
 
 pub(super) fn by_id(connection: &Connection, id: &str) -> rusqlite::Result<Option<Resource>> {
-    connection
-        .query_row(
-            "SELECT * FROM resources WHERE id = ?1",
-            params![id],
-            resource,
-        )
-        .optional()
+    connection.query_row("SELECT * FROM resources WHERE id = ?1", params![id], resource).optional()
 }
 
 pub(super) fn violations(connection: &Connection) -> rusqlite::Result<Vec<Violation>> {
-    let mut statement = connection.prepare(
-        "SELECT cluster, plane, other_plane, at_ms, detail FROM violations ORDER BY at_ms, cluster",
-    )?;
+    let mut statement = connection.prepare("SELECT cluster, plane, other_plane, at_ms, detail FROM violations ORDER BY at_ms, cluster")?;
     let rows = statement.query_map([], |row| {
-        Ok(Violation {
-            cluster: row.get(0)?,
-            plane: row.get(1)?,
-            other_plane: row.get(2)?,
-            at_ms: row.get(3)?,
-            detail: row.get(4)?,
-        })
+        Ok(Violation { cluster: row.get(0)?, plane: row.get(1)?, other_plane: row.get(2)?, at_ms: row.get(3)?, detail: row.get(4)? })
     })?;
     rows.collect()
 }
 
-fn many(
-    connection: &Connection,
-    sql: &str,
-    params: impl rusqlite::Params,
-) -> rusqlite::Result<Vec<Resource>> {
+fn many(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> rusqlite::Result<Vec<Resource>> {
     let mut statement = connection.prepare(sql)?;
     let rows = statement.query_map(params, resource)?;
     rows.collect()

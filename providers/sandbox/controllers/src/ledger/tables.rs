@@ -27,17 +27,12 @@ CREATE TABLE planes (cluster TEXT PRIMARY KEY) STRICT;
 /// Brings the file to the newest format.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    let done: usize = transaction
-        .query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0))
-        .map(|n| usize::try_from(n).unwrap_or(0))?;
+    let done: usize =
+        transaction.query_row("PRAGMA user_version", [], |row| row.get::<_, i64>(0)).map(|n| usize::try_from(n).unwrap_or(0))?;
     for migration in MIGRATIONS.iter().skip(done) {
         transaction.execute_batch(migration)?;
     }
-    transaction.pragma_update(
-        None,
-        "user_version",
-        i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX),
-    )?;
+    transaction.pragma_update(None, "user_version", i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX))?;
     transaction.commit()
 }
 
@@ -55,14 +50,13 @@ pub(super) fn make_private(path: &Path) {
 }
 
 /// Adds a line to the history.
-pub(super) fn event(
-    connection: &Connection,
-    resource: &str,
-    plane: &str,
-    manager: &str,
-    action: &str,
-) -> rusqlite::Result<()> {
-    connection.execute("INSERT INTO events (resource, plane, manager, action, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)", params![resource, plane, manager, action, now_ms()]).map(|_| ())
+pub(super) fn event(connection: &Connection, resource: &str, plane: &str, manager: &str, action: &str) -> rusqlite::Result<()> {
+    connection
+        .execute(
+            "INSERT INTO events (resource, plane, manager, action, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+            params![resource, plane, manager, action, now_ms()],
+        )
+        .map(|_| ())
 }
 
 /// Milliseconds since the epoch.

@@ -25,13 +25,8 @@ pub enum Pace {
 /// The pace of a pod: by annotation, or by an image tag `never-ready` or `fails`.
 pub fn pace(pod: &Object) -> Pace {
     let tagged = |tag: &str| {
-        let images = pod
-            .items("/spec/containers")
-            .iter()
-            .map(|container| container.text("/image"));
-        images
-            .filter_map(|image| image.rsplit_once(':'))
-            .any(|(_, found)| found == tag)
+        let images = pod.items("/spec/containers").iter().map(|container| container.text("/image"));
+        images.filter_map(|image| image.rsplit_once(':')).any(|(_, found)| found == tag)
     };
     match pod.annotation(READY_AFTER) {
         Some("never") => Pace::Never,
@@ -43,10 +38,7 @@ pub fn pace(pod: &Object) -> Pace {
 }
 
 fn duration(text: &str) -> Option<Duration> {
-    let number = |unit: &str| {
-        text.strip_suffix(unit)
-            .and_then(|number| number.parse::<u64>().ok())
-    };
+    let number = |unit: &str| text.strip_suffix(unit).and_then(|number| number.parse::<u64>().ok());
     number("ms")
         .map(Duration::from_millis)
         .or_else(|| number("s").map(Duration::from_secs))
@@ -85,16 +77,10 @@ pub fn statuses(pod: &Object, state: &State, restarts: i64) -> Value {
                 }
                 (false, false, json!({"waiting": waiting}))
             }
-            State::Running { since, ready } => {
-                (*ready, true, json!({"running": {"startedAt": since}}))
-            }
+            State::Running { since, ready } => (*ready, true, json!({"running": {"startedAt": since}})),
             State::Ended { at, code } => {
                 let reason = if *code == 0 { "Completed" } else { "Error" };
-                (
-                    false,
-                    false,
-                    json!({"terminated": {"exitCode": code, "reason": reason, "finishedAt": at, "startedAt": at}}),
-                )
+                (false, false, json!({"terminated": {"exitCode": code, "reason": reason, "finishedAt": at, "startedAt": at}}))
             }
         };
         json!({
@@ -112,7 +98,10 @@ mod tests {
     #[test]
     fn paces() {
         let pod = |annotations: Value, image: &str| -> Object {
-            serde_json::from_value(json!({"metadata": {"name": "p", "annotations": annotations}, "spec": {"containers": [{"name": "c", "image": image}]}})).expect("pod")
+            serde_json::from_value(
+                json!({"metadata": {"name": "p", "annotations": annotations}, "spec": {"containers": [{"name": "c", "image": image}]}}),
+            )
+            .expect("pod")
         };
         for (annotations, image, expected) in [
             (json!({}), "nginx:1", Pace::Usual),
@@ -120,16 +109,8 @@ mod tests {
             (json!({}), "nginx:never-ready", Pace::Never),
             (json!({}), "nginx:fails", Pace::Fails),
             (json!({READY_AFTER: "never"}), "nginx:1", Pace::Never),
-            (
-                json!({READY_AFTER: "30s"}),
-                "nginx:1",
-                Pace::After(Duration::from_secs(30)),
-            ),
-            (
-                json!({READY_AFTER: "200ms"}),
-                "nginx:1",
-                Pace::After(Duration::from_millis(200)),
-            ),
+            (json!({READY_AFTER: "30s"}), "nginx:1", Pace::After(Duration::from_secs(30))),
+            (json!({READY_AFTER: "200ms"}), "nginx:1", Pace::After(Duration::from_millis(200))),
             (json!({READY_AFTER: "soon"}), "nginx:1", Pace::Usual),
         ] {
             assert_eq!(pace(&pod(annotations, image)), expected);

@@ -47,34 +47,19 @@ impl Controller for Pods {
             Kind::Node if event.gone => keys(plane.cache().pods_on(event.object.name())),
             Kind::Node => {
                 let cache = plane.cache();
-                let waiting = cache
-                    .pods_on(event.object.name())
-                    .into_iter()
-                    .filter(|pod| pod.text("/status/phase") == "Pending");
+                let waiting = cache.pods_on(event.object.name()).into_iter().filter(|pod| pod.text("/status/phase") == "Pending");
                 keys(cache.pods_on("").into_iter().chain(waiting).collect())
             }
             Kind::PersistentVolumeClaim => keys(plane.cache().pods_on("")),
             // The first pod of a network plugin lets the others of its node start.
-            Kind::Pod
-                if event.object.text("/status/phase") == "Running"
-                    && mounts_network_plugin(&event.object) =>
-            {
+            Kind::Pod if event.object.text("/status/phase") == "Running" && mounts_network_plugin(&event.object) => {
                 let pods = plane.cache().pods_on(event.object.text("/spec/nodeName"));
-                keys(
-                    pods.into_iter()
-                        .filter(|pod| pod.text("/status/phase") == "Pending")
-                        .collect(),
-                )
+                keys(pods.into_iter().filter(|pod| pod.text("/status/phase") == "Pending").collect())
             }
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         self.look(fleet, plane, key).boxed()
     }
 }
@@ -120,11 +105,8 @@ impl Pods {
                 let mut status = pod.at("/status").clone();
                 status["phase"] = json!("Pending");
                 let says = [say("PodScheduled", false, "Unschedulable", reason)];
-                status["conditions"] =
-                    merge_builtin(pod.items("/status/conditions"), &says, fleet.clock.now());
-                plane
-                    .set_status(Kind::Pod, pod, status, "kube-scheduler")
-                    .await?;
+                status["conditions"] = merge_builtin(pod.items("/status/conditions"), &says, fleet.clock.now());
+                plane.set_status(Kind::Pod, pod, status, "kube-scheduler").await?;
                 Ok(Next::Wait)
             }
         }
@@ -136,116 +118,51 @@ impl Pods {
                 "apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod.name(), "namespace": pod.namespace(), "uid": pod.uid()},
                 "target": {"apiVersion": "v1", "kind": "Node", "name": node},
             });
-            let answer: kube::Result<Value> = plane
-                .api(Kind::Pod, pod.namespace())
-                .create_subresource("binding", pod.name(), &PostParams::default(), &binding)
-                .await;
+            let answer: kube::Result<Value> =
+                plane.api(Kind::Pod, pod.namespace()).create_subresource("binding", pod.name(), &PostParams::default(), &binding).await;
             match answer.map_err(Error::from) {
                 Ok(_) => return Ok(()),
                 // Already bound: the watch will say where.
                 Err(error) if error.code() == Some(409) => return Ok(()),
-                Err(error)
-                    if pod_is_there(plane, pod).await
-                        && matches!(error.code(), Some(404 | 405)) =>
-                {
+                Err(error) if pod_is_there(plane, pod).await && matches!(error.code(), Some(404 | 405)) => {
                     self.no_binding.store(true, Ordering::Relaxed)
                 }
                 Err(error) => return Err(error),
             }
         }
         // A server without the binding subresource.
-        plane
-            .merge(
-                Kind::Pod,
-                pod,
-                json!({"spec": {"nodeName": node}}),
-                "kube-scheduler",
-            )
-            .await
-            .map(|_| ())
+        plane.merge(Kind::Pod, pod, json!({"spec": {"nodeName": node}}), "kube-scheduler").await.map(|_| ())
     }
 
-    async fn run(
-        &self,
-        fleet: &Arc<Fleet>,
-        plane: &Arc<Plane>,
-        pod: &Object,
-        node: &Object,
-    ) -> Result<Next> {
+    async fn run(&self, fleet: &Arc<Fleet>, plane: &Arc<Plane>, pod: &Object, node: &Object) -> Result<Next> {
         if pod.annotation(MIRROR).is_some() {
-            return report(fleet, plane, pod, node, &running(pod, fleet, true))
-                .await
-                .map(|()| Next::Wait);
+            return report(fleet, plane, pod, node, &running(pod, fleet, true)).await.map(|()| Next::Wait);
         }
-        if !pod.flag("/spec/hostNetwork")
-            && !network_runs(plane, node)
-            && !self.is_running(pod)
-            && pod.text("/status/phase") != "Running"
-        {
+        if !pod.flag("/spec/hostNetwork") && !network_runs(plane, node) && !self.is_running(pod) && pod.text("/status/phase") != "Running" {
             let why = "network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized";
-            return report(
-                fleet,
-                plane,
-                pod,
-                node,
-                &State::Waiting("ContainerCreating", why.to_owned()),
-            )
-            .await
-            .map(|()| Next::Wait);
+            return report(fleet, plane, pod, node, &State::Waiting("ContainerCreating", why.to_owned())).await.map(|()| Next::Wait);
         }
         if let Err(error) = self.start(fleet, plane, pod).await {
             let words = error.to_string();
-            report(
-                fleet,
-                plane,
-                pod,
-                node,
-                &State::Waiting("CreateContainerConfigError", words),
-            )
-            .await?;
+            report(fleet, plane, pod, node, &State::Waiting("CreateContainerConfigError", words)).await?;
             return Ok(Next::After(fleet.delays.of(Delay::Retry)));
         }
         let pace = pace(pod);
         let finite = matches!(pod.text("/spec/restartPolicy"), "Never" | "OnFailure");
         let (delay, state) = match pace {
             Pace::Never => (None, running(pod, fleet, false)),
-            Pace::Fails if !finite => (
-                None,
-                State::Waiting(
-                    "CrashLoopBackOff",
-                    "back-off restarting failed container".to_owned(),
-                ),
-            ),
-            Pace::Fails => (
-                Some(fleet.delays.of(Delay::PodReady)),
-                State::Ended {
-                    at: stamp(fleet.clock.now()),
-                    code: 1,
-                },
-            ),
-            Pace::Usual if finite => (
-                Some(fleet.delays.of(Delay::PodReady)),
-                State::Ended {
-                    at: stamp(fleet.clock.now()),
-                    code: 0,
-                },
-            ),
-            Pace::Usual => (
-                Some(fleet.delays.of(Delay::PodReady)),
-                running(pod, fleet, true),
-            ),
+            Pace::Fails if !finite => (None, State::Waiting("CrashLoopBackOff", "back-off restarting failed container".to_owned())),
+            Pace::Fails => (Some(fleet.delays.of(Delay::PodReady)), State::Ended { at: stamp(fleet.clock.now()), code: 1 }),
+            Pace::Usual if finite => (Some(fleet.delays.of(Delay::PodReady)), State::Ended { at: stamp(fleet.clock.now()), code: 0 }),
+            Pace::Usual => (Some(fleet.delays.of(Delay::PodReady)), running(pod, fleet, true)),
             Pace::After(time) => (Some(fleet.delays.scale(time)), running(pod, fleet, true)),
         };
-        if find(pod, "Ready").is_some_and(|ready| ready.text("/status") == "True")
-            && matches!(state, State::Running { ready: true, .. })
-        {
+        if find(pod, "Ready").is_some_and(|ready| ready.text("/status") == "True") && matches!(state, State::Running { ready: true, .. }) {
             return Ok(Next::Wait);
         }
         let left = delay.and_then(|delay| fleet.stopwatch.left(pod.uid(), Delay::PodReady, delay));
         match left {
-            None => report(fleet, plane, pod, node, &state)
-                .await
-                .map(|()| Next::Wait),
+            None => report(fleet, plane, pod, node, &state).await.map(|()| Next::Wait),
             Some(left) => {
                 // Containers that take longer than usual are seen running and not ready meanwhile.
                 if matches!(pace, Pace::After(_)) {
@@ -258,29 +175,15 @@ impl Pods {
 
     /// Starts the code of a known image; nothing to do for others.
     async fn start(&self, fleet: &Arc<Fleet>, plane: &Arc<Plane>, pod: &Object) -> Result<()> {
-        let Some(container) = pod
-            .items("/spec/containers")
-            .iter()
-            .find(|container| fleet.pods.knows(container.text("/image")))
-        else {
+        let Some(container) = pod.items("/spec/containers").iter().find(|container| fleet.pods.knows(container.text("/image"))) else {
             return Ok(());
         };
         if self.is_running(pod) {
             return Ok(());
         }
-        let account = Some(pod.text("/spec/serviceAccountName"))
-            .filter(|name| !name.is_empty())
-            .unwrap_or("default")
-            .to_owned();
+        let account = Some(pod.text("/spec/serviceAccountName")).filter(|name| !name.is_empty()).unwrap_or("default").to_owned();
         let kubeconfig = account_kubeconfig(plane, pod.namespace(), &account).await?;
-        let strings = |pointer: &str| {
-            container
-                .items(pointer)
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
+        let strings = |pointer: &str| container.items(pointer).iter().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>();
         let start = PodStart {
             args: strings("/args"),
             env: environment(pod, container),
@@ -290,27 +193,17 @@ impl Pods {
             service_account: account,
         };
         if let Some(handle) = fleet.pods.start(container.text("/image"), start) {
-            self.running
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .insert(pod.uid().to_owned(), handle);
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(pod.uid().to_owned(), handle);
         }
         Ok(())
     }
 
     fn is_running(&self, pod: &Object) -> bool {
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(pod.uid())
-            .is_some_and(|handle| !handle.is_finished())
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(pod.uid()).is_some_and(|handle| !handle.is_finished())
     }
 
     async fn stop(&self, fleet: &Arc<Fleet>, plane: &Arc<Plane>, pod: &Object) -> Result<Next> {
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(pod.uid());
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(pod.uid());
         if !pod.text("/spec/nodeName").is_empty()
             && let Some(left) = fleet.left(pod.uid(), Delay::PodStop)
         {
@@ -322,33 +215,18 @@ impl Pods {
     }
 
     fn forget(&self, fleet: &Fleet, pod: &Object) {
-        self.running
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(pod.uid());
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).remove(pod.uid());
         fleet.stopwatch.forget(pod.uid());
     }
 }
 
 async fn pod_is_there(plane: &Plane, pod: &Object) -> bool {
-    matches!(
-        plane
-            .read(&Kind::Pod.resource(), pod.namespace(), pod.name())
-            .await,
-        Ok(Some(_))
-    )
+    matches!(plane.read(&Kind::Pod.resource(), pod.namespace(), pod.name()).await, Ok(Some(_)))
 }
 
 fn running(pod: &Object, fleet: &Fleet, ready: bool) -> State {
     let since = pod.text("/status/startTime");
-    State::Running {
-        since: if since.is_empty() {
-            stamp(fleet.clock.now())
-        } else {
-            since.to_owned()
-        },
-        ready,
-    }
+    State::Running { since: if since.is_empty() { stamp(fleet.clock.now()) } else { since.to_owned() }, ready }
 }
 
 /// Whether a pod brings the network plugin of its node: it mounts the folder where plugins or their settings live.
@@ -362,16 +240,10 @@ pub fn mounts_network_plugin(pod: &Object) -> bool {
 /// The scheduler's words about a claim that holds a pod back.
 fn unbound_claim(plane: &Plane, pod: &Object) -> Option<String> {
     let total = plane.cache().keys(Kind::Node).len();
-    let claims = pod
-        .items("/spec/volumes")
-        .iter()
-        .map(|volume| volume.text("/persistentVolumeClaim/claimName"))
-        .filter(|name| !name.is_empty());
+    let claims =
+        pod.items("/spec/volumes").iter().map(|volume| volume.text("/persistentVolumeClaim/claimName")).filter(|name| !name.is_empty());
     for name in claims {
-        match plane.get(
-            Kind::PersistentVolumeClaim,
-            &(pod.namespace().to_owned(), name.to_owned()),
-        ) {
+        match plane.get(Kind::PersistentVolumeClaim, &(pod.namespace().to_owned(), name.to_owned())) {
             None => {
                 return Some(format!(
                     "0/{total} nodes are available: persistentvolumeclaim \"{name}\" not found. preemption: 0/{total} nodes are available: {total} Preemption is not helpful for scheduling."
@@ -389,13 +261,7 @@ fn unbound_claim(plane: &Plane, pod: &Object) -> Option<String> {
 }
 
 /// The status that a kubelet reports for a state of the containers.
-async fn report(
-    fleet: &Fleet,
-    plane: &Plane,
-    pod: &Object,
-    node: &Object,
-    state: &State,
-) -> Result<()> {
+async fn report(fleet: &Fleet, plane: &Plane, pod: &Object, node: &Object, state: &State) -> Result<()> {
     let now = fleet.clock.now();
     let mut status = pod.at("/status").clone();
     let (phase, ready) = match state {
@@ -417,11 +283,7 @@ async fn report(
     status["hostIP"] = json!(host);
     status["hostIPs"] = json!([{"ip": host}]);
     if phase != "Pending" {
-        let ip = if pod.flag("/spec/hostNetwork") {
-            host.to_owned()
-        } else {
-            pod_ip(pod.uid())
-        };
+        let ip = if pod.flag("/spec/hostNetwork") { host.to_owned() } else { pod_ip(pod.uid()) };
         status["podIP"] = json!(ip);
         status["podIPs"] = json!([{"ip": ip}]);
     }
@@ -429,10 +291,7 @@ async fn report(
         (true, _) => (String::new(), String::new()),
         (_, "Succeeded") => ("PodCompleted".to_owned(), String::new()),
         (_, "Failed") => ("PodFailed".to_owned(), String::new()),
-        _ => (
-            "ContainersNotReady".to_owned(),
-            format!("containers with unready status: [{}]", names(pod)),
-        ),
+        _ => ("ContainersNotReady".to_owned(), format!("containers with unready status: [{}]", names(pod))),
     };
     let condition = |kind: &'static str, holds: bool| Say {
         kind,
@@ -453,17 +312,11 @@ async fn report(
 }
 
 fn names(pod: &Object) -> String {
-    pod.items("/spec/containers")
-        .iter()
-        .map(|container| container.text("/name"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    pod.items("/spec/containers").iter().map(|container| container.text("/name")).collect::<Vec<_>>().join(" ")
 }
 
 fn pod_ip(uid: &str) -> String {
-    let sum = uid.bytes().fold(7u32, |sum, byte| {
-        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
-    });
+    let sum = uid.bytes().fold(7u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(byte)));
     format!("192.168.{}.{}", (sum >> 8) % 256, sum % 253 + 2)
 }
 
@@ -476,25 +329,17 @@ fn environment(pod: &Object, container: &Value) -> BTreeMap<String, String> {
         "spec.serviceAccountName" => pod.text("/spec/serviceAccountName").to_owned(),
         _ => entry.text("/value").to_owned(),
     };
-    container
-        .items("/env")
-        .iter()
-        .map(|entry| (entry.text("/name").to_owned(), value(entry)))
-        .collect()
+    container.items("/env").iter().map(|entry| (entry.text("/name").to_owned(), value(entry))).collect()
 }
 
 /// A kubeconfig with nothing but a ServiceAccount's token.
 async fn account_kubeconfig(plane: &Plane, namespace: &str, account: &str) -> Result<Kubeconfig> {
     let request = json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 31_536_000}});
-    let answer: Value = plane
-        .api(Kind::ServiceAccount, namespace)
-        .create_subresource("token", account, &PostParams::default(), &request)
-        .await?;
+    let answer: Value =
+        plane.api(Kind::ServiceAccount, namespace).create_subresource("token", account, &PostParams::default(), &request).await?;
     let token = answer.text("/status/token");
     if token.is_empty() {
-        return Err(Error::Object(format!(
-            "serviceaccount {namespace}/{account}: the API gave no token"
-        )));
+        return Err(Error::Object(format!("serviceaccount {namespace}/{account}: the API gave no token")));
     }
     let clusters = serde_json::to_value(&plane.kubeconfig.clusters)?;
     let cluster = clusters.at("/0/cluster").clone();

@@ -47,12 +47,7 @@ impl Controller for Nodes {
             Vec::new()
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -66,24 +61,12 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     }
     let ready = node.annotation(SELF_CONTAINED).is_some() || network_runs(plane, &node);
     let status = reported(&node, ready, fleet.clock.now());
-    plane
-        .set_status(Kind::Node, &node, status, "kubelet")
-        .await?;
+    plane.set_status(Kind::Node, &node, status, "kubelet").await?;
     if let Some(taints) = with_taint(node.items("/spec/taints"), NOT_READY, !ready) {
-        plane
-            .merge(
-                Kind::Node,
-                &node,
-                json!({"spec": {"taints": taints}}),
-                "kube-controller-manager",
-            )
-            .await?;
+        plane.merge(Kind::Node, &node, json!({"spec": {"taints": taints}}), "kube-controller-manager").await?;
         return Ok(Next::Wait);
     }
-    let uninitialized = node
-        .items("/spec/taints")
-        .iter()
-        .any(|taint| taint.text("/key") == UNINITIALIZED);
+    let uninitialized = node.items("/spec/taints").iter().any(|taint| taint.text("/key") == UNINITIALIZED);
     if uninitialized && cloud_controller_runs(plane) {
         initialize(fleet, plane, &node).await?;
     }
@@ -95,32 +78,12 @@ fn reported(node: &Object, ready: bool, now: jiff::Timestamp) -> Value {
     let mut status = node.at("/status").clone();
     let words = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized";
     let mut says = vec![
-        say(
-            "MemoryPressure",
-            false,
-            "KubeletHasSufficientMemory",
-            "kubelet has sufficient memory available",
-        ),
-        say(
-            "DiskPressure",
-            false,
-            "KubeletHasNoDiskPressure",
-            "kubelet has no disk pressure",
-        ),
-        say(
-            "PIDPressure",
-            false,
-            "KubeletHasSufficientPID",
-            "kubelet has sufficient PID available",
-        ),
+        say("MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
+        say("DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
+        say("PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ];
     says.push(if ready {
-        say(
-            "Ready",
-            true,
-            "KubeletReady",
-            "kubelet is posting ready status",
-        )
+        say("Ready", true, "KubeletReady", "kubelet is posting ready status")
     } else {
         say("Ready", false, "KubeletNotReady", words)
     });
@@ -134,19 +97,11 @@ pub fn with_taint(taints: &[Value], key: &str, present: bool) -> Option<Value> {
     if there == present {
         return None;
     }
-    let mut taints: Vec<Value> = taints
-        .iter()
-        .filter(|taint| taint.text("/key") != key)
-        .cloned()
-        .collect();
+    let mut taints: Vec<Value> = taints.iter().filter(|taint| taint.text("/key") != key).cloned().collect();
     if present {
         taints.push(json!({"key": key, "effect": "NoSchedule"}));
     }
-    Some(if taints.is_empty() {
-        Value::Null
-    } else {
-        Value::Array(taints)
-    })
+    Some(if taints.is_empty() { Value::Null } else { Value::Array(taints) })
 }
 
 /// What a cloud-controller-manager does to a new node: providerID, addresses, zone and type, and the taint goes.
@@ -155,18 +110,11 @@ async fn initialize(fleet: &Fleet, plane: &Plane, node: &Object) -> Result<()> {
         return Ok(());
     };
     let instances = fleet.ledger.live_of(&format!("{namespace}/{name}"))?;
-    let Some(instance) = instances
-        .iter()
-        .find(|one| one.thing == "instance" && one.attributes.text("/hostname") == node.name())
-    else {
+    let Some(instance) = instances.iter().find(|one| one.thing == "instance" && one.attributes.text("/hostname") == node.name()) else {
         return Ok(());
     };
     let facts = &instance.attributes;
-    let (zone, region, kind) = (
-        facts.text("/zone"),
-        facts.text("/region"),
-        facts.text("/type"),
-    );
+    let (zone, region, kind) = (facts.text("/zone"), facts.text("/region"), facts.text("/type"));
     let taints = with_taint(node.items("/spec/taints"), UNINITIALIZED, false);
     let mut patch = json!({
         "metadata": {"labels": {
@@ -178,10 +126,7 @@ async fn initialize(fleet: &Fleet, plane: &Plane, node: &Object) -> Result<()> {
     if node.text("/spec/providerID").is_empty() {
         patch["spec"]["providerID"] = json!(format!("aws:///{zone}/{}", instance.id));
     }
-    plane
-        .merge(Kind::Node, node, patch, "aws-cloud-controller-manager")
-        .await
-        .map(|_| ())
+    plane.merge(Kind::Node, node, patch, "aws-cloud-controller-manager").await.map(|_| ())
 }
 
 /// Whether a network plugin's DaemonSet has a ready pod on this node.
@@ -190,30 +135,17 @@ pub fn network_runs(plane: &Plane, node: &Object) -> bool {
         return true;
     }
     let pods = plane.cache().pods_on(node.name());
-    pods.iter().any(|pod| {
-        pod.owner_name("DaemonSet").is_some()
-            && mounts_network_plugin(pod)
-            && !pod.deleting()
-            && holds(&**pod, "Ready")
-    })
+    pods.iter().any(|pod| pod.owner_name("DaemonSet").is_some() && mounts_network_plugin(pod) && !pod.deleting() && holds(&**pod, "Ready"))
 }
 
 /// Whether a cloud-controller-manager runs on this plane; the management plane's cloud needs none.
 pub fn cloud_controller_runs(plane: &Plane) -> bool {
     plane.id == MANAGEMENT
-        || plane
-            .cache()
-            .all(Kind::Pod)
-            .iter()
-            .any(|pod| is_cloud_controller(pod) && !pod.deleting() && holds(&**pod, "Ready"))
+        || plane.cache().all(Kind::Pod).iter().any(|pod| is_cloud_controller(pod) && !pod.deleting() && holds(&**pod, "Ready"))
 }
 
 fn is_cloud_controller(pod: &Object) -> bool {
-    pod.items("/spec/containers").iter().any(|container| {
-        container
-            .text("/image")
-            .contains("cloud-controller-manager")
-    })
+    pod.items("/spec/containers").iter().any(|container| container.text("/image").contains("cloud-controller-manager"))
 }
 
 #[cfg(test)]
@@ -223,40 +155,20 @@ mod tests {
     #[test]
     fn readiness_follows_the_network_plugin() {
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let node: Object =
-            serde_json::from_value(json!({"metadata": {"name": "n"}, "status": {}})).expect("node");
+        let node: Object = serde_json::from_value(json!({"metadata": {"name": "n"}, "status": {}})).expect("node");
         let status = reported(&node, false, now);
-        let ready = |status: &Value| {
-            status
-                .items("/conditions")
-                .iter()
-                .find(|one| one.text("/type") == "Ready")
-                .cloned()
-                .unwrap_or_default()
-        };
+        let ready =
+            |status: &Value| status.items("/conditions").iter().find(|one| one.text("/type") == "Ready").cloned().unwrap_or_default();
         assert_eq!(ready(&status).text("/reason"), "KubeletNotReady");
-        assert!(
-            ready(&status)
-                .text("/message")
-                .contains("cni plugin not initialized")
-        );
+        assert!(ready(&status).text("/message").contains("cni plugin not initialized"));
         assert_eq!(ready(&reported(&node, true, now)).text("/status"), "True");
     }
 
     #[test]
     fn taints_come_and_go_once() {
         let tainted = with_taint(&[json!({"key": "a"})], NOT_READY, true).expect("change");
-        assert_eq!(
-            with_taint(tainted.as_array().expect("list"), NOT_READY, true),
-            None
-        );
-        assert_eq!(
-            with_taint(tainted.as_array().expect("list"), NOT_READY, false),
-            Some(json!([{"key": "a"}]))
-        );
-        assert_eq!(
-            with_taint(&[json!({"key": NOT_READY})], NOT_READY, false),
-            Some(Value::Null)
-        );
+        assert_eq!(with_taint(tainted.as_array().expect("list"), NOT_READY, true), None);
+        assert_eq!(with_taint(tainted.as_array().expect("list"), NOT_READY, false), Some(json!([{"key": "a"}])));
+        assert_eq!(with_taint(&[json!({"key": NOT_READY})], NOT_READY, false), Some(Value::Null));
     }
 }

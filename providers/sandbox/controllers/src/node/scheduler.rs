@@ -42,38 +42,20 @@ pub fn place(pod: &Object, nodes: &[Arc<Object>], pods_on: impl Fn(&str) -> usiz
 
 /// `0/2 nodes are available: 1 node(s) had untolerated taint {…}, 1 node(s) …. preemption: …`, reasons in order of their text.
 fn words(total: usize, refusals: &BTreeMap<String, usize>) -> String {
-    let mut reasons: Vec<String> = refusals
-        .iter()
-        .map(|(reason, count)| format!("{count} {reason}"))
-        .collect();
+    let mut reasons: Vec<String> = refusals.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     reasons.sort();
-    let preemption =
-        format!("0/{total} nodes are available: {total} Preemption is not helpful for scheduling.");
-    format!(
-        "0/{total} nodes are available: {}. preemption: {preemption}",
-        reasons.join(", ")
-    )
+    let preemption = format!("0/{total} nodes are available: {total} Preemption is not helpful for scheduling.");
+    format!("0/{total} nodes are available: {}. preemption: {preemption}", reasons.join(", "))
 }
 
 /// Why this node is not for this pod, in the words of the scheduler's filters and in their order.
 fn refusal(pod: &Object, node: &Object) -> Option<String> {
     let tolerations = pod.items("/spec/tolerations");
-    if node.flag("/spec/unschedulable")
-        && !tolerated(
-            tolerations,
-            "node.kubernetes.io/unschedulable",
-            "",
-            "NoSchedule",
-        )
-    {
+    if node.flag("/spec/unschedulable") && !tolerated(tolerations, "node.kubernetes.io/unschedulable", "", "NoSchedule") {
         return Some("node(s) were unschedulable".to_owned());
     }
     if let Some(taint) = untolerated(tolerations, node.items("/spec/taints")) {
-        return Some(format!(
-            "node(s) had untolerated taint {{{}: {}}}",
-            taint.text("/key"),
-            taint.text("/value")
-        ));
+        return Some(format!("node(s) had untolerated taint {{{}: {}}}", taint.text("/key"), taint.text("/value")));
     }
     if !matches_node(&pod.data["spec"], node) {
         return Some("node(s) didn't match Pod's node affinity/selector".to_owned());
@@ -93,23 +75,14 @@ pub fn allows(spec: &Value, node: &Object) -> bool {
 
 fn untolerated<'a>(tolerations: &[Value], taints: &'a [Value]) -> Option<&'a Value> {
     let hard = |taint: &&Value| matches!(taint.text("/effect"), "NoSchedule" | "NoExecute");
-    taints.iter().filter(hard).find(|taint| {
-        !tolerated(
-            tolerations,
-            taint.text("/key"),
-            taint.text("/value"),
-            taint.text("/effect"),
-        )
-    })
+    taints.iter().filter(hard).find(|taint| !tolerated(tolerations, taint.text("/key"), taint.text("/value"), taint.text("/effect")))
 }
 
 fn tolerated(tolerations: &[Value], key: &str, value: &str, effect: &str) -> bool {
     tolerations.iter().any(|toleration| {
-        let same_effect =
-            matches!(toleration.text("/effect"), "") || toleration.text("/effect") == effect;
+        let same_effect = matches!(toleration.text("/effect"), "") || toleration.text("/effect") == effect;
         let exists = toleration.text("/operator") == "Exists";
-        let same_key =
-            toleration.text("/key") == key || toleration.text("/key").is_empty() && exists;
+        let same_key = toleration.text("/key") == key || toleration.text("/key").is_empty() && exists;
         same_effect && same_key && (exists || toleration.text("/value") == value)
     })
 }
@@ -119,10 +92,7 @@ pub fn matches_node(spec: &Value, node: &Object) -> bool {
     let empty = BTreeMap::new();
     let labels = node.metadata.labels.as_ref().unwrap_or(&empty);
     let selector = crate::object::string_map(spec.at("/nodeSelector"));
-    if !selector
-        .iter()
-        .all(|(key, value)| labels.get(key) == Some(value))
-    {
+    if !selector.iter().all(|(key, value)| labels.get(key) == Some(value)) {
         return false;
     }
     let required = spec.at("/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution");
@@ -133,16 +103,14 @@ pub fn matches_node(spec: &Value, node: &Object) -> bool {
     required.items("/nodeSelectorTerms").iter().any(|term| {
         let (labelled, by_field) = (term.items("/matchExpressions"), term.items("/matchFields"));
         let some = !labelled.is_empty() || !by_field.is_empty();
-        some && labelled.iter().all(|one| requirement(one, labels))
-            && by_field.iter().all(|one| requirement(one, &fields))
+        some && labelled.iter().all(|one| requirement(one, labels)) && by_field.iter().all(|one| requirement(one, &fields))
     })
 }
 
 fn requirement(requirement: &Value, labels: &BTreeMap<String, String>) -> bool {
     let found = labels.get(requirement.text("/key"));
     let values = requirement.items("/values");
-    let listed =
-        found.is_some_and(|found| values.iter().any(|value| value.as_str() == Some(found)));
+    let listed = found.is_some_and(|found| values.iter().any(|value| value.as_str() == Some(found)));
     let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
     let bound = number(values.first().and_then(Value::as_str));
     let mine = number(found.map(String::as_str));
@@ -164,12 +132,7 @@ mod tests {
     use super::*;
 
     fn node(name: &str, taints: Value, labels: Value) -> Arc<Object> {
-        Arc::new(
-            serde_json::from_value(
-                json!({"metadata": {"name": name, "labels": labels}, "spec": {"taints": taints}}),
-            )
-            .expect("node"),
-        )
+        Arc::new(serde_json::from_value(json!({"metadata": {"name": name, "labels": labels}, "spec": {"taints": taints}})).expect("node"))
     }
 
     fn pod(spec: Value) -> Object {
@@ -177,11 +140,7 @@ mod tests {
     }
 
     fn control_plane(name: &str) -> Arc<Object> {
-        node(
-            name,
-            json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]),
-            json!({"role": "cp"}),
-        )
+        node(name, json!([{"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}]), json!({"role": "cp"}))
     }
 
     #[track_caller]
@@ -195,11 +154,7 @@ mod tests {
 
     #[test]
     fn the_words_of_the_scheduler() {
-        check(
-            json!({}),
-            &[],
-            nowhere("no nodes available to schedule pods"),
-        );
+        check(json!({}), &[], nowhere("no nodes available to schedule pods"));
         check(
             json!({}),
             &[control_plane("a")],
@@ -232,53 +187,24 @@ mod tests {
     fn tolerations() {
         let here = || Verdict::Node("a".to_owned());
         let nodes = [control_plane("a")];
-        check(
-            json!({"tolerations": [{"operator": "Exists"}]}),
-            &nodes,
-            here(),
-        );
+        check(json!({"tolerations": [{"operator": "Exists"}]}), &nodes, here());
         check(
             json!({"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "operator": "Exists", "effect": "NoSchedule"}]}),
             &nodes,
             here(),
         );
-        check(
-            json!({"tolerations": [{"key": "node-role.kubernetes.io/control-plane"}]}),
-            &nodes,
-            here(),
-        );
+        check(json!({"tolerations": [{"key": "node-role.kubernetes.io/control-plane"}]}), &nodes, here());
         let other = json!({"tolerations": [{"key": "node-role.kubernetes.io/control-plane", "effect": "NoExecute"}]});
-        assert!(matches!(
-            place(&pod(other), &nodes, |_| 0),
-            Verdict::Nowhere(_)
-        ));
+        assert!(matches!(place(&pod(other), &nodes, |_| 0), Verdict::Nowhere(_)));
     }
 
     #[test]
     fn affinity_and_load() {
-        let nodes = [
-            node("a", json!([]), json!({"zone": "1"})),
-            node("b", json!([]), json!({"zone": "2"})),
-        ];
+        let nodes = [node("a", json!([]), json!({"zone": "1"})), node("b", json!([]), json!({"zone": "2"}))];
         let affinity = |term: Value| json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [term]}}}});
         let there = || Verdict::Node("b".to_owned());
-        check(
-            affinity(
-                json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["b"]}]}),
-            ),
-            &nodes,
-            there(),
-        );
-        check(
-            affinity(
-                json!({"matchExpressions": [{"key": "zone", "operator": "Gt", "values": ["1"]}]}),
-            ),
-            &nodes,
-            there(),
-        );
-        assert_eq!(
-            place(&pod(json!({})), &nodes, |name| usize::from(name == "a")),
-            there()
-        );
+        check(affinity(json!({"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["b"]}]})), &nodes, there());
+        check(affinity(json!({"matchExpressions": [{"key": "zone", "operator": "Gt", "values": ["1"]}]})), &nodes, there());
+        assert_eq!(place(&pod(json!({})), &nodes, |name| usize::from(name == "a")), there());
     }
 }

@@ -75,22 +75,10 @@ pub struct Plane {
 
 impl Plane {
     /// A plane reached by a kubeconfig; nothing is asked yet.
-    pub async fn connect(
-        id: &str,
-        kubeconfig: Kubeconfig,
-        stop: CancellationToken,
-    ) -> Result<Arc<Self>> {
+    pub async fn connect(id: &str, kubeconfig: Kubeconfig, stop: CancellationToken) -> Result<Arc<Self>> {
         let client = client_of(&kubeconfig).await?;
         let server = server_of(&kubeconfig).unwrap_or_default();
-        Ok(Arc::new(Self {
-            id: id.to_owned(),
-            server,
-            client,
-            kubeconfig,
-            stop,
-            cache: RwLock::default(),
-            registered: OnceLock::new(),
-        }))
+        Ok(Arc::new(Self { id: id.to_owned(), server, client, kubeconfig, stop, cache: RwLock::default(), registered: OnceLock::new() }))
     }
 
     /// The cache, for reading; never held across an await.
@@ -119,42 +107,24 @@ impl Plane {
     }
 
     /// An object that is not watched, read now.
-    pub async fn read(
-        &self,
-        resource: &ApiResource,
-        namespace: &str,
-        name: &str,
-    ) -> Result<Option<Object>> {
+    pub async fn read(&self, resource: &ApiResource, namespace: &str, name: &str) -> Result<Option<Object>> {
         Ok(self.api_of(resource, namespace).get_opt(name).await?)
     }
 
     /// Creates an object of a watched kind.
     pub async fn create(&self, kind: Kind, object: Value, manager: &str) -> Result<Arc<Object>> {
-        let created = self
-            .create_unwatched(&kind.resource(), object, manager)
-            .await?;
+        let created = self.create_unwatched(&kind.resource(), object, manager).await?;
         Ok(self.observe(kind, created))
     }
 
     /// Creates an object of any kind.
-    pub async fn create_unwatched(
-        &self,
-        resource: &ApiResource,
-        mut object: Value,
-        manager: &str,
-    ) -> Result<Object> {
+    pub async fn create_unwatched(&self, resource: &ApiResource, mut object: Value, manager: &str) -> Result<Object> {
         object["apiVersion"] = json!(resource.api_version);
         object["kind"] = json!(resource.kind);
         let namespace = object.text("/metadata/namespace").to_owned();
         let object: Object = serde_json::from_value(object)?;
-        let params = PostParams {
-            field_manager: Some(manager.to_owned()),
-            ..PostParams::default()
-        };
-        Ok(self
-            .api_of(resource, &namespace)
-            .create(&params, &object)
-            .await?)
+        let params = PostParams { field_manager: Some(manager.to_owned()), ..PostParams::default() };
+        Ok(self.api_of(resource, &namespace).create(&params, &object).await?)
     }
 
     /// Creates an object of any kind unless one of that name is there.
@@ -166,74 +136,33 @@ impl Plane {
     }
 
     /// Merge-patches spec or metadata; guarded by the uid, so that a namesake made meanwhile is left alone.
-    pub async fn merge(
-        &self,
-        kind: Kind,
-        object: &Object,
-        mut patch: Value,
-        manager: &str,
-    ) -> Result<Arc<Object>> {
+    pub async fn merge(&self, kind: Kind, object: &Object, mut patch: Value, manager: &str) -> Result<Arc<Object>> {
         patch["metadata"]["uid"] = json!(object.uid());
-        let params = PatchParams {
-            field_manager: Some(manager.to_owned()),
-            ..PatchParams::default()
-        };
-        let patched = self
-            .api(kind, object.namespace())
-            .patch(object.name(), &params, &Patch::Merge(&patch))
-            .await;
+        let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+        let patched = self.api(kind, object.namespace()).patch(object.name(), &params, &Patch::Merge(&patch)).await;
         self.written(kind, object, patched)
     }
 
     /// The same for one object that is not watched.
-    pub async fn merge_unwatched(
-        &self,
-        resource: &ApiResource,
-        object: &Object,
-        patch: &Value,
-        manager: &str,
-    ) -> Result<Object> {
-        let params = PatchParams {
-            field_manager: Some(manager.to_owned()),
-            ..PatchParams::default()
-        };
-        Ok(self
-            .api_of(resource, object.namespace())
-            .patch(object.name(), &params, &Patch::Merge(patch))
-            .await?)
+    pub async fn merge_unwatched(&self, resource: &ApiResource, object: &Object, patch: &Value, manager: &str) -> Result<Object> {
+        let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+        Ok(self.api_of(resource, object.namespace()).patch(object.name(), &params, &Patch::Merge(patch)).await?)
     }
 
     /// Makes the status equal to `status`; no request when it is.
-    pub async fn set_status(
-        &self,
-        kind: Kind,
-        object: &Object,
-        status: Value,
-        manager: &str,
-    ) -> Result<()> {
+    pub async fn set_status(&self, kind: Kind, object: &Object, status: Value, manager: &str) -> Result<()> {
         let Some(change) = merge_diff(object.at("/status"), &status) else {
             return Ok(());
         };
         // The resource version guards lists of conditions that several controllers write.
         let patch = json!({"metadata": {"uid": object.uid(), "resourceVersion": object.metadata.resource_version}, "status": change});
-        let params = PatchParams {
-            field_manager: Some(manager.to_owned()),
-            ..PatchParams::default()
-        };
-        let patched = self
-            .api(kind, object.namespace())
-            .patch_status(object.name(), &params, &Patch::Merge(&patch))
-            .await;
+        let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
+        let patched = self.api(kind, object.namespace()).patch_status(object.name(), &params, &Patch::Merge(&patch)).await;
         self.written(kind, object, patched).map(|_| ())
     }
 
     /// Takes in the answer to a write: the object, its end with its last finalizer, or that it is gone.
-    fn written(
-        &self,
-        kind: Kind,
-        before: &Object,
-        answer: kube::Result<Object>,
-    ) -> Result<Arc<Object>> {
+    fn written(&self, kind: Kind, before: &Object, answer: kube::Result<Object>) -> Result<Arc<Object>> {
         match answer.map_err(Error::from) {
             Ok(object) => {
                 let finalized = object.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
@@ -254,48 +183,22 @@ impl Plane {
 
     /// Deletes this incarnation of an object; being gone already is success.
     pub async fn delete(&self, kind: Kind, object: &Object) -> Result<()> {
-        self.delete_with(kind, object, DeleteParams::background())
-            .await
+        self.delete_with(kind, object, DeleteParams::background()).await
     }
 
     /// Deletes a pod without a grace period: its containers have stopped.
     pub async fn delete_now(&self, kind: Kind, object: &Object) -> Result<()> {
-        self.delete_with(
-            kind,
-            object,
-            DeleteParams {
-                grace_period_seconds: Some(0),
-                ..DeleteParams::background()
-            },
-        )
-        .await
+        self.delete_with(kind, object, DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::background() }).await
     }
 
-    async fn delete_with(
-        &self,
-        kind: Kind,
-        object: &Object,
-        mut params: DeleteParams,
-    ) -> Result<()> {
-        params.preconditions = Some(Preconditions {
-            uid: Some(object.uid().to_owned()),
-            resource_version: None,
-        });
-        match self
-            .api(kind, object.namespace())
-            .delete(object.name(), &params)
-            .await
-        {
+    async fn delete_with(&self, kind: Kind, object: &Object, mut params: DeleteParams) -> Result<()> {
+        params.preconditions = Some(Preconditions { uid: Some(object.uid().to_owned()), resource_version: None });
+        match self.api(kind, object.namespace()).delete(object.name(), &params).await {
             Ok(either) => {
                 match either.left() {
                     Some(marked)
                         if marked.deleting()
-                            && (!marked
-                                .metadata
-                                .finalizers
-                                .clone()
-                                .unwrap_or_default()
-                                .is_empty()
+                            && (!marked.metadata.finalizers.clone().unwrap_or_default().is_empty()
                                 || kind == Kind::Pod && params.grace_period_seconds.is_none()) =>
                     {
                         self.observe(kind, marked);
@@ -321,11 +224,7 @@ impl Plane {
     pub fn observe(&self, kind: Kind, object: Object) -> Arc<Object> {
         let object = Arc::new(object);
         if self.cache_mut().put(kind, object.clone()) {
-            self.tell(&Event {
-                kind,
-                object: object.clone(),
-                gone: false,
-            });
+            self.tell(&Event { kind, object: object.clone(), gone: false });
         }
         object
     }
@@ -334,11 +233,7 @@ impl Plane {
     pub fn forget(&self, kind: Kind, object: &Object) {
         let removed = self.cache_mut().remove(kind, &object.key(), object.uid());
         if let Some(object) = removed {
-            self.tell(&Event {
-                kind,
-                object,
-                gone: true,
-            });
+            self.tell(&Event { kind, object, gone: true });
         }
     }
 
@@ -373,28 +268,14 @@ impl Plane {
 
 /// A client for a kubeconfig's current context.
 pub async fn client_of(kubeconfig: &Kubeconfig) -> Result<Client> {
-    let config =
-        Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await?;
+    let config = Config::from_custom_kubeconfig(kubeconfig.clone(), &KubeConfigOptions::default()).await?;
     Ok(Client::try_from(config)?)
 }
 
 /// URL of the server of a kubeconfig's current context, or of its first cluster.
 pub fn server_of(kubeconfig: &Kubeconfig) -> Option<String> {
-    let context = kubeconfig
-        .contexts
-        .iter()
-        .find(|one| Some(&one.name) == kubeconfig.current_context.as_ref());
-    let wanted = context
-        .and_then(|one| one.context.as_ref())
-        .map(|one| one.cluster.as_str());
-    let cluster = kubeconfig
-        .clusters
-        .iter()
-        .find(|one| wanted.is_none_or(|name| one.name == name))?;
-    cluster
-        .cluster
-        .as_ref()?
-        .server
-        .clone()
-        .map(|url| url.trim_end_matches('/').to_owned())
+    let context = kubeconfig.contexts.iter().find(|one| Some(&one.name) == kubeconfig.current_context.as_ref());
+    let wanted = context.and_then(|one| one.context.as_ref()).map(|one| one.cluster.as_str());
+    let cluster = kubeconfig.clusters.iter().find(|one| wanted.is_none_or(|name| one.name == name))?;
+    cluster.cluster.as_ref()?.server.clone().map(|url| url.trim_end_matches('/').to_owned())
 }

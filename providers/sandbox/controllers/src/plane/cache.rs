@@ -46,10 +46,7 @@ impl Cache {
     /// Takes an object out; a later incarnation (another uid) stays.
     pub fn remove(&mut self, kind: Kind, key: &Key, uid: &str) -> Option<Arc<Object>> {
         let all = self.objects.get_mut(&kind)?;
-        if all
-            .get(key)
-            .is_some_and(|there| !uid.is_empty() && there.uid() != uid)
-        {
+        if all.get(key).is_some_and(|there| !uid.is_empty() && there.uid() != uid) {
             return None;
         }
         let object = all.remove(key)?;
@@ -60,12 +57,7 @@ impl Cache {
 
     /// Keys of a kind.
     pub fn keys(&self, kind: Kind) -> Vec<Key> {
-        self.objects
-            .get(&kind)
-            .into_iter()
-            .flat_map(BTreeMap::keys)
-            .cloned()
-            .collect()
+        self.objects.get(&kind).into_iter().flat_map(BTreeMap::keys).cloned().collect()
     }
 
     /// One object.
@@ -75,12 +67,7 @@ impl Cache {
 
     /// All objects of a kind, by key.
     pub fn all(&self, kind: Kind) -> Vec<Arc<Object>> {
-        self.objects
-            .get(&kind)
-            .into_iter()
-            .flat_map(BTreeMap::values)
-            .cloned()
-            .collect()
+        self.objects.get(&kind).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// Objects whose controller has this uid, by key.
@@ -118,10 +105,7 @@ impl Cache {
 
     fn pick(&self, kind: Kind, keys: Option<&BTreeSet<Key>>) -> Vec<Arc<Object>> {
         let all = self.objects.get(&kind);
-        keys.into_iter()
-            .flatten()
-            .filter_map(|key| all?.get(key).cloned())
-            .collect()
+        keys.into_iter().flatten().filter_map(|key| all?.get(key).cloned()).collect()
     }
 
     fn remember_gone(&mut self, uid: &str) {
@@ -137,23 +121,14 @@ impl Cache {
 
     fn index(&mut self, kind: Kind, object: &Object) {
         if let Some(uid) = object.controller_uid() {
-            self.owned
-                .entry((kind, uid.to_owned()))
-                .or_default()
-                .insert(object.key());
+            self.owned.entry((kind, uid.to_owned())).or_default().insert(object.key());
         }
         if kind == Kind::Pod {
-            self.on_node
-                .entry(object.text("/spec/nodeName").to_owned())
-                .or_default()
-                .insert(object.key());
+            self.on_node.entry(object.text("/spec/nodeName").to_owned()).or_default().insert(object.key());
         }
         if let Some(cluster) = object.label(CLUSTER_LABEL) {
             let cluster = (object.namespace().to_owned(), cluster.to_owned());
-            self.of_cluster
-                .entry((kind, cluster))
-                .or_default()
-                .insert(object.key());
+            self.of_cluster.entry((kind, cluster)).or_default().insert(object.key());
         }
     }
 
@@ -163,18 +138,10 @@ impl Cache {
             take_out(&mut self.owned, &(kind, uid.to_owned()), &key);
         }
         if kind == Kind::Pod {
-            take_out(
-                &mut self.on_node,
-                &object.text("/spec/nodeName").to_owned(),
-                &key,
-            );
+            take_out(&mut self.on_node, &object.text("/spec/nodeName").to_owned(), &key);
         }
         if let Some(cluster) = object.label(CLUSTER_LABEL) {
-            take_out(
-                &mut self.of_cluster,
-                &(kind, (object.namespace().to_owned(), cluster.to_owned())),
-                &key,
-            );
+            take_out(&mut self.of_cluster, &(kind, (object.namespace().to_owned(), cluster.to_owned())), &key);
         }
     }
 }
@@ -189,13 +156,7 @@ fn take_out<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<Key>>, of: 
 }
 
 fn is_newer(old: &Object, new: &Object) -> bool {
-    let version = |object: &Object| {
-        object
-            .metadata
-            .resource_version
-            .as_deref()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
+    let version = |object: &Object| object.metadata.resource_version.as_deref().and_then(|text| text.parse::<u64>().ok());
     match (version(old), version(new)) {
         (Some(old), Some(new)) => new > old,
         _ => old.metadata.resource_version != new.metadata.resource_version,
@@ -223,9 +184,6 @@ mod tests {
         assert!(cache.remove(Kind::Pod, &key, "another").is_none());
         assert!(cache.remove(Kind::Pod, &key, "u").is_some());
         assert!(cache.pods_on("node").is_empty());
-        assert!(
-            !cache.put(Kind::Pod, pod("11", "node")),
-            "an answer that comes late brings nothing back"
-        );
+        assert!(!cache.put(Kind::Pod, pod("11", "node")), "an answer that comes late brings nothing back");
     }
 }

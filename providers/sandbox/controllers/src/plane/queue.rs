@@ -100,11 +100,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_key_runs_once_at_a_time_and_again_if_asked_meanwhile() {
-        let (queue, key, now) = (
-            Queue::default(),
-            ("n".to_owned(), "a".to_owned()),
-            Instant::now(),
-        );
+        let (queue, key, now) = (Queue::default(), ("n".to_owned(), "a".to_owned()), Instant::now());
         queue.add_at(key.clone(), now + Duration::from_secs(9));
         assert_eq!(queue.take(now), None);
         queue.add_at(key.clone(), now);

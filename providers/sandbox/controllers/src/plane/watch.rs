@@ -24,16 +24,11 @@ pub type CustomWatches = Arc<Mutex<BTreeMap<Kind, CancellationToken>>>;
 
 /// Starts or ends the watch of the custom kind that `definition` defines; called at each change of a definition.
 pub fn watch_custom(plane: &Arc<Plane>, watches: &CustomWatches, definition: &Object, gone: bool) {
-    let Some(kind) = Kind::CUSTOM
-        .into_iter()
-        .find(|kind| kind.definition() == definition.name())
-    else {
+    let Some(kind) = Kind::CUSTOM.into_iter().find(|kind| kind.definition() == definition.name()) else {
         return;
     };
-    let served = definition
-        .items("/spec/versions")
-        .iter()
-        .any(|version| version.text("/name") == kind.names().1 && version.flag("/served"));
+    let served =
+        definition.items("/spec/versions").iter().any(|version| version.text("/name") == kind.names().1 && version.flag("/served"));
     let wanted = !gone && !definition.deleting() && served && holds(definition, "Established");
     let mut watches = watches.lock().unwrap_or_else(PoisonError::into_inner);
     match (wanted, watches.contains_key(&kind)) {
@@ -72,11 +67,7 @@ async fn watch(plane: Arc<Plane>, kind: Kind, stop: CancellationToken) {
                 end_of_list(&plane, kind, &listed).await;
                 let first = plane.cache_mut().set_synced(kind);
                 if first {
-                    for registered in plane
-                        .registered()
-                        .iter()
-                        .filter(|one| one.controller.needs().contains(&kind))
-                    {
+                    for registered in plane.registered().iter().filter(|one| one.controller.needs().contains(&kind)) {
                         plane.look_at_all(registered);
                     }
                 }
@@ -94,12 +85,7 @@ async fn watch(plane: Arc<Plane>, kind: Kind, stop: CancellationToken) {
 
 /// Objects that a fresh list no longer has were deleted while the watch was away; each is asked for once, since it may be younger than the list.
 async fn end_of_list(plane: &Plane, kind: Kind, listed: &BTreeSet<Key>) {
-    let missing: Vec<Key> = plane
-        .cache()
-        .keys(kind)
-        .into_iter()
-        .filter(|key| !listed.contains(key))
-        .collect();
+    let missing: Vec<Key> = plane.cache().keys(kind).into_iter().filter(|key| !listed.contains(key)).collect();
     for (namespace, name) in missing {
         if let Ok(None) = plane.read(&kind.resource(), &namespace, &name).await
             && let Some(object) = plane.get(kind, &(namespace, name))

@@ -65,9 +65,7 @@ impl Gate {
     /// Whether the manager runs.
     pub fn open(self, plane: &Plane) -> bool {
         let key = (self.namespace.to_owned(), self.name.to_owned());
-        plane
-            .get(Kind::Deployment, &key)
-            .is_some_and(|deployment| !deployment.deleting() && holds(&*deployment, "Available"))
+        plane.get(Kind::Deployment, &key).is_some_and(|deployment| !deployment.deleting() && holds(&*deployment, "Available"))
     }
 }
 
@@ -88,12 +86,7 @@ pub trait Controller: Send + Sync + 'static {
         None
     }
     /// Looks at one key and makes one step towards what the objects say; called again until nothing changes.
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>>;
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>>;
 }
 
 /// A controller with its queue on one plane.
@@ -141,8 +134,7 @@ impl Registered {
 pub async fn run(fleet: Arc<Fleet>, plane: Arc<Plane>, registered: Arc<Registered>) {
     let failures: std::sync::Mutex<HashMap<Key, u32>> = std::sync::Mutex::default();
     let work = |key: Key| {
-        let (fleet, plane, registered, failures) =
-            (fleet.clone(), plane.clone(), registered.clone(), &failures);
+        let (fleet, plane, registered, failures) = (fleet.clone(), plane.clone(), registered.clone(), &failures);
         async move {
             let next = turn(&fleet, &plane, &registered, &key).await;
             let mut failures = failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -164,12 +156,7 @@ pub async fn run(fleet: Arc<Fleet>, plane: Arc<Plane>, registered: Arc<Registere
     drive(&registered.queue, &plane.stop, work).await;
 }
 
-async fn turn(
-    fleet: &Arc<Fleet>,
-    plane: &Arc<Plane>,
-    registered: &Registered,
-    key: &Key,
-) -> Result<Next> {
+async fn turn(fleet: &Arc<Fleet>, plane: &Arc<Plane>, registered: &Registered, key: &Key) -> Result<Next> {
     let controller = &registered.controller;
     if !plane.cache().synced(controller.needs()) {
         return Ok(Next::Wait);
@@ -179,15 +166,8 @@ async fn turn(
             return Ok(Next::Wait);
         }
         let nth = registered.rounds.fetch_add(1, Ordering::SeqCst);
-        if fleet
-            .faults
-            .restarts(&format!("{}/{}", plane.id, controller.name()), nth)
-        {
-            tracing::info!(
-                plane = plane.id,
-                controller = controller.name(),
-                "fault: the manager restarts"
-            );
+        if fleet.faults.restarts(&format!("{}/{}", plane.id, controller.name()), nth) {
+            tracing::info!(plane = plane.id, controller = controller.name(), "fault: the manager restarts");
             tokio::time::sleep(fleet.delays.of(Delay::Restart)).await;
             plane.look_at_all(registered);
         }
@@ -204,11 +184,7 @@ fn backoff(error: &Error, tries: u32) -> Duration {
 }
 
 /// Takes keys from a queue as they become due, until `stop`.
-pub async fn drive<'a>(
-    queue: &Queue,
-    stop: &CancellationToken,
-    work: impl Fn(Key) -> BoxFuture<'a, Next>,
-) {
+pub async fn drive<'a>(queue: &Queue, stop: &CancellationToken, work: impl Fn(Key) -> BoxFuture<'a, Next>) {
     let mut running = FuturesUnordered::new();
     loop {
         while running.len() < PARALLEL {

@@ -32,21 +32,13 @@ impl Controller for Accounts {
             Vec::new()
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        _fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, _fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(plane, key).boxed()
     }
 }
 
 async fn look(plane: &Plane, key: &Key) -> Result<Next> {
-    let Some(namespace) = plane
-        .get(Kind::Namespace, key)
-        .filter(|one| !one.deleting())
-    else {
+    let Some(namespace) = plane.get(Kind::Namespace, key).filter(|one| !one.deleting()) else {
         return Ok(Next::Wait);
     };
     let account = (namespace.name().to_owned(), "default".to_owned());
@@ -58,22 +50,14 @@ async fn look(plane: &Plane, key: &Key) -> Result<Next> {
         }
         let authority = kube_root_ca(plane);
         let object = json!({"metadata": {"name": "kube-root-ca.crt", "namespace": namespace.name()}, "data": {"ca.crt": authority}});
-        plane
-            .ensure(&unwatched::config_map(), object, MANAGER)
-            .await?;
+        plane.ensure(&unwatched::config_map(), object, MANAGER).await?;
     }
     Ok(Next::Wait)
 }
 
 fn kube_root_ca(plane: &Plane) -> String {
-    let cluster = plane
-        .kubeconfig
-        .clusters
-        .first()
-        .and_then(|one| one.cluster.as_ref());
+    let cluster = plane.kubeconfig.clusters.first().and_then(|one| one.cluster.as_ref());
     let encoded = cluster.and_then(|one| one.certificate_authority_data.as_ref());
     let bytes = encoded.and_then(|text| data_encoding::BASE64.decode(text.as_bytes()).ok());
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).ok())
-        .unwrap_or_default()
+    bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }

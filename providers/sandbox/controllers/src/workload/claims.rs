@@ -29,12 +29,7 @@ impl Controller for Claims {
         Kind::PersistentVolumeClaim
     }
     fn needs(&self) -> &'static [Kind] {
-        &[
-            Kind::PersistentVolumeClaim,
-            Kind::PersistentVolume,
-            Kind::Pod,
-            Kind::StorageClass,
-        ]
+        &[Kind::PersistentVolumeClaim, Kind::PersistentVolume, Kind::Pod, Kind::StorageClass]
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
@@ -43,22 +38,14 @@ impl Controller for Claims {
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
 
 fn claims_of(pod: &Object) -> impl Iterator<Item = Key> {
-    let names = pod
-        .items("/spec/volumes")
-        .iter()
-        .map(|volume| volume.text("/persistentVolumeClaim/claimName"))
-        .filter(|name| !name.is_empty());
+    let names =
+        pod.items("/spec/volumes").iter().map(|volume| volume.text("/persistentVolumeClaim/claimName")).filter(|name| !name.is_empty());
     names.map(|name| (pod.namespace().to_owned(), name.to_owned()))
 }
 
@@ -75,26 +62,12 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     let class = match class_of(plane, &claim) {
         Ok(class) => class,
         Err(()) => {
-            plane
-                .set_status(
-                    Kind::PersistentVolumeClaim,
-                    &claim,
-                    json!({"phase": "Pending"}),
-                    MANAGER,
-                )
-                .await?;
+            plane.set_status(Kind::PersistentVolumeClaim, &claim, json!({"phase": "Pending"}), MANAGER).await?;
             return Ok(Next::Wait);
         }
     };
     if class.text("/volumeBindingMode") == "WaitForFirstConsumer" && !is_used(plane, &claim) {
-        plane
-            .set_status(
-                Kind::PersistentVolumeClaim,
-                &claim,
-                json!({"phase": "Pending"}),
-                MANAGER,
-            )
-            .await?;
+        plane.set_status(Kind::PersistentVolumeClaim, &claim, json!({"phase": "Pending"}), MANAGER).await?;
         return Ok(Next::Wait);
     }
     if let Some(left) = fleet.left(claim.uid(), Delay::CloudObject) {
@@ -108,37 +81,19 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
 fn class_of(plane: &Plane, claim: &Object) -> Result<Arc<Object>, ()> {
     let cache = plane.cache();
     match claim.at("/spec/storageClassName").as_str() {
-        Some(name) => cache
-            .get(Kind::StorageClass, &(String::new(), name.to_owned()))
-            .ok_or(()),
-        None => cache
-            .all(Kind::StorageClass)
-            .into_iter()
-            .find(|class| class.annotation(DEFAULT_CLASS) == Some("true"))
-            .ok_or(()),
+        Some(name) => cache.get(Kind::StorageClass, &(String::new(), name.to_owned())).ok_or(()),
+        None => cache.all(Kind::StorageClass).into_iter().find(|class| class.annotation(DEFAULT_CLASS) == Some("true")).ok_or(()),
     }
 }
 
 fn is_used(plane: &Plane, claim: &Object) -> bool {
     let key = claim.key();
-    plane
-        .cache()
-        .all(Kind::Pod)
-        .iter()
-        .filter(|pod| pod.namespace() == claim.namespace())
-        .any(|pod| claims_of(pod).any(|one| one == key))
+    plane.cache().all(Kind::Pod).iter().filter(|pod| pod.namespace() == claim.namespace()).any(|pod| claims_of(pod).any(|one| one == key))
 }
 
 async fn bind(fleet: &Fleet, plane: &Plane, claim: &Object, class: &Object) -> Result<()> {
-    let (token, books, owner) = (
-        token(plane, claim.uid()),
-        books(plane),
-        format!(
-            "PersistentVolumeClaim/{}/{}",
-            claim.namespace(),
-            claim.name()
-        ),
-    );
+    let (token, books, owner) =
+        (token(plane, claim.uid()), books(plane), format!("PersistentVolumeClaim/{}/{}", claim.namespace(), claim.name()));
     let size = claim.at("/spec/resources/requests/storage").clone();
     let order = Order {
         thing: Thing::Volume,
@@ -152,9 +107,7 @@ async fn bind(fleet: &Fleet, plane: &Plane, claim: &Object, class: &Object) -> R
     };
     let (disk, _) = fleet.ledger.ensure(&order)?;
     let name = format!("pvc-{}", claim.uid());
-    let policy = Some(class.text("/reclaimPolicy"))
-        .filter(|policy| !policy.is_empty())
-        .unwrap_or("Delete");
+    let policy = Some(class.text("/reclaimPolicy")).filter(|policy| !policy.is_empty()).unwrap_or("Delete");
     let volume = json!({
         "metadata": {"name": name, "annotations": {"pv.kubernetes.io/provisioned-by": class.text("/provisioner")}},
         "spec": {
@@ -166,20 +119,9 @@ async fn bind(fleet: &Fleet, plane: &Plane, claim: &Object, class: &Object) -> R
     });
     let volume = match plane.get(Kind::PersistentVolume, &(String::new(), name.clone())) {
         Some(volume) => volume,
-        None => {
-            plane
-                .create(Kind::PersistentVolume, volume, MANAGER)
-                .await?
-        }
+        None => plane.create(Kind::PersistentVolume, volume, MANAGER).await?,
     };
-    plane
-        .set_status(
-            Kind::PersistentVolume,
-            &volume,
-            json!({"phase": "Bound"}),
-            MANAGER,
-        )
-        .await?;
+    plane.set_status(Kind::PersistentVolume, &volume, json!({"phase": "Bound"}), MANAGER).await?;
     let mut patch = json!({"spec": {"volumeName": name}, "metadata": {"annotations": {"pv.kubernetes.io/bind-completed": "yes"}}});
     if claim.at("/spec/storageClassName").is_null() {
         patch["spec"]["storageClassName"] = json!(class.name());
@@ -187,27 +129,16 @@ async fn bind(fleet: &Fleet, plane: &Plane, claim: &Object, class: &Object) -> R
     if let Some(all) = finalizers(claim, IN_USE, true) {
         patch["metadata"]["finalizers"] = all;
     }
-    let claim = plane
-        .merge(Kind::PersistentVolumeClaim, claim, patch, MANAGER)
-        .await?;
+    let claim = plane.merge(Kind::PersistentVolumeClaim, claim, patch, MANAGER).await?;
     let status = json!({"phase": "Bound", "accessModes": claim.at("/spec/accessModes"), "capacity": {"storage": size}});
-    plane
-        .set_status(Kind::PersistentVolumeClaim, &claim, status, MANAGER)
-        .await
+    plane.set_status(Kind::PersistentVolumeClaim, &claim, status, MANAGER).await
 }
 
 async fn released(plane: &Plane, claim: &Object) -> Result<Next> {
     if let Some(all) = finalizers(claim, IN_USE, false)
         && !is_used(plane, claim)
     {
-        plane
-            .merge(
-                Kind::PersistentVolumeClaim,
-                claim,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::PersistentVolumeClaim, claim, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
     }
     Ok(Next::Wait)
 }
@@ -237,12 +168,7 @@ impl Controller for Volumes {
             Vec::new()
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look_at_volume(fleet, plane, key).boxed()
     }
 }
@@ -256,13 +182,7 @@ async fn look_at_volume(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next>
     if uid.is_empty() {
         return Ok(Next::Wait);
     }
-    let holder = plane.get(
-        Kind::PersistentVolumeClaim,
-        &(
-            claim.text("/namespace").to_owned(),
-            claim.text("/name").to_owned(),
-        ),
-    );
+    let holder = plane.get(Kind::PersistentVolumeClaim, &(claim.text("/namespace").to_owned(), claim.text("/name").to_owned()));
     let held = holder.is_some_and(|claim| claim.uid() == uid);
     if held {
         return Ok(Next::Wait);
@@ -270,9 +190,7 @@ async fn look_at_volume(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next>
     if volume.text("/spec/persistentVolumeReclaimPolicy") != "Delete" {
         let mut status: Value = volume.at("/status").clone();
         status["phase"] = json!("Released");
-        plane
-            .set_status(Kind::PersistentVolume, &volume, status, MANAGER)
-            .await?;
+        plane.set_status(Kind::PersistentVolume, &volume, status, MANAGER).await?;
         return Ok(Next::Wait);
     }
     if let Some(left) = fleet.left(volume.uid(), Delay::CloudObject) {

@@ -32,65 +32,38 @@ impl Controller for DaemonSets {
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
-            Kind::Pod => owner_key(plane, Kind::DaemonSet, event)
-                .into_iter()
-                .collect(),
+            Kind::Pod => owner_key(plane, Kind::DaemonSet, event).into_iter().collect(),
             Kind::Node => plane.cache().keys(Kind::DaemonSet),
-            Kind::ServiceAccount => plane
-                .cache()
-                .keys(Kind::DaemonSet)
-                .into_iter()
-                .filter(|key| key.0 == event.object.namespace())
-                .collect(),
+            Kind::ServiceAccount => {
+                plane.cache().keys(Kind::DaemonSet).into_iter().filter(|key| key.0 == event.object.namespace()).collect()
+            }
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
 
 async fn look(_fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
-    let Some(set) = plane
-        .get(Kind::DaemonSet, key)
-        .filter(|set| !set.deleting())
-    else {
+    let Some(set) = plane.get(Kind::DaemonSet, key).filter(|set| !set.deleting()) else {
         return Ok(Next::Wait);
     };
     let template = set.at("/spec/template");
     let hash = template_hash(template);
     let spec = with_daemon_tolerations(template.at("/spec"));
     let nodes = plane.cache().all(Kind::Node);
-    let wanted: Vec<&str> = nodes
-        .iter()
-        .filter(|node| !node.deleting() && allows(&spec, node))
-        .map(|node| node.name())
-        .collect();
+    let wanted: Vec<&str> = nodes.iter().filter(|node| !node.deleting() && allows(&spec, node)).map(|node| node.name()).collect();
     let pods = plane.cache().owned(Kind::Pod, set.uid());
     let mut by_node: BTreeMap<&str, Vec<&Arc<Object>>> = BTreeMap::new();
     for pod in &pods {
         by_node.entry(target(pod)).or_default().push(pod);
     }
-    let may_create = refused(
-        plane,
-        set.namespace(),
-        &format!("{}-", set.name()),
-        template,
-    )
-    .is_none();
+    let may_create = refused(plane, set.namespace(), &format!("{}-", set.name()), template).is_none();
     for node in &wanted {
-        let there = by_node
-            .get(node)
-            .is_some_and(|pods| pods.iter().any(|pod| pod.deleting() || active(pod)));
+        let there = by_node.get(node).is_some_and(|pods| pods.iter().any(|pod| pod.deleting() || active(pod)));
         if !there && may_create {
-            plane
-                .create(Kind::Pod, pod_for(&set, &spec, node, &hash), MANAGER)
-                .await?;
+            plane.create(Kind::Pod, pod_for(&set, &spec, node, &hash), MANAGER).await?;
         }
     }
     for (node, pods) in &by_node {
@@ -104,37 +77,20 @@ async fn look(_fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     roll(plane, &set, &pods, &hash, wanted.len()).await?;
     let pods = plane.cache().owned(Kind::Pod, set.uid());
     let status = status(&set, &pods, &wanted, nodes.len(), &hash);
-    plane
-        .set_status(Kind::DaemonSet, &set, status, MANAGER)
-        .await?;
+    plane.set_status(Kind::DaemonSet, &set, status, MANAGER).await?;
     Ok(Next::Wait)
 }
 
 /// Pods of an old template go: those that do not serve at once, others as far as `maxUnavailable` allows.
-async fn roll(
-    plane: &Plane,
-    set: &Object,
-    pods: &[Arc<Object>],
-    hash: &str,
-    wanted: usize,
-) -> Result<()> {
+async fn roll(plane: &Plane, set: &Object, pods: &[Arc<Object>], hash: &str, wanted: usize) -> Result<()> {
     if set.text("/spec/updateStrategy/type") == "OnDelete" {
         return Ok(());
     }
     let total = i64::try_from(wanted).unwrap_or(i64::MAX);
-    let allowed = int_or_percent(
-        set.at("/spec/updateStrategy/rollingUpdate/maxUnavailable"),
-        total,
-        true,
-        1,
-    )
-    .max(1);
+    let allowed = int_or_percent(set.at("/spec/updateStrategy/rollingUpdate/maxUnavailable"), total, true, 1).max(1);
     let serving = i64::try_from(pods.iter().filter(|pod| ready(pod)).count()).unwrap_or(0);
     let mut room = allowed - (total - serving).max(0);
-    for pod in pods
-        .iter()
-        .filter(|pod| active(pod) && pod.label(HASH) != Some(hash))
-    {
+    for pod in pods.iter().filter(|pod| active(pod) && pod.label(HASH) != Some(hash)) {
         if !ready(pod) {
             plane.delete(Kind::Pod, pod).await?;
         } else if room > 0 {
@@ -160,13 +116,8 @@ fn pod_for(set: &Object, spec: &Value, node: &str, hash: &str) -> Value {
     template["spec"] = spec.clone();
     let here = json!({"key": "metadata.name", "operator": "In", "values": [node]});
     let required = &mut template["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
-    match required
-        .get_mut("nodeSelectorTerms")
-        .and_then(Value::as_array_mut)
-    {
-        Some(terms) => terms
-            .iter_mut()
-            .for_each(|term| term["matchFields"] = json!([here])),
+    match required.get_mut("nodeSelectorTerms").and_then(Value::as_array_mut) {
+        Some(terms) => terms.iter_mut().for_each(|term| term["matchFields"] = json!([here])),
         None => *required = json!({"nodeSelectorTerms": [{"matchFields": [here]}]}),
     }
     from_template(
@@ -174,10 +125,7 @@ fn pod_for(set: &Object, spec: &Value, node: &str, hash: &str) -> Value {
         set,
         &template,
         &format!("{}-{}", set.name(), random_suffix()),
-        &[
-            (HASH, hash),
-            ("pod-template-generation", &set.generation().to_string()),
-        ],
+        &[(HASH, hash), ("pod-template-generation", &set.generation().to_string())],
     )
 }
 
@@ -193,12 +141,7 @@ fn with_daemon_tolerations(spec: &Value) -> Value {
     };
     add("node.kubernetes.io/not-ready", "NoExecute");
     add("node.kubernetes.io/unreachable", "NoExecute");
-    for pressure in [
-        "disk-pressure",
-        "memory-pressure",
-        "pid-pressure",
-        "unschedulable",
-    ] {
+    for pressure in ["disk-pressure", "memory-pressure", "pid-pressure", "unschedulable"] {
         add(&format!("node.kubernetes.io/{pressure}"), "NoSchedule");
     }
     if spec.flag("/hostNetwork") {
@@ -209,28 +152,17 @@ fn with_daemon_tolerations(spec: &Value) -> Value {
 }
 
 fn status(set: &Object, pods: &[Arc<Object>], wanted: &[&str], nodes: usize, hash: &str) -> Value {
-    let on_wanted: Vec<_> = pods
-        .iter()
-        .filter(|pod| active(pod) && wanted.contains(&target(pod)))
-        .collect();
+    let on_wanted: Vec<_> = pods.iter().filter(|pod| active(pod) && wanted.contains(&target(pod))).collect();
     let serving = on_wanted.iter().filter(|pod| ready(pod)).count();
-    let updated = on_wanted
-        .iter()
-        .filter(|pod| pod.label(HASH) == Some(hash))
-        .count();
-    let astray = pods
-        .iter()
-        .filter(|pod| active(pod) && !wanted.contains(&target(pod)))
-        .count();
+    let updated = on_wanted.iter().filter(|pod| pod.label(HASH) == Some(hash)).count();
+    let astray = pods.iter().filter(|pod| active(pod) && !wanted.contains(&target(pod))).count();
     let mut status = json!({
         "currentNumberScheduled": on_wanted.len().min(wanted.len()), "desiredNumberScheduled": wanted.len(), "numberMisscheduled": astray.min(nodes),
         "numberReady": serving, "observedGeneration": set.generation(),
     });
-    for (field, count) in [
-        ("updatedNumberScheduled", updated),
-        ("numberAvailable", serving),
-        ("numberUnavailable", wanted.len().saturating_sub(serving)),
-    ] {
+    for (field, count) in
+        [("updatedNumberScheduled", updated), ("numberAvailable", serving), ("numberUnavailable", wanted.len().saturating_sub(serving))]
+    {
         if count > 0 {
             status[field] = json!(count);
         }
@@ -258,10 +190,7 @@ mod tests {
         let not_ready = object(
             json!({"metadata": {"name": "n"}, "spec": {"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}]}}),
         );
-        assert!(
-            !allows(&spec, &not_ready),
-            "a daemon pod tolerates not-ready:NoExecute only, unless it says more"
-        );
+        assert!(!allows(&spec, &not_ready), "a daemon pod tolerates not-ready:NoExecute only, unless it says more");
     }
 
     #[test]

@@ -31,99 +31,51 @@ impl Controller for Deployments {
         &[Kind::Deployment, Kind::ReplicaSet]
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        if event.kind == Kind::ReplicaSet {
-            owner_key(plane, Kind::Deployment, event)
-                .into_iter()
-                .collect()
-        } else {
-            Vec::new()
-        }
+        if event.kind == Kind::ReplicaSet { owner_key(plane, Kind::Deployment, event).into_iter().collect() } else { Vec::new() }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
 
 async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
-    let Some(deployment) = plane
-        .get(Kind::Deployment, key)
-        .filter(|one| !one.deleting())
-    else {
+    let Some(deployment) = plane.get(Kind::Deployment, key).filter(|one| !one.deleting()) else {
         return Ok(Next::Wait);
     };
     let hash = template_hash(deployment.at("/spec/template"));
     let sets = plane.cache().owned(Kind::ReplicaSet, deployment.uid());
-    let current = sets
-        .iter()
-        .find(|set| set.label(HASH) == Some(hash.as_str()))
-        .cloned();
-    let revision = |set: &Object| {
-        set.annotation(REVISION)
-            .and_then(|text| text.parse::<u64>().ok())
-            .unwrap_or(0)
-    };
-    let newest = sets
-        .iter()
-        .filter(|set| set.label(HASH) != Some(hash.as_str()))
-        .map(|set| revision(set))
-        .max()
-        .unwrap_or(0);
+    let current = sets.iter().find(|set| set.label(HASH) == Some(hash.as_str())).cloned();
+    let revision = |set: &Object| set.annotation(REVISION).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    let newest = sets.iter().filter(|set| set.label(HASH) != Some(hash.as_str())).map(|set| revision(set)).max().unwrap_or(0);
     let paused = deployment.flag("/spec/paused");
     let Some(current) = current else {
         if !paused {
-            plane
-                .create(
-                    Kind::ReplicaSet,
-                    replica_set(&deployment, &hash, newest + 1),
-                    MANAGER,
-                )
-                .await?;
+            plane.create(Kind::ReplicaSet, replica_set(&deployment, &hash, newest + 1), MANAGER).await?;
         }
         return Ok(Next::Wait);
     };
     if revision(&current) <= newest {
         let patch = json!({"metadata": {"annotations": {REVISION: (newest + 1).to_string()}}});
-        plane
-            .merge(Kind::ReplicaSet, &current, patch, MANAGER)
-            .await?;
+        plane.merge(Kind::ReplicaSet, &current, patch, MANAGER).await?;
         return Ok(Next::Wait);
     }
     if deployment.annotation(REVISION) != current.annotation(REVISION) {
         let patch = json!({"metadata": {"annotations": {REVISION: current.annotation(REVISION)}}});
-        plane
-            .merge(Kind::Deployment, &deployment, patch, MANAGER)
-            .await?;
+        plane.merge(Kind::Deployment, &deployment, patch, MANAGER).await?;
         return Ok(Next::Wait);
     }
-    let sizes: Vec<Size> = sets
-        .iter()
-        .map(|set| size(set, set.uid() == current.uid()))
-        .collect();
+    let sizes: Vec<Size> = sets.iter().map(|set| size(set, set.uid() == current.uid())).collect();
     if !paused {
         for (set, replicas) in sets.iter().zip(roll(&deployment, &sizes)) {
             if set.int("/spec/replicas") != Some(replicas) {
-                plane
-                    .merge(
-                        Kind::ReplicaSet,
-                        set,
-                        json!({"spec": {"replicas": replicas}}),
-                        MANAGER,
-                    )
-                    .await?;
+                plane.merge(Kind::ReplicaSet, set, json!({"spec": {"replicas": replicas}}), MANAGER).await?;
             }
         }
         prune(plane, &deployment, &sets, &current).await?;
     }
     let sets = plane.cache().owned(Kind::ReplicaSet, deployment.uid());
     let (status, next) = status(&deployment, &sets, &hash, fleet);
-    plane
-        .set_status(Kind::Deployment, &deployment, status, MANAGER)
-        .await?;
+    plane.set_status(Kind::Deployment, &deployment, status, MANAGER).await?;
     Ok(next)
 }
 
@@ -163,46 +115,19 @@ pub struct Size {
 
 fn size(set: &Object, current: bool) -> Size {
     let number = |pointer: &str| set.int(pointer).unwrap_or(0);
-    Size {
-        current,
-        wanted: number("/spec/replicas"),
-        there: number("/status/replicas"),
-        available: number("/status/availableReplicas"),
-    }
+    Size { current, wanted: number("/spec/replicas"), there: number("/status/replicas"), available: number("/status/availableReplicas") }
 }
 
 /// The sizes that the sets shall have next, in their order.
 pub fn roll(deployment: &Object, sizes: &[Size]) -> Vec<i64> {
     let replicas = deployment.int("/spec/replicas").unwrap_or(1);
-    let old_there: i64 = sizes
-        .iter()
-        .filter(|size| !size.current)
-        .map(|size| size.wanted.max(size.there))
-        .sum();
+    let old_there: i64 = sizes.iter().filter(|size| !size.current).map(|size| size.wanted.max(size.there)).sum();
     if deployment.text("/spec/strategy/type") == "Recreate" {
-        return sizes
-            .iter()
-            .map(|size| {
-                if size.current && old_there == 0 {
-                    replicas
-                } else {
-                    0
-                }
-            })
-            .collect();
+        return sizes.iter().map(|size| if size.current && old_there == 0 { replicas } else { 0 }).collect();
     }
-    let surge = int_or_percent(
-        deployment.at("/spec/strategy/rollingUpdate/maxSurge"),
-        replicas,
-        true,
-        (replicas * 25 + 99) / 100,
-    );
-    let mut unavailable = int_or_percent(
-        deployment.at("/spec/strategy/rollingUpdate/maxUnavailable"),
-        replicas,
-        false,
-        replicas * 25 / 100,
-    );
+    let surge = int_or_percent(deployment.at("/spec/strategy/rollingUpdate/maxSurge"), replicas, true, (replicas * 25 + 99) / 100);
+    let mut unavailable =
+        int_or_percent(deployment.at("/spec/strategy/rollingUpdate/maxUnavailable"), replicas, false, replicas * 25 / 100);
     if surge == 0 && unavailable == 0 {
         unavailable = 1;
     }
@@ -210,36 +135,20 @@ pub fn roll(deployment: &Object, sizes: &[Size]) -> Vec<i64> {
     let room = (replicas + surge - total).max(0);
     let mut next: Vec<i64> = sizes.iter().map(|size| size.wanted).collect();
     for (size, next) in sizes.iter().zip(&mut next).filter(|(size, _)| size.current) {
-        *next = if size.wanted > replicas {
-            replicas
-        } else {
-            (size.wanted + room).min(replicas)
-        };
+        *next = if size.wanted > replicas { replicas } else { (size.wanted + room).min(replicas) };
     }
     // Old pods that do not serve go first and cost nothing; then as many serving ones as the new set makes up for.
-    let current_unavailable: i64 = sizes
-        .iter()
-        .filter(|size| size.current)
-        .map(|size| (size.wanted - size.available).max(0))
-        .sum();
+    let current_unavailable: i64 = sizes.iter().filter(|size| size.current).map(|size| (size.wanted - size.available).max(0)).sum();
     let least = replicas - unavailable;
     let mut budget = (total - least - current_unavailable).max(0);
-    for (size, next) in sizes
-        .iter()
-        .zip(&mut next)
-        .filter(|(size, _)| !size.current)
-    {
+    for (size, next) in sizes.iter().zip(&mut next).filter(|(size, _)| !size.current) {
         let dead = (size.wanted - size.available).clamp(0, budget);
         *next -= dead;
         budget -= dead;
     }
     let available: i64 = sizes.iter().map(|size| size.available).sum();
     let mut spare = (available - least).max(0);
-    for (size, next) in sizes
-        .iter()
-        .zip(&mut next)
-        .filter(|(size, _)| !size.current)
-    {
+    for (size, next) in sizes.iter().zip(&mut next).filter(|(size, _)| !size.current) {
         let down = (*next).min(size.available).min(spare);
         *next -= down;
         spare -= down;
@@ -248,14 +157,8 @@ pub fn roll(deployment: &Object, sizes: &[Size]) -> Vec<i64> {
 }
 
 /// Old empty sets beyond `revisionHistoryLimit` go.
-async fn prune(
-    plane: &Plane,
-    deployment: &Object,
-    sets: &[Arc<Object>],
-    current: &Object,
-) -> Result<()> {
-    let limit =
-        usize::try_from(deployment.int("/spec/revisionHistoryLimit").unwrap_or(10)).unwrap_or(0);
+async fn prune(plane: &Plane, deployment: &Object, sets: &[Arc<Object>], current: &Object) -> Result<()> {
+    let limit = usize::try_from(deployment.int("/spec/revisionHistoryLimit").unwrap_or(10)).unwrap_or(0);
     let empty = |set: &&Arc<Object>| {
         set.uid() != current.uid()
             && set.int("/spec/replicas") == Some(0)
@@ -272,61 +175,21 @@ async fn prune(
 
 fn status(deployment: &Object, sets: &[Arc<Object>], hash: &str, fleet: &Fleet) -> (Value, Next) {
     let now = fleet.clock.now();
-    let sum = |pointer: &str| {
-        sets.iter()
-            .map(|set| set.int(pointer).unwrap_or(0))
-            .sum::<i64>()
-    };
+    let sum = |pointer: &str| sets.iter().map(|set| set.int(pointer).unwrap_or(0)).sum::<i64>();
     let wanted = deployment.int("/spec/replicas").unwrap_or(1);
-    let current: i64 = sets
-        .iter()
-        .filter(|set| set.label(HASH) == Some(hash))
-        .map(|set| set.int("/status/replicas").unwrap_or(0))
-        .sum();
-    let (total, ready, available) = (
-        sum("/status/replicas"),
-        sum("/status/readyReplicas"),
-        sum("/status/availableReplicas"),
-    );
-    let slack = int_or_percent(
-        deployment.at("/spec/strategy/rollingUpdate/maxUnavailable"),
-        wanted,
-        false,
-        wanted * 25 / 100,
-    );
-    let slack = if deployment.text("/spec/strategy/type") == "Recreate" {
-        0
-    } else {
-        slack
-    };
+    let current: i64 = sets.iter().filter(|set| set.label(HASH) == Some(hash)).map(|set| set.int("/status/replicas").unwrap_or(0)).sum();
+    let (total, ready, available) = (sum("/status/replicas"), sum("/status/readyReplicas"), sum("/status/availableReplicas"));
+    let slack = int_or_percent(deployment.at("/spec/strategy/rollingUpdate/maxUnavailable"), wanted, false, wanted * 25 / 100);
+    let slack = if deployment.text("/spec/strategy/type") == "Recreate" { 0 } else { slack };
     let serves = available >= wanted - slack;
     let complete = current == wanted && total == wanted && available == wanted;
     let mut says = vec![if serves {
-        say(
-            "Available",
-            true,
-            "MinimumReplicasAvailable",
-            "Deployment has minimum availability.",
-        )
+        say("Available", true, "MinimumReplicasAvailable", "Deployment has minimum availability.")
     } else {
-        say(
-            "Available",
-            false,
-            "MinimumReplicasUnavailable",
-            "Deployment does not have minimum availability.",
-        )
+        say("Available", false, "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     }];
-    let failure = sets
-        .iter()
-        .find_map(|set| find(&**set, "ReplicaFailure"))
-        .map(|failure| failure.text("/message").to_owned());
-    let (progress, next) = progress(
-        deployment,
-        hash,
-        complete,
-        [current, ready, available],
-        fleet,
-    );
+    let failure = sets.iter().find_map(|set| find(&**set, "ReplicaFailure")).map(|failure| failure.text("/message").to_owned());
+    let (progress, next) = progress(deployment, hash, complete, [current, ready, available], fleet);
     says.push(progress);
     if let Some(message) = failure {
         says.push(say("ReplicaFailure", true, "FailedCreate", message));
@@ -335,8 +198,7 @@ fn status(deployment: &Object, sets: &[Arc<Object>], hash: &str, fleet: &Fleet) 
     if let Some(list) = conditions.as_array_mut() {
         list.retain(|condition| says.iter().any(|say| say.kind == condition.text("/type")));
     }
-    let mut status =
-        json!({"observedGeneration": deployment.generation(), "conditions": conditions});
+    let mut status = json!({"observedGeneration": deployment.generation(), "conditions": conditions});
     // Counts of zero are left out, as Kubernetes does.
     let unavailable = (wanted.max(total) - available).max(0);
     for (field, count) in [
@@ -354,66 +216,34 @@ fn status(deployment: &Object, sets: &[Arc<Object>], hash: &str, fleet: &Fleet) 
 }
 
 /// The Progressing condition: complete, going on, or given up after the progress deadline.
-fn progress(
-    deployment: &Object,
-    hash: &str,
-    complete: bool,
-    counts: [i64; 3],
-    fleet: &Fleet,
-) -> (Say, Next) {
+fn progress(deployment: &Object, hash: &str, complete: bool, counts: [i64; 3], fleet: &Fleet) -> (Say, Next) {
     let set = format!("{}-{hash}", deployment.name());
     if complete {
         return (
-            say(
-                "Progressing",
-                true,
-                "NewReplicaSetAvailable",
-                format!("ReplicaSet \"{set}\" has successfully progressed."),
-            ),
+            say("Progressing", true, "NewReplicaSetAvailable", format!("ReplicaSet \"{set}\" has successfully progressed.")),
             Next::Wait,
         );
     }
     let before = find(deployment, "Progressing");
     let status = deployment.at("/status");
     let number = |field: &str| status.get(field).and_then(Value::as_i64).unwrap_or(0);
-    let moved = counts
-        != [
-            number("updatedReplicas"),
-            number("readyReplicas"),
-            number("availableReplicas"),
-        ]
+    let moved = counts != [number("updatedReplicas"), number("readyReplicas"), number("availableReplicas")]
         || number("observedGeneration") != deployment.generation();
-    let deadline = Duration::from_secs(
-        deployment
-            .int("/spec/progressDeadlineSeconds")
-            .unwrap_or(600)
-            .unsigned_abs(),
-    );
+    let deadline = Duration::from_secs(deployment.int("/spec/progressDeadlineSeconds").unwrap_or(600).unsigned_abs());
     let deadline = fleet.delays.scale(deadline).max(Duration::from_secs(1));
     if !moved && let Some(before) = before {
         let since: Option<jiff::Timestamp> = before.text("/lastUpdateTime").parse().ok();
         let passed = since.map_or(0, |since| fleet.clock.now().as_second() - since.as_second());
-        let late = before.text("/reason") == "ProgressDeadlineExceeded"
-            || Duration::from_secs(passed.unsigned_abs()) > deadline;
+        let late = before.text("/reason") == "ProgressDeadlineExceeded" || Duration::from_secs(passed.unsigned_abs()) > deadline;
         if late && before.text("/reason") != "NewReplicaSetAvailable" {
             return (
-                say(
-                    "Progressing",
-                    false,
-                    "ProgressDeadlineExceeded",
-                    format!("ReplicaSet \"{set}\" has timed out progressing."),
-                ),
+                say("Progressing", false, "ProgressDeadlineExceeded", format!("ReplicaSet \"{set}\" has timed out progressing.")),
                 Next::Wait,
             );
         }
     }
     (
-        say(
-            "Progressing",
-            true,
-            "ReplicaSetUpdated",
-            format!("ReplicaSet \"{set}\" is progressing."),
-        ),
+        say("Progressing", true, "ReplicaSetUpdated", format!("ReplicaSet \"{set}\" is progressing.")),
         Next::After(deadline + Duration::from_secs(1)),
     )
 }
@@ -422,18 +252,9 @@ fn progress(
 fn with_update_time(before: &[Value], says: &[Say], now: jiff::Timestamp) -> Value {
     let mut conditions = crate::conditions::merge_builtin(before, says, now);
     for condition in conditions.as_array_mut().into_iter().flatten() {
-        let old = before
-            .iter()
-            .find(|one| one.text("/type") == condition.text("/type"));
-        let same = old.filter(|old| {
-            ["/status", "/reason", "/message"]
-                .iter()
-                .all(|field| old.text(field) == condition.text(field))
-        });
-        condition["lastUpdateTime"] = same.map_or_else(
-            || json!(stamp(now)),
-            |old| json!(old.text("/lastUpdateTime")),
-        );
+        let old = before.iter().find(|one| one.text("/type") == condition.text("/type"));
+        let same = old.filter(|old| ["/status", "/reason", "/message"].iter().all(|field| old.text(field) == condition.text(field)));
+        condition["lastUpdateTime"] = same.map_or_else(|| json!(stamp(now)), |old| json!(old.text("/lastUpdateTime")));
     }
     conditions
 }
@@ -443,91 +264,39 @@ mod tests {
     use super::*;
 
     fn deployment(replicas: i64, strategy: Value) -> Object {
-        serde_json::from_value(json!({"metadata": {"name": "d"}, "spec": {"replicas": replicas, "strategy": strategy}})).expect("deployment")
+        serde_json::from_value(json!({"metadata": {"name": "d"}, "spec": {"replicas": replicas, "strategy": strategy}}))
+            .expect("deployment")
     }
 
     fn set(current: bool, wanted: i64, available: i64) -> Size {
-        Size {
-            current,
-            wanted,
-            there: wanted,
-            available,
-        }
+        Size { current, wanted, there: wanted, available }
     }
 
     #[test]
     fn rolls() {
         let none = json!({});
-        let careful =
-            json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
+        let careful = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
         let recreate = json!({"type": "Recreate"});
         for (replicas, strategy, sizes, expected) in [
             (3, &none, vec![set(true, 0, 0)], vec![3]),
-            (
-                3,
-                &careful,
-                vec![set(false, 3, 3), set(true, 0, 0)],
-                vec![3, 1],
-            ),
-            (
-                3,
-                &careful,
-                vec![set(false, 3, 3), set(true, 1, 0)],
-                vec![3, 1],
-            ),
-            (
-                3,
-                &careful,
-                vec![set(false, 3, 3), set(true, 1, 1)],
-                vec![2, 1],
-            ),
-            (
-                3,
-                &careful,
-                vec![set(false, 2, 2), set(true, 1, 1)],
-                vec![2, 2],
-            ),
-            (
-                3,
-                &careful,
-                vec![set(false, 0, 0), set(true, 3, 3)],
-                vec![0, 3],
-            ),
-            (
-                1,
-                &careful,
-                vec![set(false, 1, 0), set(true, 0, 0)],
-                vec![1, 1],
-            ),
+            (3, &careful, vec![set(false, 3, 3), set(true, 0, 0)], vec![3, 1]),
+            (3, &careful, vec![set(false, 3, 3), set(true, 1, 0)], vec![3, 1]),
+            (3, &careful, vec![set(false, 3, 3), set(true, 1, 1)], vec![2, 1]),
+            (3, &careful, vec![set(false, 2, 2), set(true, 1, 1)], vec![2, 2]),
+            (3, &careful, vec![set(false, 0, 0), set(true, 3, 3)], vec![0, 3]),
+            (1, &careful, vec![set(false, 1, 0), set(true, 0, 0)], vec![1, 1]),
             (2, &none, vec![set(true, 5, 5)], vec![2]),
-            (
-                2,
-                &recreate,
-                vec![set(false, 2, 2), set(true, 0, 0)],
-                vec![0, 0],
-            ),
-            (
-                2,
-                &recreate,
-                vec![set(false, 0, 0), set(true, 0, 0)],
-                vec![0, 2],
-            ),
+            (2, &recreate, vec![set(false, 2, 2), set(true, 0, 0)], vec![0, 0]),
+            (2, &recreate, vec![set(false, 0, 0), set(true, 0, 0)], vec![0, 2]),
         ] {
-            assert_eq!(
-                roll(&deployment(replicas, strategy.clone()), &sizes),
-                expected,
-                "{replicas} {strategy} {sizes:?}"
-            );
+            assert_eq!(roll(&deployment(replicas, strategy.clone()), &sizes), expected, "{replicas} {strategy} {sizes:?}");
         }
     }
 
     #[test]
     fn the_hash_is_of_the_template_and_not_of_its_spelling() {
         let hash = template_hash(&json!({"spec": {"a": 1, "b": 2}}));
-        assert_eq!(
-            hash,
-            template_hash(&json!({"spec": {"b": 2, "a": 1, "c": null}}))
-        );
+        assert_eq!(hash, template_hash(&json!({"spec": {"b": 2, "a": 1, "c": null}})));
         assert_ne!(hash, template_hash(&json!({"spec": {"a": 1, "b": 3}})));
     }
 }

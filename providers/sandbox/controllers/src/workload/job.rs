@@ -29,21 +29,11 @@ impl Controller for Jobs {
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
             Kind::Pod => owner_key(plane, Kind::Job, event).into_iter().collect(),
-            Kind::ServiceAccount => plane
-                .cache()
-                .keys(Kind::Job)
-                .into_iter()
-                .filter(|key| key.0 == event.object.namespace())
-                .collect(),
+            Kind::ServiceAccount => plane.cache().keys(Kind::Job).into_iter().filter(|key| key.0 == event.object.namespace()).collect(),
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
@@ -58,13 +48,7 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     let pods = plane.cache().owned(Kind::Pod, job.uid());
     let count = count(&pods);
     let missing = missing(&job, &count);
-    let may_create = refused(
-        plane,
-        job.namespace(),
-        &format!("{}-", job.name()),
-        job.at("/spec/template"),
-    )
-    .is_none();
+    let may_create = refused(plane, job.namespace(), &format!("{}-", job.name()), job.at("/spec/template")).is_none();
     if may_create && !job.flag("/spec/suspend") {
         let labels = [
             ("batch.kubernetes.io/job-name", job.name()),
@@ -73,13 +57,7 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
             ("controller-uid", job.uid()),
         ];
         for _ in 0..missing {
-            let pod = from_template(
-                Kind::Job,
-                &job,
-                job.at("/spec/template"),
-                &format!("{}-{}", job.name(), random_suffix()),
-                &labels,
-            );
+            let pod = from_template(Kind::Job, &job, job.at("/spec/template"), &format!("{}-{}", job.name(), random_suffix()), &labels);
             plane.create(Kind::Pod, pod, MANAGER).await?;
         }
     }
@@ -97,9 +75,7 @@ struct Count {
 }
 
 fn count(pods: &[Arc<Object>]) -> Count {
-    let number = |wanted: &dyn Fn(&Object) -> bool| {
-        i64::try_from(pods.iter().filter(|pod| wanted(pod)).count()).unwrap_or(0)
-    };
+    let number = |wanted: &dyn Fn(&Object) -> bool| i64::try_from(pods.iter().filter(|pod| wanted(pod)).count()).unwrap_or(0);
     Count {
         active: number(&|pod| active(pod)),
         ready: number(&|pod| active(pod) && ready(pod)),
@@ -115,10 +91,7 @@ fn missing(job: &Object, count: &Count) -> i64 {
     }
     let completions = job.int("/spec/completions").unwrap_or(1);
     let parallelism = job.int("/spec/parallelism").unwrap_or(1);
-    (completions - count.succeeded)
-        .min(parallelism)
-        .saturating_sub(count.active)
-        .max(0)
+    (completions - count.succeeded).min(parallelism).saturating_sub(count.active).max(0)
 }
 
 fn status(job: &Object, count: &Count, created: i64, now: jiff::Timestamp) -> Value {
@@ -129,33 +102,20 @@ fn status(job: &Object, count: &Count, created: i64, now: jiff::Timestamp) -> Va
     if status.text("/startTime").is_empty() {
         status["startTime"] = json!(stamp(now));
     }
-    for (field, number) in [
-        ("active", count.active + created),
-        ("ready", count.ready),
-        ("succeeded", count.succeeded),
-        ("failed", count.failed),
-    ] {
-        status[field] = if number > 0 || field == "ready" {
-            json!(number)
-        } else {
-            Value::Null
-        };
+    for (field, number) in
+        [("active", count.active + created), ("ready", count.ready), ("succeeded", count.succeeded), ("failed", count.failed)]
+    {
+        status[field] = if number > 0 || field == "ready" { json!(number) } else { Value::Null };
     }
     status["uncountedTerminatedPods"] = json!({});
     let before = job.items("/status/conditions");
     if count.failed > job.int("/spec/backoffLimit").unwrap_or(6) {
         let words = "Job has reached the specified backoff limit";
-        let says = [
-            say("FailureTarget", true, "BackoffLimitExceeded", words),
-            say("Failed", true, "BackoffLimitExceeded", words),
-        ];
+        let says = [say("FailureTarget", true, "BackoffLimitExceeded", words), say("Failed", true, "BackoffLimitExceeded", words)];
         status["conditions"] = merge_builtin(before, &says, now);
     } else if count.succeeded >= job.int("/spec/completions").unwrap_or(1) {
         let words = "Reached expected number of succeeded pods";
-        let says = [
-            say("SuccessCriteriaMet", true, "CompletionsReached", words),
-            say("Complete", true, "CompletionsReached", words),
-        ];
+        let says = [say("SuccessCriteriaMet", true, "CompletionsReached", words), say("Complete", true, "CompletionsReached", words)];
         status["conditions"] = merge_builtin(before, &says, now);
         status["completionTime"] = json!(stamp(now));
     }
@@ -168,59 +128,15 @@ mod tests {
 
     #[test]
     fn pods_to_add() {
-        let job = |spec: Value| -> Object {
-            serde_json::from_value(json!({"metadata": {"name": "j"}, "spec": spec})).expect("job")
-        };
+        let job = |spec: Value| -> Object { serde_json::from_value(json!({"metadata": {"name": "j"}, "spec": spec})).expect("job") };
         for (spec, count, expected) in [
             (json!({}), Count::default(), 1),
-            (
-                json!({}),
-                Count {
-                    active: 1,
-                    ..Count::default()
-                },
-                0,
-            ),
-            (
-                json!({}),
-                Count {
-                    succeeded: 1,
-                    ..Count::default()
-                },
-                0,
-            ),
-            (
-                json!({"completions": 5, "parallelism": 2}),
-                Count {
-                    succeeded: 1,
-                    ..Count::default()
-                },
-                2,
-            ),
-            (
-                json!({"completions": 5, "parallelism": 2}),
-                Count {
-                    succeeded: 4,
-                    ..Count::default()
-                },
-                1,
-            ),
-            (
-                json!({"backoffLimit": 1}),
-                Count {
-                    failed: 1,
-                    ..Count::default()
-                },
-                1,
-            ),
-            (
-                json!({"backoffLimit": 1}),
-                Count {
-                    failed: 2,
-                    ..Count::default()
-                },
-                0,
-            ),
+            (json!({}), Count { active: 1, ..Count::default() }, 0),
+            (json!({}), Count { succeeded: 1, ..Count::default() }, 0),
+            (json!({"completions": 5, "parallelism": 2}), Count { succeeded: 1, ..Count::default() }, 2),
+            (json!({"completions": 5, "parallelism": 2}), Count { succeeded: 4, ..Count::default() }, 1),
+            (json!({"backoffLimit": 1}), Count { failed: 1, ..Count::default() }, 1),
+            (json!({"backoffLimit": 1}), Count { failed: 2, ..Count::default() }, 0),
         ] {
             assert_eq!(missing(&job(spec), &count), expected);
         }

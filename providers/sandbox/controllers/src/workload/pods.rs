@@ -13,13 +13,7 @@ use crate::plane::{Event, Plane};
 pub const MANAGER: &str = "kube-controller-manager";
 
 /// A pod of `owner` from a pod template, with more labels.
-pub fn from_template(
-    owner_kind: Kind,
-    owner: &Object,
-    template: &Value,
-    name: &str,
-    labels: &[(&str, &str)],
-) -> Value {
+pub fn from_template(owner_kind: Kind, owner: &Object, template: &Value, name: &str, labels: &[(&str, &str)]) -> Value {
     let mut metadata = json!({
         "name": name, "namespace": owner.namespace(),
         "labels": template.at("/metadata/labels").as_object().cloned().unwrap_or_default(),
@@ -36,15 +30,8 @@ pub fn from_template(
 
 /// Why the API's admission would refuse pods of this template: the ServiceAccount is missing.
 pub fn refused(plane: &Plane, namespace: &str, generate: &str, template: &Value) -> Option<String> {
-    let account = Some(template.text("/spec/serviceAccountName"))
-        .filter(|name| !name.is_empty())
-        .unwrap_or("default");
-    let there = plane
-        .get(
-            Kind::ServiceAccount,
-            &(namespace.to_owned(), account.to_owned()),
-        )
-        .is_some();
+    let account = Some(template.text("/spec/serviceAccountName")).filter(|name| !name.is_empty()).unwrap_or("default");
+    let there = plane.get(Kind::ServiceAccount, &(namespace.to_owned(), account.to_owned())).is_some();
     (!there).then(|| format!("pods \"{generate}\" is forbidden: error looking up service account {namespace}/{account}: serviceaccount \"{account}\" not found"))
 }
 
@@ -63,10 +50,7 @@ pub fn until_available(pod: &Object, seconds: i64, now: jiff::Timestamp) -> Opti
     if seconds <= 0 || !ready(pod) {
         return None;
     }
-    let since: jiff::Timestamp = find(pod, "Ready")?
-        .text("/lastTransitionTime")
-        .parse()
-        .ok()?;
+    let since: jiff::Timestamp = find(pod, "Ready")?.text("/lastTransitionTime").parse().ok()?;
     let left = since.as_second() + seconds - now.as_second();
     (left > 0).then_some(left)
 }
@@ -80,12 +64,5 @@ pub fn owner_key(plane: &Plane, kind: Kind, event: &Event) -> Option<(String, St
 
 /// The order in which surplus pods go: unbound, not ready, then the youngest.
 pub fn surplus_first(pods: &mut [Arc<Object>]) {
-    pods.sort_by_key(|pod| {
-        (
-            !pod.text("/spec/nodeName").is_empty(),
-            ready(pod),
-            std::cmp::Reverse(pod.created()),
-            pod.name().to_owned(),
-        )
-    });
+    pods.sort_by_key(|pod| (!pod.text("/spec/nodeName").is_empty(), ready(pod), std::cmp::Reverse(pod.created()), pod.name().to_owned()));
 }

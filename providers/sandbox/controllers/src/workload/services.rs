@@ -32,33 +32,17 @@ impl Controller for Services {
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         let controller = event.kind == Kind::Pod
-            && event
-                .object
-                .items("/spec/containers")
-                .iter()
-                .any(|one| one.text("/image").contains("cloud-controller-manager"));
-        if controller {
-            plane.cache().keys(Kind::Service)
-        } else {
-            Vec::new()
-        }
+            && event.object.items("/spec/containers").iter().any(|one| one.text("/image").contains("cloud-controller-manager"));
+        if controller { plane.cache().keys(Kind::Service) } else { Vec::new() }
     }
-    fn reconcile<'a>(
-        &'a self,
-        fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
 }
 
 /// The cluster that a plane's cloud objects are booked on: its own, or the plane's name.
 pub fn books(plane: &Plane) -> String {
-    cluster_of(&plane.id).map_or_else(
-        || plane.id.clone(),
-        |(namespace, name)| format!("{namespace}/{name}"),
-    )
+    cluster_of(&plane.id).map_or_else(|| plane.id.clone(), |(namespace, name)| format!("{namespace}/{name}"))
 }
 
 async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
@@ -74,20 +58,10 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
         return release(fleet, plane, &service, &token).await;
     }
     if let Some(all) = finalizers(&service, FINALIZER, true) {
-        plane
-            .merge(
-                Kind::Service,
-                &service,
-                json!({"metadata": {"finalizers": all}}),
-                MANAGER,
-            )
-            .await?;
+        plane.merge(Kind::Service, &service, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
         return Ok(Next::Wait);
     }
-    let (books, owner) = (
-        books(plane),
-        format!("Service/{}/{}", service.namespace(), service.name()),
-    );
+    let (books, owner) = (books(plane), format!("Service/{}/{}", service.namespace(), service.name()));
     let order = Order {
         thing: Thing::LoadBalancer,
         token: &token,
@@ -107,9 +81,7 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     }
     let mut status = service.at("/status").clone();
     status["loadBalancer"] = json!({"ingress": [{"hostname": hostname(&service, &balancer.id)}]});
-    plane
-        .set_status(Kind::Service, &service, status, MANAGER)
-        .await?;
+    plane.set_status(Kind::Service, &service, status, MANAGER).await?;
     Ok(Next::Wait)
 }
 
@@ -123,26 +95,13 @@ async fn release(fleet: &Fleet, plane: &Plane, service: &Object, token: &str) ->
     if !service.deleting() {
         let mut status = service.at("/status").clone();
         status["loadBalancer"] = json!({});
-        plane
-            .set_status(Kind::Service, service, status, MANAGER)
-            .await?;
+        plane.set_status(Kind::Service, service, status, MANAGER).await?;
     }
     let all = finalizers(service, FINALIZER, false).unwrap_or(Value::Null);
-    plane
-        .merge(
-            Kind::Service,
-            service,
-            json!({"metadata": {"finalizers": all}}),
-            MANAGER,
-        )
-        .await?;
+    plane.merge(Kind::Service, service, json!({"metadata": {"finalizers": all}}), MANAGER).await?;
     Ok(Next::Wait)
 }
 
 fn hostname(service: &Object, id: &str) -> String {
-    format!(
-        "k8s-{}-{}.elb.sandbox.invalid",
-        service.name(),
-        short_hash(id, 10)
-    )
+    format!("k8s-{}-{}.elb.sandbox.invalid", service.name(), short_hash(id, 10))
 }

@@ -27,33 +27,18 @@ impl Controller for StatefulSets {
         Kind::StatefulSet
     }
     fn needs(&self) -> &'static [Kind] {
-        &[
-            Kind::StatefulSet,
-            Kind::Pod,
-            Kind::PersistentVolumeClaim,
-            Kind::ServiceAccount,
-        ]
+        &[Kind::StatefulSet, Kind::Pod, Kind::PersistentVolumeClaim, Kind::ServiceAccount]
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
-            Kind::Pod => owner_key(plane, Kind::StatefulSet, event)
-                .into_iter()
-                .collect(),
-            Kind::ServiceAccount => plane
-                .cache()
-                .keys(Kind::StatefulSet)
-                .into_iter()
-                .filter(|key| key.0 == event.object.namespace())
-                .collect(),
+            Kind::Pod => owner_key(plane, Kind::StatefulSet, event).into_iter().collect(),
+            Kind::ServiceAccount => {
+                plane.cache().keys(Kind::StatefulSet).into_iter().filter(|key| key.0 == event.object.namespace()).collect()
+            }
             _ => Vec::new(),
         }
     }
-    fn reconcile<'a>(
-        &'a self,
-        _fleet: &'a Arc<Fleet>,
-        plane: &'a Arc<Plane>,
-        key: &'a Key,
-    ) -> BoxFuture<'a, Result<Next>> {
+    fn reconcile<'a>(&'a self, _fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(plane, key).boxed()
     }
 }
@@ -67,37 +52,23 @@ enum Step {
 }
 
 async fn look(plane: &Plane, key: &Key) -> Result<Next> {
-    let Some(set) = plane
-        .get(Kind::StatefulSet, key)
-        .filter(|set| !set.deleting())
-    else {
+    let Some(set) = plane.get(Kind::StatefulSet, key).filter(|set| !set.deleting()) else {
         return Ok(Next::Wait);
     };
     let hash = template_hash(set.at("/spec/template"));
     let pods = plane.cache().owned(Kind::Pod, set.uid());
-    let numbered: BTreeMap<i64, Arc<Object>> = pods
-        .into_iter()
-        .filter_map(|pod| Some((ordinal(&set, &pod)?, pod)))
-        .collect();
-    let may_create =
-        refused(plane, set.namespace(), set.name(), set.at("/spec/template")).is_none();
+    let numbered: BTreeMap<i64, Arc<Object>> = pods.into_iter().filter_map(|pod| Some((ordinal(&set, &pod)?, pod))).collect();
+    let may_create = refused(plane, set.namespace(), set.name(), set.at("/spec/template")).is_none();
     match step(&set, &numbered, &hash) {
         Step::Create(number) if may_create => {
             for claim in set.items("/spec/volumeClaimTemplates") {
                 let claim = claim_for(&set, claim, number);
-                let there = (
-                    set.namespace().to_owned(),
-                    claim.text("/metadata/name").to_owned(),
-                );
+                let there = (set.namespace().to_owned(), claim.text("/metadata/name").to_owned());
                 if plane.get(Kind::PersistentVolumeClaim, &there).is_none() {
-                    plane
-                        .create(Kind::PersistentVolumeClaim, claim, MANAGER)
-                        .await?;
+                    plane.create(Kind::PersistentVolumeClaim, claim, MANAGER).await?;
                 }
             }
-            plane
-                .create(Kind::Pod, pod_for(&set, number, &hash), MANAGER)
-                .await?;
+            plane.create(Kind::Pod, pod_for(&set, number, &hash), MANAGER).await?;
         }
         Step::Delete(number) => {
             if let Some(pod) = numbered.get(&number) {
@@ -107,18 +78,12 @@ async fn look(plane: &Plane, key: &Key) -> Result<Next> {
         Step::Create(_) | Step::Rest => {}
     }
     let pods = plane.cache().owned(Kind::Pod, set.uid());
-    plane
-        .set_status(Kind::StatefulSet, &set, status(&set, &pods, &hash), MANAGER)
-        .await?;
+    plane.set_status(Kind::StatefulSet, &set, status(&set, &pods, &hash), MANAGER).await?;
     Ok(Next::Wait)
 }
 
 fn ordinal(set: &Object, pod: &Object) -> Option<i64> {
-    pod.name()
-        .strip_prefix(set.name())?
-        .strip_prefix('-')?
-        .parse()
-        .ok()
+    pod.name().strip_prefix(set.name())?.strip_prefix('-')?.parse().ok()
 }
 
 fn step(set: &Object, pods: &BTreeMap<i64, Arc<Object>>, hash: &str) -> Step {
@@ -137,23 +102,14 @@ fn step(set: &Object, pods: &BTreeMap<i64, Arc<Object>>, hash: &str) -> Step {
     if pods.values().any(|pod| pod.deleting()) {
         return Step::Rest;
     }
-    if let Some((number, _)) = pods
-        .iter()
-        .next_back()
-        .filter(|(number, _)| **number >= replicas)
-    {
+    if let Some((number, _)) = pods.iter().next_back().filter(|(number, _)| **number >= replicas) {
         return Step::Delete(*number);
     }
-    let partition = set
-        .int("/spec/updateStrategy/rollingUpdate/partition")
-        .unwrap_or(0);
+    let partition = set.int("/spec/updateStrategy/rollingUpdate/partition").unwrap_or(0);
     if set.text("/spec/updateStrategy/type") == "OnDelete" {
         return Step::Rest;
     }
-    let outdated = pods
-        .iter()
-        .rev()
-        .take_while(|(number, _)| **number >= partition);
+    let outdated = pods.iter().rev().take_while(|(number, _)| **number >= partition);
     for (number, pod) in outdated {
         if pod.label(HASH) != Some(hash) {
             return Step::Delete(*number);
@@ -166,11 +122,7 @@ fn step(set: &Object, pods: &BTreeMap<i64, Arc<Object>>, hash: &str) -> Step {
 }
 
 fn claim_for(set: &Object, template: &Value, number: i64) -> Value {
-    let name = format!(
-        "{}-{}-{number}",
-        template.text("/metadata/name"),
-        set.name()
-    );
+    let name = format!("{}-{}-{number}", template.text("/metadata/name"), set.name());
     let labels = set.at("/spec/selector/matchLabels").clone();
     json!({"metadata": {"name": name, "namespace": set.namespace(), "labels": labels}, "spec": template.at("/spec")})
 }
@@ -196,41 +148,25 @@ fn pod_for(set: &Object, number: i64, hash: &str) -> Value {
         set,
         &template,
         &name,
-        &[
-            (HASH, hash),
-            ("statefulset.kubernetes.io/pod-name", &name),
-            ("apps.kubernetes.io/pod-index", &number.to_string()),
-        ],
+        &[(HASH, hash), ("statefulset.kubernetes.io/pod-name", &name), ("apps.kubernetes.io/pod-index", &number.to_string())],
     )
 }
 
 fn status(set: &Object, pods: &[Arc<Object>], hash: &str) -> Value {
     let there: Vec<_> = pods.iter().filter(|pod| active(pod)).collect();
     let serving = there.iter().filter(|pod| ready(pod)).count();
-    let updated = there
-        .iter()
-        .filter(|pod| pod.label(HASH) == Some(hash))
-        .count();
+    let updated = there.iter().filter(|pod| pod.label(HASH) == Some(hash)).count();
     let revision = format!("{}-{hash}", set.name());
     let wanted = usize::try_from(set.int("/spec/replicas").unwrap_or(1)).unwrap_or(0);
     let done = updated == there.len() && there.len() == wanted;
     let before = set.text("/status/currentRevision");
-    let current = if done || before.is_empty() {
-        revision.clone()
-    } else {
-        before.to_owned()
-    };
+    let current = if done || before.is_empty() { revision.clone() } else { before.to_owned() };
     let mut status = json!({
         "observedGeneration": set.generation(), "replicas": there.len(), "availableReplicas": serving, "currentRevision": current, "updateRevision": revision, "collisionCount": 0,
     });
-    for (field, count) in [
-        ("readyReplicas", serving),
-        ("updatedReplicas", updated),
-        (
-            "currentReplicas",
-            if done { updated } else { there.len() - updated },
-        ),
-    ] {
+    for (field, count) in
+        [("readyReplicas", serving), ("updatedReplicas", updated), ("currentReplicas", if done { updated } else { there.len() - updated })]
+    {
         if count > 0 {
             status[field] = json!(count);
         }
@@ -244,37 +180,19 @@ mod tests {
 
     #[test]
     fn pods_come_in_order_and_are_replaced_from_the_last() {
-        let set: Object =
-            serde_json::from_value(json!({"metadata": {"name": "s"}, "spec": {"replicas": 2}}))
-                .expect("set");
+        let set: Object = serde_json::from_value(json!({"metadata": {"name": "s"}, "spec": {"replicas": 2}})).expect("set");
         let pods = |all: &[(i64, &str, &str)]| -> BTreeMap<i64, Arc<Object>> {
             let pod = |hash: &str, ready: &str| json!({"metadata": {"name": "p", "labels": {HASH: hash}}, "status": {"conditions": [{"type": "Ready", "status": ready}]}});
-            all.iter()
-                .map(|(number, hash, ready)| {
-                    (
-                        *number,
-                        Arc::new(serde_json::from_value(pod(hash, ready)).expect("pod")),
-                    )
-                })
-                .collect()
+            all.iter().map(|(number, hash, ready)| (*number, Arc::new(serde_json::from_value(pod(hash, ready)).expect("pod")))).collect()
         };
         for (there, expected) in [
             (pods(&[]), Step::Create(0)),
             (pods(&[(0, "new", "False")]), Step::Rest),
             (pods(&[(0, "new", "True")]), Step::Create(1)),
-            (
-                pods(&[(0, "old", "True"), (1, "old", "True")]),
-                Step::Delete(1),
-            ),
+            (pods(&[(0, "old", "True"), (1, "old", "True")]), Step::Delete(1)),
             (pods(&[(0, "old", "True"), (1, "new", "False")]), Step::Rest),
-            (
-                pods(&[(0, "old", "True"), (1, "new", "True")]),
-                Step::Delete(0),
-            ),
-            (
-                pods(&[(0, "new", "True"), (1, "new", "True"), (2, "new", "True")]),
-                Step::Delete(2),
-            ),
+            (pods(&[(0, "old", "True"), (1, "new", "True")]), Step::Delete(0)),
+            (pods(&[(0, "new", "True"), (1, "new", "True"), (2, "new", "True")]), Step::Delete(2)),
         ] {
             assert_eq!(step(&set, &there, "new"), expected);
         }

@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use crate::harness::{World, message_of, settle, status_of};
-use crate::objects::{CONTROL_PLANE, CORE, INFRASTRUCTURE, cloud_controller, cluster, install_providers, machine_template, namespace, network_plugin, pool};
+use crate::objects::{
+    CONTROL_PLANE, CORE, INFRASTRUCTURE, cloud_controller, cluster, install_providers, machine_template, namespace, network_plugin, pool,
+};
 
 async fn applied(replicas: i64) -> World {
     let world = World::start().await;
@@ -51,7 +53,9 @@ async fn a_cluster_comes_up_and_goes_without_a_trace() {
     api.until_gone(CORE, "Cluster", "shop", "shop").await;
     assert_eq!(world.ledger().live().expect("live"), vec![]);
     assert_eq!(world.ledger().violations().expect("violations"), vec![]);
-    for (version, kind) in [(CORE, "Machine"), (INFRASTRUCTURE, "AWSMachine"), (INFRASTRUCTURE, "AWSCluster"), (CONTROL_PLANE, "KubeadmControlPlane")] {
+    for (version, kind) in
+        [(CORE, "Machine"), (INFRASTRUCTURE, "AWSMachine"), (INFRASTRUCTURE, "AWSCluster"), (CONTROL_PLANE, "KubeadmControlPlane")]
+    {
         assert_eq!(api.names(version, kind, "shop").await, Vec::<String>::new(), "{kind}");
     }
 }
@@ -64,7 +68,11 @@ async fn without_the_cloud_controller_no_machine_finds_its_node() {
     let workload = world.workload("shop", "shop").await;
     workload.create(network_plugin()).await;
     let machine = api.names(CORE, "Machine", "shop").await.pop().expect("machine");
-    let machine = api.until(CORE, "Machine", "shop", &machine, |machine| message_of(machine, "NodeHealthy").contains("Waiting for a Node with spec.providerID aws:///")).await;
+    let machine = api
+        .until(CORE, "Machine", "shop", &machine, |machine| {
+            message_of(machine, "NodeHealthy").contains("Waiting for a Node with spec.providerID aws:///")
+        })
+        .await;
     assert!(machine["status"]["nodeRef"].is_null());
     let node = workload.list("v1", "Node", "").await.pop().expect("node");
     assert!(node["spec"]["providerID"].is_null());
@@ -109,24 +117,50 @@ async fn pools_and_control_planes_roll_by_reference_name_and_not_by_label() {
     api.create_all(pool("shop", "shop", "general", 2)).await;
     api.until(CORE, "MachineDeployment", "shop", "shop-general", |pool| pool["status"]["availableReplicas"] == 2).await;
     let before = api.names(CORE, "Machine", "shop").await;
-    api.patch(CORE, "MachineDeployment", "shop", "shop-general", json!({"spec": {"template": {"metadata": {"labels": {"tier": "web"}}}}})).await;
+    api.patch(CORE, "MachineDeployment", "shop", "shop-general", json!({"spec": {"template": {"metadata": {"labels": {"tier": "web"}}}}}))
+        .await;
     settle().await;
     assert_eq!(api.names(CORE, "Machine", "shop").await, before);
     assert!(api.list(CORE, "Machine", "shop").await.iter().filter(|machine| machine["metadata"]["labels"]["tier"] == "web").count() == 2);
 
     api.create(machine_template("shop", "shop-general-2")).await;
-    api.patch(CORE, "MachineDeployment", "shop", "shop-general", json!({"spec": {"template": {"spec": {"infrastructureRef": {"name": "shop-general-2"}}}}})).await;
+    api.patch(
+        CORE,
+        "MachineDeployment",
+        "shop",
+        "shop-general",
+        json!({"spec": {"template": {"spec": {"infrastructureRef": {"name": "shop-general-2"}}}}}),
+    )
+    .await;
     api.until(CORE, "MachineDeployment", "shop", "shop-general", |pool| {
-        pool["status"]["observedGeneration"] == pool["metadata"]["generation"] && pool["status"]["upToDateReplicas"] == 2 && pool["status"]["availableReplicas"] == 2 && pool["status"]["replicas"] == 2 && status_of(pool, "RollingOut") == "False"
+        pool["status"]["observedGeneration"] == pool["metadata"]["generation"]
+            && pool["status"]["upToDateReplicas"] == 2
+            && pool["status"]["availableReplicas"] == 2
+            && pool["status"]["replicas"] == 2
+            && status_of(pool, "RollingOut") == "False"
     })
     .await;
     let after = api.names(CORE, "Machine", "shop").await;
-    assert_eq!(after.iter().filter(|name| before.contains(name)).count(), 1, "only the control plane's Machine stays: {before:?} {after:?}");
+    assert_eq!(
+        after.iter().filter(|name| before.contains(name)).count(),
+        1,
+        "only the control plane's Machine stays: {before:?} {after:?}"
+    );
 
     api.create(machine_template("shop", "shop-control-plane-2")).await;
-    api.patch(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", json!({"spec": {"machineTemplate": {"spec": {"infrastructureRef": {"name": "shop-control-plane-2"}}}}})).await;
+    api.patch(
+        CONTROL_PLANE,
+        "KubeadmControlPlane",
+        "shop",
+        "shop-control-plane",
+        json!({"spec": {"machineTemplate": {"spec": {"infrastructureRef": {"name": "shop-control-plane-2"}}}}}),
+    )
+    .await;
     api.until(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", |plane| {
-        plane["status"]["observedGeneration"] == plane["metadata"]["generation"] && plane["status"]["upToDateReplicas"] == 1 && plane["status"]["availableReplicas"] == 1 && plane["status"]["replicas"] == 1
+        plane["status"]["observedGeneration"] == plane["metadata"]["generation"]
+            && plane["status"]["upToDateReplicas"] == 1
+            && plane["status"]["availableReplicas"] == 1
+            && plane["status"]["replicas"] == 1
     })
     .await;
     let last = api.names(CORE, "Machine", "shop").await;
@@ -143,10 +177,17 @@ async fn a_missing_identity_is_said_and_waited_for() {
     let mut objects = cluster("shop", "shop", 1);
     objects[1]["spec"]["identityRef"] = json!({"kind": "AWSClusterStaticIdentity", "name": "shop"});
     api.create_all(objects).await;
-    let shop = api.until(CORE, "Cluster", "shop", "shop", |shop| message_of(shop, "InfrastructureReady").contains("AWSClusterStaticIdentity shop not found")).await;
+    let shop = api
+        .until(CORE, "Cluster", "shop", "shop", |shop| {
+            message_of(shop, "InfrastructureReady").contains("AWSClusterStaticIdentity shop not found")
+        })
+        .await;
     assert_eq!(status_of(&shop, "InfrastructureReady"), "False");
     api.create(json!({"apiVersion": INFRASTRUCTURE, "kind": "AWSClusterStaticIdentity", "metadata": {"name": "shop"}, "spec": {"secretRef": "shop-identity", "allowedNamespaces": {}}})).await;
-    api.until(CORE, "Cluster", "shop", "shop", |shop| message_of(shop, "InfrastructureReady").contains("Secret capa-system/shop-identity of AWSClusterStaticIdentity shop not found")).await;
+    api.until(CORE, "Cluster", "shop", "shop", |shop| {
+        message_of(shop, "InfrastructureReady").contains("Secret capa-system/shop-identity of AWSClusterStaticIdentity shop not found")
+    })
+    .await;
     api.create(json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "shop-identity", "namespace": "capa-system"}, "stringData": {"AccessKeyID": "a", "SecretAccessKey": "b"}})).await;
     api.until_condition(CORE, "Cluster", "shop", "shop", "InfrastructureReady").await;
 }
@@ -154,7 +195,10 @@ async fn a_missing_identity_is_said_and_waited_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restarted_simulation_makes_nothing_twice() {
     let mut world = applied(1).await;
-    world.management.until(CORE, "Cluster", "shop", "shop", |shop| shop["status"]["initialization"]["infrastructureProvisioned"] == true).await;
+    world
+        .management
+        .until(CORE, "Cluster", "shop", "shop", |shop| shop["status"]["initialization"]["infrastructureProvisioned"] == true)
+        .await;
     world.restart_simulation().await;
     world.management.until_condition(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", "Initialized").await;
     let workload = world.workload("shop", "shop").await;

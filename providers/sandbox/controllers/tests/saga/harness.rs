@@ -13,7 +13,9 @@ use kube::{Client, Config};
 use serde_json::{Value, json};
 use windlass_sandbox_api::{Boot, Options, Sandbox};
 use windlass_sandbox_controllers::ledger::Reader;
-use windlass_sandbox_controllers::{BootPlane, Faults, Ledger, NoPods, Planes, PodRuntime, PortError, Simulation, SimulationConfig, SystemClock};
+use windlass_sandbox_controllers::{
+    BootPlane, Faults, Ledger, NoPods, Planes, PodRuntime, PortError, Simulation, SimulationConfig, SystemClock,
+};
 
 pub struct World {
     pub sandbox: Arc<Sandbox>,
@@ -45,7 +47,12 @@ impl Planes for Servers {
     }
     fn boot<'a>(&'a self, id: &'a str, plane: BootPlane) -> BoxFuture<'a, Result<Kubeconfig, PortError>> {
         async move {
-            let boot = Boot { ca_cert_pem: plane.ca_cert_pem, ca_key_pem: plane.ca_key_pem, service_account_key: plane.service_account_key_pem, version: plane.version };
+            let boot = Boot {
+                ca_cert_pem: plane.ca_cert_pem,
+                ca_key_pem: plane.ca_key_pem,
+                service_account_key: plane.service_account_key_pem,
+                version: plane.version,
+            };
             parse(&self.0.boot(id, boot).await.map_err(failed)?.internal_kubeconfig(USER))
         }
         .boxed()
@@ -130,12 +137,17 @@ impl Plane {
 
     async fn api(&self, version: &str, kind: &str, namespace: &str) -> Api<DynamicObject> {
         let (group, version) = version.rsplit_once('/').unwrap_or(("", version));
-        let (resource, capabilities) = kube::discovery::pinned_kind(&self.client, &GroupVersionKind::gvk(group, version, kind)).await.unwrap_or_else(|error| panic!("{version} {kind}: {error}"));
-        if namespace.is_empty() || capabilities.scope == kube::discovery::Scope::Cluster { Api::all_with(self.client.clone(), &resource) } else { Api::namespaced_with(self.client.clone(), namespace, &resource) }
+        let (resource, capabilities) = kube::discovery::pinned_kind(&self.client, &GroupVersionKind::gvk(group, version, kind))
+            .await
+            .unwrap_or_else(|error| panic!("{version} {kind}: {error}"));
+        if namespace.is_empty() || capabilities.scope == kube::discovery::Scope::Cluster {
+            Api::all_with(self.client.clone(), &resource)
+        } else {
+            Api::namespaced_with(self.client.clone(), namespace, &resource)
+        }
     }
 
     pub async fn create(&self, object: Value) -> Value {
-        eprintln!("create {} {}", object["kind"], object["metadata"]["name"]);
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let api = self.api(&text("/apiVersion"), &text("/kind"), &text("/metadata/namespace")).await;
         let parsed: DynamicObject = serde_json::from_value(object.clone()).expect("object");
@@ -155,34 +167,41 @@ impl Plane {
     }
 
     pub async fn list(&self, version: &str, kind: &str, namespace: &str) -> Vec<Value> {
-        eprintln!("list {kind}");
         let list = self.api(version, kind, namespace).await.list(&ListParams::default()).await.expect("list");
         list.items.into_iter().map(|one| serde_json::to_value(one).expect("json")).collect()
     }
 
     pub async fn names(&self, version: &str, kind: &str, namespace: &str) -> Vec<String> {
-        self.list(version, kind, namespace).await.iter().map(|one| one["metadata"]["name"].as_str().unwrap_or_default().to_owned()).collect()
+        self.list(version, kind, namespace)
+            .await
+            .iter()
+            .map(|one| one["metadata"]["name"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 
     pub async fn patch(&self, version: &str, kind: &str, namespace: &str, name: &str, patch: Value) {
-        eprintln!("patch {kind} {name}");
         let api = self.api(version, kind, namespace).await;
         api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
     pub async fn delete(&self, version: &str, kind: &str, namespace: &str, name: &str) {
-        eprintln!("delete {kind} {name}");
-        self.api(version, kind, namespace).await.delete(name, &DeleteParams::default()).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
+        self.api(version, kind, namespace)
+            .await
+            .delete(name, &DeleteParams::default())
+            .await
+            .unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
     /// Waits until `done` holds for the object; panics with the object after 30 s.
     pub async fn until(&self, version: &str, kind: &str, namespace: &str, name: &str, done: impl Fn(&Value) -> bool) -> Value {
-        eprintln!("until {kind} {name}");
         let began = Instant::now();
         let api = self.api(version, kind, namespace).await;
         loop {
             let answer = tokio::time::timeout(Duration::from_secs(20), api.get_opt(name)).await;
-            let found = answer.unwrap_or_else(|_| panic!("the API does not answer")).expect("get").map(|one| serde_json::to_value(one).expect("json"));
+            let found = answer
+                .unwrap_or_else(|_| panic!("the API does not answer"))
+                .expect("get")
+                .map(|one| serde_json::to_value(one).expect("json"));
             if let Some(found) = &found
                 && done(found)
             {
@@ -200,12 +219,15 @@ impl Plane {
     }
 
     pub async fn until_gone(&self, version: &str, kind: &str, namespace: &str, name: &str) {
-        eprintln!("until gone {kind} {name}");
         let began = Instant::now();
         let api = self.api(version, kind, namespace).await;
         while let Some(found) = api.get_opt(name).await.expect("get") {
             let found = serde_json::to_value(found).expect("json");
-            assert!(began.elapsed() < Duration::from_secs(30), "{kind} {name} does not go: {}", serde_json::to_string_pretty(&strip(found)).expect("json"));
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "{kind} {name} does not go: {}",
+                serde_json::to_string_pretty(&strip(found)).expect("json")
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

@@ -13,7 +13,21 @@ pub const INFRASTRUCTURE: &str = "infrastructure.cluster.x-k8s.io/v1beta2";
 pub async fn install_providers(plane: &Plane) {
     for (name, version) in [("cluster-api", "v1.14.0"), ("aws", "v2.11.1")] {
         let bundle = windlass_kubeschema::facts_table::bundle(name, version).expect("facts").expect("bundle");
-        let wanted = ["clusters", "machines", "machinesets", "machinedeployments", "kubeadmconfigs", "kubeadmconfigtemplates", "kubeadmcontrolplanes", "awsclusters", "awsmachines", "awsmachinetemplates", "awsclusterstaticidentities", "awsclustercontrolleridentities", "awsclusterroleidentities"];
+        let wanted = [
+            "clusters",
+            "machines",
+            "machinesets",
+            "machinedeployments",
+            "kubeadmconfigs",
+            "kubeadmconfigtemplates",
+            "kubeadmcontrolplanes",
+            "awsclusters",
+            "awsmachines",
+            "awsmachinetemplates",
+            "awsclusterstaticidentities",
+            "awsclustercontrolleridentities",
+            "awsclusterroleidentities",
+        ];
         for definition in bundle.crd_objects() {
             if wanted.contains(&definition["spec"]["names"]["plural"].as_str().unwrap_or_default()) {
                 plane.create(definition).await;

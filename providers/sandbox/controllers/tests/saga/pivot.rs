@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::harness::{Plane, World, settle};
-use crate::objects::{BOOTSTRAP, CONTROL_PLANE, CORE, INFRASTRUCTURE, cloud_controller, cluster, install_providers, namespace, network_plugin};
+use crate::objects::{
+    BOOTSTRAP, CONTROL_PLANE, CORE, INFRASTRUCTURE, cloud_controller, cluster, install_providers, namespace, network_plugin,
+};
 
 const MOVED: [(&str, &str); 9] = [
     (CORE, "Cluster"),
@@ -101,7 +103,9 @@ async fn a_moved_cluster_finds_its_instances_again() {
     }
     target.patch(CORE, "Cluster", "shop", "shop", json!({"spec": {"paused": null}})).await;
     target.until_condition(CORE, "Cluster", "shop", "shop", "Available").await;
-    target.until(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", |plane| plane["status"]["availableReplicas"] == 1).await;
+    target
+        .until(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", |plane| plane["status"]["availableReplicas"] == 1)
+        .await;
     settle().await;
     assert_eq!((world.live("instance"), target.names(CORE, "Machine", "shop").await), before);
     assert_eq!(world.ledger().violations().expect("violations"), vec![]);
@@ -109,7 +113,9 @@ async fn a_moved_cluster_finds_its_instances_again() {
     assert!(history.iter().any(|event| event.plane == "shop.shop" && event.action == "found"), "{history:?}");
 
     target.patch(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", json!({"spec": {"replicas": 3}})).await;
-    target.until(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", |plane| plane["status"]["availableReplicas"] == 3).await;
+    target
+        .until(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", |plane| plane["status"]["availableReplicas"] == 3)
+        .await;
     assert_eq!(world.live("instance").len(), 3);
     assert_eq!(world.ledger().violations().expect("violations"), vec![]);
 }
@@ -122,5 +128,8 @@ async fn two_planes_on_one_unpaused_cluster_are_a_violation() {
     target.until_condition(CORE, "Cluster", "shop", "shop", "InfrastructureReady").await;
     let violations = world.ledger().violations().expect("violations");
     assert_eq!(violations.len(), 1, "{violations:?}");
-    assert_eq!((violations[0].cluster.as_str(), violations[0].plane.as_str(), violations[0].other_plane.as_str()), ("shop/shop", "management", "shop.shop"));
+    assert_eq!(
+        (violations[0].cluster.as_str(), violations[0].plane.as_str(), violations[0].other_plane.as_str()),
+        ("shop/shop", "management", "shop.shop")
+    );
 }

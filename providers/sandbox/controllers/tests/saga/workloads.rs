@@ -16,11 +16,22 @@ async fn a_deployment_rolls_and_scales() {
     let api = &world.management;
     api.create(deployment("default", "web", "nginx:1", false)).await;
     api.until_condition("apps/v1", "Deployment", "default", "web", "Available").await;
-    api.patch("apps/v1", "Deployment", "default", "web", json!({"spec": {"replicas": 3, "template": {"metadata": {"annotations": {"roll": "1"}}}}})).await;
+    api.patch(
+        "apps/v1",
+        "Deployment",
+        "default",
+        "web",
+        json!({"spec": {"replicas": 3, "template": {"metadata": {"annotations": {"roll": "1"}}}}}),
+    )
+    .await;
     let web = api
         .until("apps/v1", "Deployment", "default", "web", |web| {
             let status = &web["status"];
-            status["observedGeneration"] == web["metadata"]["generation"] && status["updatedReplicas"] == 3 && status["availableReplicas"] == 3 && status["replicas"] == 3 && status["unavailableReplicas"].is_null()
+            status["observedGeneration"] == web["metadata"]["generation"]
+                && status["updatedReplicas"] == 3
+                && status["availableReplicas"] == 3
+                && status["replicas"] == 3
+                && status["unavailableReplicas"].is_null()
         })
         .await;
     assert!(message_of(&web, "Progressing").ends_with("has successfully progressed."), "{}", web["status"]);
@@ -86,7 +97,8 @@ async fn jobs_sets_claims_and_load_balancers() {
     }
 
     api.create(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "front", "namespace": "default"}, "spec": {"type": "LoadBalancer", "selector": {"app": "x"}, "ports": [{"port": 80}]}})).await;
-    let front = api.until("v1", "Service", "default", "front", |front| front["status"]["loadBalancer"]["ingress"][0]["hostname"].is_string()).await;
+    let front =
+        api.until("v1", "Service", "default", "front", |front| front["status"]["loadBalancer"]["ingress"][0]["hostname"].is_string()).await;
     assert_eq!(front["metadata"]["finalizers"], json!(["service.kubernetes.io/load-balancer-cleanup"]));
     assert_eq!(world.live("load-balancer").len(), 1);
     api.delete("v1", "Service", "default", "front").await;
@@ -108,7 +120,8 @@ impl PodRuntime for Recorder {
     fn start(&self, image: &str, pod: PodStart) -> Option<PodHandle> {
         let (image, started, stopped) = (image.to_owned(), self.started.clone(), self.stopped.clone());
         Some(PodHandle::spawn(move |stop| async move {
-            let config = kube::Config::from_custom_kubeconfig(pod.kubeconfig, &kube::config::KubeConfigOptions::default()).await.expect("config");
+            let config =
+                kube::Config::from_custom_kubeconfig(pod.kubeconfig, &kube::config::KubeConfigOptions::default()).await.expect("config");
             let client = kube::Client::try_from(config).expect("client");
             client.apiserver_version().await.expect("the pod reaches its own API");
             started.lock().expect("lock").push((image, pod.args, pod.env));
@@ -126,7 +139,8 @@ async fn a_known_image_is_run_by_real_code_while_its_pod_lives() {
     let api = &world.management;
     let mut agent = deployment("default", "agent", "real/agent:1", false);
     agent["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["agent", "--x"]);
-    agent["spec"]["template"]["spec"]["containers"][0]["env"] = json!([{"name": "NS", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}, {"name": "A", "value": "b"}]);
+    agent["spec"]["template"]["spec"]["containers"][0]["env"] =
+        json!([{"name": "NS", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}, {"name": "A", "value": "b"}]);
     api.create(agent).await;
     api.until_condition("apps/v1", "Deployment", "default", "agent", "Available").await;
     settle().await;

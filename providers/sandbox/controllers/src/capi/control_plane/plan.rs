@@ -27,77 +27,42 @@ pub struct Member {
 
 impl Member {
     /// Reads a Machine with its instance and bootstrap configuration.
-    pub fn of(
-        control_plane: &Object,
-        machine: &Object,
-        instance: Option<&Object>,
-        config: Option<&Object>,
-    ) -> Self {
-        let etcd = !control_plane
-            .at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external")
-            .is_object();
-        let pods = [
-            "APIServerPodHealthy",
-            "ControllerManagerPodHealthy",
-            "SchedulerPodHealthy",
-        ];
+    pub fn of(control_plane: &Object, machine: &Object, instance: Option<&Object>, config: Option<&Object>) -> Self {
+        let etcd = !control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object();
+        let pods = ["APIServerPodHealthy", "ControllerManagerPodHealthy", "SchedulerPodHealthy"];
         let members = ["EtcdPodHealthy", "EtcdMemberHealthy"];
-        let checked = pods
-            .iter()
-            .chain(if etcd { members.iter() } else { [].iter() });
+        let checked = pods.iter().chain(if etcd { members.iter() } else { [].iter() });
         Self {
             name: machine.name().to_owned(),
             created: machine.created(),
             outdated: outdated(control_plane, machine, instance, config),
             deleting: machine.deleting(),
             has_node: !machine.text("/status/nodeRef/name").is_empty(),
-            unhealthy: checked
-                .filter(|kind| status_of(machine, kind) != "True")
-                .map(|kind| (*kind).to_owned())
-                .collect(),
-            marked: machine
-                .annotation("cluster.x-k8s.io/delete-machine")
-                .is_some(),
+            unhealthy: checked.filter(|kind| status_of(machine, kind) != "True").map(|kind| (*kind).to_owned()).collect(),
+            marked: machine.annotation("cluster.x-k8s.io/delete-machine").is_some(),
         }
     }
 }
 
 /// Why a Machine no longer matches its control plane's spec; empty when it does.
-pub fn outdated(
-    control_plane: &Object,
-    machine: &Object,
-    instance: Option<&Object>,
-    config: Option<&Object>,
-) -> Vec<String> {
+pub fn outdated(control_plane: &Object, machine: &Object, instance: Option<&Object>, config: Option<&Object>) -> Vec<String> {
     let mut words = Vec::new();
-    let (wanted, there) = (
-        control_plane.text("/spec/version"),
-        machine.text("/spec/version"),
-    );
+    let (wanted, there) = (control_plane.text("/spec/version"), machine.text("/spec/version"));
     if wanted != there {
         words.push(format!("Version {there}, {wanted} required"));
     }
     let reference = control_plane.at("/spec/machineTemplate/spec/infrastructureRef");
     if let Some(instance) = instance {
-        let group_kind = format!(
-            "{}.{}",
-            reference.text("/kind"),
-            reference.text("/apiGroup")
-        );
+        let group_kind = format!("{}.{}", reference.text("/kind"), reference.text("/apiGroup"));
         // A Machine without the annotations was not cloned: nothing can be said of it.
         let name = instance.annotation(CLONED_FROM);
         let kind = instance.annotation(CLONED_FROM_KIND);
-        if name.is_some_and(|name| name != reference.text("/name"))
-            || kind.is_some_and(|kind| kind != group_kind)
-        {
+        if name.is_some_and(|name| name != reference.text("/name")) || kind.is_some_and(|kind| kind != group_kind) {
             words.push(format!("{} is not up-to-date", instance_kind(reference)));
         }
     }
     if let Some(config) = config
-        && differs(
-            control_plane.at("/spec/kubeadmConfigSpec"),
-            config.at("/spec"),
-        )
+        && differs(control_plane.at("/spec/kubeadmConfigSpec"), config.at("/spec"))
     {
         words.push("KubeadmConfig is not up-to-date".to_owned());
     }
@@ -113,11 +78,7 @@ fn differs(wanted: &Value, there: &Value) -> bool {
     let first = there.at("/initConfiguration").is_object();
     let mut wanted = wanted.clone();
     if let Some(fields) = wanted.as_object_mut() {
-        fields.remove(if first {
-            "joinConfiguration"
-        } else {
-            "initConfiguration"
-        });
+        fields.remove(if first { "joinConfiguration" } else { "initConfiguration" });
     }
     comparable(&wanted, there) != comparable(there, there)
 }
@@ -133,22 +94,14 @@ fn comparable(spec: &Value, there: &Value) -> Value {
     remove("/clusterConfiguration", "controlPlaneEndpoint");
     remove("/clusterConfiguration", "dns");
     remove("/joinConfiguration", "discovery");
-    remove(
-        "/joinConfiguration/controlPlane/localAPIEndpoint",
-        "advertiseAddress",
-    );
+    remove("/joinConfiguration/controlPlane/localAPIEndpoint", "advertiseAddress");
     for section in ["/initConfiguration", "/joinConfiguration"] {
-        remove(
-            &format!("{section}/timeouts"),
-            "controlPlaneComponentHealthCheckSeconds",
-        );
+        remove(&format!("{section}/timeouts"), "controlPlaneComponentHealthCheckSeconds");
     }
     remove("/joinConfiguration", "caCertPath");
     let mut spec = without_empty(&without_empty(&spec));
     if let Some(fields) = spec.as_object_mut() {
-        let format = fields
-            .entry("format")
-            .or_insert_with(|| json!("cloud-config"));
+        let format = fields.entry("format").or_insert_with(|| json!("cloud-config"));
         if format.as_str() == Some("") {
             *format = json!("cloud-config");
         }
@@ -185,27 +138,11 @@ pub fn next_move(control_plane: &Object, members: &[Member]) -> Move {
     if there == 0 && wanted > 0 {
         return Move::Add;
     }
-    let outdated = members
-        .iter()
-        .filter(|member| !member.outdated.is_empty() && !member.deleting)
-        .count();
-    let surge = int_or_percent(
-        control_plane.at("/spec/rollout/strategy/rollingUpdate/maxSurge"),
-        1,
-        true,
-        1,
-    );
-    let limit = if outdated > 0 {
-        wanted + usize::from(surge > 0)
-    } else {
-        wanted
-    };
+    let outdated = members.iter().filter(|member| !member.outdated.is_empty() && !member.deleting).count();
+    let surge = int_or_percent(control_plane.at("/spec/rollout/strategy/rollingUpdate/maxSurge"), 1, true, 1);
+    let limit = if outdated > 0 { wanted + usize::from(surge > 0) } else { wanted };
     let action = if outdated > 0 {
-        if there < limit && (surge > 0 || there < wanted) {
-            Some(true)
-        } else {
-            Some(false)
-        }
+        if there < limit && (surge > 0 || there < wanted) { Some(true) } else { Some(false) }
     } else if there < wanted {
         Some(true)
     } else if there > wanted {
@@ -227,8 +164,12 @@ fn preflight(members: &[Member]) -> Option<String> {
         .iter()
         .filter_map(|member| match () {
             () if member.deleting => Some(format!("Machine {} is being deleted", member.name)),
-            () if !member.has_node => Some(format!("Machine {} does not have a corresponding Node yet (Machine.status.nodeRef not set)", member.name)),
-            () if !member.unhealthy.is_empty() => Some(format!("Control plane components of Machine {} are not healthy: {}", member.name, member.unhealthy.join(", "))),
+            () if !member.has_node => {
+                Some(format!("Machine {} does not have a corresponding Node yet (Machine.status.nodeRef not set)", member.name))
+            }
+            () if !member.unhealthy.is_empty() => {
+                Some(format!("Control plane components of Machine {} are not healthy: {}", member.name, member.unhealthy.join(", ")))
+            }
             () => None,
         })
         .collect();
@@ -237,19 +178,8 @@ fn preflight(members: &[Member]) -> Option<String> {
 
 /// Marked ones first, then outdated ones, then the oldest.
 fn victim(members: &[Member]) -> Option<String> {
-    let order = |member: &&Member| {
-        (
-            !member.marked,
-            member.outdated.is_empty(),
-            member.created,
-            member.name.clone(),
-        )
-    };
-    members
-        .iter()
-        .filter(|member| !member.deleting)
-        .min_by_key(order)
-        .map(|member| member.name.clone())
+    let order = |member: &&Member| (!member.marked, member.outdated.is_empty(), member.created, member.name.clone());
+    members.iter().filter(|member| !member.deleting).min_by_key(order).map(|member| member.name.clone())
 }
 
 #[cfg(test)]
@@ -267,71 +197,35 @@ mod tests {
     }
 
     fn well(name: &str) -> Member {
-        Member {
-            name: name.to_owned(),
-            has_node: true,
-            ..Member::default()
-        }
+        Member { name: name.to_owned(), has_node: true, ..Member::default() }
     }
 
     fn old(name: &str) -> Member {
-        Member {
-            outdated: vec!["Version".to_owned()],
-            ..well(name)
-        }
+        Member { outdated: vec!["Version".to_owned()], ..well(name) }
     }
 
     #[track_caller]
     fn check(replicas: i64, surge: i64, members: &[Member], expected: Move) {
-        assert_eq!(
-            next_move(&control_plane(replicas, surge), members),
-            expected
-        );
+        assert_eq!(next_move(&control_plane(replicas, surge), members), expected);
     }
 
     #[test]
     fn one_machine_at_a_time() {
         check(3, 1, &[], Move::Add);
-        let young = Member {
-            has_node: false,
-            ..well("a")
-        };
+        let young = Member { has_node: false, ..well("a") };
         check(
             3,
             1,
             &[young],
-            Move::Blocked(
-                "Machine a does not have a corresponding Node yet (Machine.status.nodeRef not set)"
-                    .to_owned(),
-            ),
+            Move::Blocked("Machine a does not have a corresponding Node yet (Machine.status.nodeRef not set)".to_owned()),
         );
         check(3, 1, &[well("a")], Move::Add);
         check(3, 1, &[well("a"), well("b"), well("c")], Move::Rest);
-        let sick = Member {
-            unhealthy: vec!["EtcdPodHealthy".to_owned()],
-            ..well("b")
-        };
-        assert!(matches!(
-            next_move(&control_plane(3, 1), &[well("a"), sick]),
-            Move::Blocked(_)
-        ));
-        let going = Member {
-            deleting: true,
-            ..well("d")
-        };
-        assert!(matches!(
-            next_move(
-                &control_plane(3, 1),
-                &[well("a"), well("b"), well("c"), going]
-            ),
-            Move::Blocked(_)
-        ));
-        check(
-            1,
-            1,
-            &[well("a"), well("b"), well("c")],
-            Move::Remove("a".to_owned()),
-        );
+        let sick = Member { unhealthy: vec!["EtcdPodHealthy".to_owned()], ..well("b") };
+        assert!(matches!(next_move(&control_plane(3, 1), &[well("a"), sick]), Move::Blocked(_)));
+        let going = Member { deleting: true, ..well("d") };
+        assert!(matches!(next_move(&control_plane(3, 1), &[well("a"), well("b"), well("c"), going]), Move::Blocked(_)));
+        check(1, 1, &[well("a"), well("b"), well("c")], Move::Remove("a".to_owned()));
     }
 
     #[test]
@@ -340,19 +234,9 @@ mod tests {
         check(1, 1, &[old("a"), well("b")], Move::Remove("a".to_owned()));
         check(1, 1, &[well("b")], Move::Rest);
         check(3, 1, &[old("a"), old("b"), old("c")], Move::Add);
-        check(
-            3,
-            1,
-            &[old("a"), old("b"), old("c"), well("d")],
-            Move::Remove("a".to_owned()),
-        );
+        check(3, 1, &[old("a"), old("b"), old("c"), well("d")], Move::Remove("a".to_owned()));
         check(3, 1, &[old("b"), old("c"), well("d")], Move::Add);
-        check(
-            3,
-            0,
-            &[old("a"), old("b"), old("c")],
-            Move::Remove("a".to_owned()),
-        );
+        check(3, 0, &[old("a"), old("b"), old("c")], Move::Remove("a".to_owned()));
         check(3, 0, &[old("b"), old("c")], Move::Add);
     }
 
@@ -376,33 +260,20 @@ mod tests {
             json!({"metadata": {"name": "m", "annotations": {CLONED_FROM: "t1", CLONED_FROM_KIND: "AWSMachineTemplate.infrastructure.cluster.x-k8s.io"}}}),
         );
         let mut first = spec();
-        first
-            .as_object_mut()
-            .expect("map")
-            .remove("joinConfiguration");
+        first.as_object_mut().expect("map").remove("joinConfiguration");
         let config = object(json!({"metadata": {"name": "m"}, "spec": first}));
         let check = |plane: Object| outdated(&plane, &machine, Some(&instance), Some(&config));
         assert_eq!(check(plane("v1.34.0", "t1", spec())), Vec::<String>::new());
-        assert_eq!(
-            check(plane("v1.35.0", "t1", spec())),
-            ["Version v1.34.0, v1.35.0 required"]
-        );
-        assert_eq!(
-            check(plane("v1.34.0", "t2", spec())),
-            ["AWSMachine is not up-to-date"]
-        );
+        assert_eq!(check(plane("v1.35.0", "t1", spec())), ["Version v1.34.0, v1.35.0 required"]);
+        assert_eq!(check(plane("v1.34.0", "t2", spec())), ["AWSMachine is not up-to-date"]);
 
         let mut ignored = spec();
         ignored["clusterConfiguration"]["dns"] = json!({"imageTag": "1"});
         ignored["clusterConfiguration"]["controlPlaneEndpoint"] = json!("host:1");
-        ignored["joinConfiguration"]["nodeRegistration"]["name"] =
-            json!("only joining machines see this");
+        ignored["joinConfiguration"]["nodeRegistration"]["name"] = json!("only joining machines see this");
         assert_eq!(check(plane("v1.34.0", "t1", ignored)), Vec::<String>::new());
         let mut counted = spec();
         counted["files"][0]["path"] = json!("/b");
-        assert_eq!(
-            check(plane("v1.34.0", "t1", counted)),
-            ["KubeadmConfig is not up-to-date"]
-        );
+        assert_eq!(check(plane("v1.34.0", "t1", counted)), ["KubeadmConfig is not up-to-date"]);
     }
 }
