@@ -212,7 +212,7 @@ pub struct DoomedObject {
 pub struct Takeover {
     /// The object.
     pub key: ObjectKey,
-    /// Path of the leaf.
+    /// Path of the leaf in the API server's words, without the first dot: `metadata.labels.a.b/c`.
     pub path: String,
     /// Who owns it.
     pub manager: String,

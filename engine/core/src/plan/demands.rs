@@ -52,6 +52,18 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
     asked.into_iter().collect()
 }
 
+/// What drift asks: each plane that the state knows, and one LIST for each kind on it.
+pub fn drift_demands(recorded: &Recorded) -> Vec<Demand> {
+    let planes = planes(&Desired::default(), recorded).into_iter().map(|(plane, access)| Demand::Plane { plane, access });
+    let lists = recorded.objects.iter().map(|(key, object)| Demand::List {
+        plane: key.plane.clone(),
+        api_version: object.api_version.clone(),
+        kind: key.kind.clone(),
+    });
+    let unique: BTreeSet<Demand> = planes.chain(lists).collect();
+    unique.into_iter().collect()
+}
+
 /// The second round: recorded objects that no LIST by label has brought. Their label may have been taken away, which is not the same
 /// as their being gone. Empty for a healthy world.
 pub fn follow_up(recorded: &Recorded, facts: &Facts) -> Vec<Demand> {

@@ -38,7 +38,7 @@ use crate::facts::ClusterAccess;
 use crate::object::ObjectKey;
 
 pub use action::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
-pub use demands::{demands, follow_up};
+pub use demands::{demands, drift_demands, follow_up};
 pub use inspect::{desired_digest, secret_leaves, validate};
 pub use make::plan;
 pub use options::PlanOptions;

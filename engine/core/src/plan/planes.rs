@@ -57,6 +57,7 @@ pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagn
                 .hint("the kubeconfig's user needs get and list on it; nothing is planned on half the facts"),
         );
     }
+    refuse_other_management(desired, recorded, diagnostics);
     let mut reach = Reach { management: true, ..Reach::default() };
     let all = planes(desired, recorded);
     for address in all.iter().filter(|(_, access)| access.is_none()).map(|(address, _)| address) {
@@ -80,6 +81,20 @@ pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagn
         }
     }
     reach
+}
+
+/// A state belongs to one management plane; another one in the configuration would make everything anew beside what there is.
+fn refuse_other_management(desired: &Desired, recorded: &Recorded, diagnostics: &mut Diagnostics) {
+    let Some(wanted) = &desired.management else { return };
+    let known: BTreeSet<Address> =
+        recorded.planes.keys().chain(recorded.resources.keys()).filter(|address| address.is_management()).map(Address::root).collect();
+    for other in known.into_iter().filter(|known| known != &wanted.address) {
+        let mut diagnostic =
+            Diagnostic::error(Code::OTHER_PLANE, format!("this state belongs to {other}, the configuration asks for {}", wanted.address))
+                .hint("destroy with the old configuration first, or use another state file");
+        diagnostic.primary = wanted.span;
+        diagnostics.push(diagnostic);
+    }
 }
 
 /// Why a plane says nothing; `None`: it answers.

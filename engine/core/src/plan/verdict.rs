@@ -79,10 +79,16 @@ pub(super) struct Repair {
 }
 
 impl Repair {
-    /// Fields that others own now and that are taken back.
+    /// Fields that others own now and that are taken back. Paths are in the API server's words, which is how it names conflicts.
     pub(super) fn takeovers(&self) -> Vec<Takeover> {
-        let taken = self.drift.leaves.iter().flat_map(|leaf| leaf.others.iter().map(move |manager| (leaf.path_text(), manager)));
-        taken.map(|(path, manager)| Takeover { key: self.key.clone(), path, manager: manager.clone() }).collect()
+        let taken = self.drift.leaves.iter().flat_map(|leaf| leaf.others.iter().map(move |manager| (leaf.path.to_string(), manager)));
+        taken
+            .map(|(path, manager)| Takeover {
+                key: self.key.clone(),
+                path: path.trim_start_matches('.').to_owned(),
+                manager: manager.clone(),
+            })
+            .collect()
     }
 }
 

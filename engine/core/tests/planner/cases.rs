@@ -461,6 +461,9 @@ fn another_plane_and_an_old_state_are_refused() {
     world.planes.insert(management(), "uid-of-another".into());
     assert_eq!(codes(&world, &wish), [Code::OTHER_PLANE]);
     let world = up(&wish);
+    let mut elsewhere = wish.clone();
+    elsewhere.management.as_mut().unwrap().address = Address::management("bootstrap");
+    assert!(codes(&world, &elsewhere).contains(&Code::OTHER_PLANE));
     let mut facts = world.facts(&wish, Mode::Apply);
     for fact in facts.planes.values_mut() {
         if let PlaneFact::Reachable(identity) = fact {

@@ -2,15 +2,14 @@
 
 use serde_json::json;
 use windlass_core::drift::{DriftReport, drift};
-use windlass_core::plan::Mode;
+use windlass_core::plan::drift_demands;
 
 use crate::laws::up;
 use crate::wish::{Wanted, cluster, desired};
 use crate::world::{KEY, World};
 
 fn report(world: &World) -> DriftReport {
-    let wish = desired(&[]);
-    drift(&world.state, &world.facts(&wish, Mode::Apply), &KEY)
+    drift(&world.state, &world.answers(&drift_demands(&world.state)), &KEY)
 }
 
 fn lines(report: &DriftReport) -> Vec<String> {

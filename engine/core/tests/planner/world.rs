@@ -81,8 +81,13 @@ impl World {
 
     /// What the planner is told.
     pub fn facts(&self, desired: &Desired, mode: Mode) -> Facts {
+        self.answers(&demands(desired, &self.state, mode))
+    }
+
+    /// Answers to these questions, and to those that follow from them.
+    pub fn answers(&self, demands: &[Demand]) -> Facts {
         let mut facts = Facts::default();
-        self.answer(&mut facts, &demands(desired, &self.state, mode));
+        self.answer(&mut facts, demands);
         let more = follow_up(&self.state, &facts);
         self.answer(&mut facts, &more);
         facts
