@@ -136,7 +136,8 @@ impl<'a> View<'a> {
             return Verdict::Create;
         };
         match record.status {
-            ResourceStatus::Deleting => {
+            // From the deletion of the Cluster on there is no way back; whatever stopped before it is made again.
+            ResourceStatus::Deleting if address.is_cluster() && address.part.is_none() => {
                 let mut diagnostic = Diagnostic::error(
                     Code::BEING_DESTROYED,
                     format!("{address} is being destroyed, and the configuration still asks for it"),
@@ -146,7 +147,7 @@ impl<'a> View<'a> {
                 diagnostics.push(diagnostic);
                 return Verdict::Keep;
             }
-            ResourceStatus::Absent | ResourceStatus::Creating => {
+            ResourceStatus::Absent | ResourceStatus::Creating | ResourceStatus::Deleting => {
                 self.expect_absent(address, wish, verdicts, diagnostics);
                 return Verdict::Finish;
             }
@@ -213,6 +214,8 @@ impl<'a> View<'a> {
         let mut expected = Vec::new();
         for object in &wish.objects {
             let key = match (&home, object.home) {
+                // Brought back by a destroy that was broken off: on the management plane until the next pivot.
+                (Some(home), Home::Capi) if self.is_away(object, home) => object.key.clone(),
                 (Some(home), Home::Capi) => object.key.on(home),
                 _ => object.key.clone(),
             };
@@ -236,6 +239,11 @@ impl<'a> View<'a> {
             );
         }
         expected
+    }
+
+    /// Whether a CAPI object is recorded on the management plane though its place is in the cluster.
+    fn is_away(&self, object: &Placed, home: &Address) -> bool {
+        !self.recorded.objects.contains_key(&object.key.on(home)) && self.recorded.objects.contains_key(&object.key)
     }
 
     /// What differs between the fields as sent and the fields as they would be sent now.

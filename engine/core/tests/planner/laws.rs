@@ -103,6 +103,29 @@ proptest! {
     }
 
     #[test]
+    fn a_destroy_broken_off_before_the_cluster_is_deleted_is_no_loss(wanted in wanted(), at in 0usize..20) {
+        let wish = desired(&[wanted]);
+        let mut world = up(&wish);
+        let before: Vec<_> = world.objects.keys().cloned().collect();
+        let plan = planned(&world, &wish, Mode::Destroy);
+        let deletes = |step: &windlass_core::plan::Step| matches!(&step.action, Action::Delete { objects, .. } if objects.iter().any(|object| object.key.kind == "Cluster"));
+        let at = at.min(plan.steps.iter().position(deletes).unwrap());
+        world.apply(&plan, at);
+        if !deletes(&plan.steps[at]) {
+            world.begin(&plan.steps[at]);
+        }
+        let plan = planned(&world, &wish, Mode::Apply);
+        let scaled_down = plan.steps.iter().any(|step| matches!(&step.action, Action::Apply { objects, .. } if objects.iter().any(|object| {
+            let was = world.state.objects.get(&object.key).and_then(|known| known.applied.pointer("/spec/replicas").cloned());
+            object.key.kind == "KubeadmControlPlane" && was.is_some_and(|was| was != object.content["spec"]["replicas"])
+        })));
+        prop_assert!(!scaled_down);
+        world.apply(&plan, usize::MAX);
+        assert_empty(&world, &wish);
+        prop_assert_eq!(world.objects.keys().cloned().collect::<Vec<_>>(), before);
+    }
+
+    #[test]
     fn half_a_pivot_is_finished(moved in 0usize..8) {
         let wish = desired(&[Wanted::new("shop")]);
         let mut world = World::empty();

@@ -118,14 +118,12 @@ impl<'v> Saga<'v> {
         self.wait(key, CONTROL_PLANE, Readiness::ControlPlaneReady { replicas })
     }
 
-    /// Control plane machines that are asked for before the pivot: one, unless more have been applied already.
+    /// Control plane machines that are asked for before the pivot: one, unless others have been applied already.
     fn first_replicas(&self) -> u32 {
-        let wanted = self.cluster.control_plane_replicas;
-        let key =
-            self.capi_key("controlplane.cluster.x-k8s.io", "KubeadmControlPlane", marks::control_plane(&self.cluster.name), &self.now);
-        let applied =
-            self.view.recorded.objects.get(&key).and_then(|object| object.applied.pointer("/spec/replicas")).and_then(Json::as_u64);
-        if self.now == self.home && applied == Some(u64::from(wanted)) { wanted } else { 1 }
+        let group = "controlplane.cluster.x-k8s.io";
+        let key = self.capi_key(group, "KubeadmControlPlane", marks::control_plane(&self.cluster.name), &self.now);
+        let applied = self.view.recorded.objects.get(&key).and_then(|object| object.applied.pointer("/spec/replicas"));
+        applied.and_then(Json::as_u64).and_then(|replicas| u32::try_from(replicas).ok()).unwrap_or(1)
     }
 
     /// Objects of a resource as they are applied on a plane, with the control plane's size set.

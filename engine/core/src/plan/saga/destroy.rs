@@ -189,7 +189,19 @@ impl<'v> Fall<'v> {
             let plane = self.kept.management.clone();
             let owner = plane.with(Part::Provider(provider.name.clone()));
             let action = Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(&owner) };
-            self.gate = vec![draft.add(&owner, action, self.gate.clone(), self.timeout())];
+            let step = draft.add(&owner, action, self.gate.clone(), self.timeout());
+            if self.gate.is_empty() {
+                self.no_longer_whole(step, draft);
+            }
+            self.gate = vec![step];
+        }
+    }
+
+    /// From the first step on the cluster counts as unfinished, so that an apply after a destroy that was broken off makes it whole again.
+    fn no_longer_whole(&self, step: u32, draft: &mut Draft) {
+        if let Some(record) = self.view.recorded.resources.get(self.address).filter(|record| record.status == ResourceStatus::Ready) {
+            let resource = RecordedResource { status: ResourceStatus::Creating, ..record.clone() };
+            draft.on_start(step, Effect::Resource { address: self.address.clone(), resource });
         }
     }
 
