@@ -97,6 +97,7 @@ impl Sandbox {
             let mut slot = Slot::new(plane.record)?;
             if slot.record.booted {
                 sandbox.start(&mut slot, plane.version, plane.rows)?;
+                slot.furnish().await?;
                 if slot.record.serving {
                     slot.listen()?;
                 }
@@ -195,9 +196,7 @@ impl Sandbox {
             None => self.start(slot, 0, Vec::new())?,
         }
         self.store.write_plane(slot.record.clone()).committed().await?;
-        if let Some(plane) = &slot.plane {
-            keeper::furnish(plane).await.map_err(|failure| Error::Stopped(failure.message))?;
-        }
+        slot.furnish().await?;
         slot.listen()
     }
 
@@ -256,6 +255,14 @@ impl Slot {
 
     fn address(&self) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.record.port))
+    }
+
+    /// Makes what every plane has; a crash may have come before it was made.
+    async fn furnish(&self) -> Result<(), Error> {
+        match &self.plane {
+            Some(plane) => keeper::furnish(plane).await.map_err(|failure| Error::Stopped(failure.message)),
+            None => Ok(()),
+        }
     }
 
     fn refused(record: &PlaneRecord, source: std::io::Error) -> Error {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
 use serde_json::{Value, json};
 use windlass_sandbox_api::Faults;
 
@@ -160,4 +161,23 @@ async fn faults_hit_external_requests_the_same_way_each_time() {
     for code in [201, 409, 500] {
         assert!(first.contains(&code), "{code} in {first:?}");
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_leaves_the_write_done_or_not_done() {
+    for (faults, done) in
+        [(Faults { close_before: 1.0, ..Faults::default() }, 404), (Faults { close_after: 1.0, ..Faults::default() }, 200)]
+    {
+        let world = world_with(|options| options.faults = Some(faults)).await;
+        let body = r#"{"metadata":{"name":"m"}}"#.to_owned().into_bytes();
+        let request = http::Request::post("/api/v1/namespaces/default/configmaps").body(body).unwrap();
+        assert!(world.client.request_text(request).await.is_err());
+        let internal = client(&world.plane.internal_kubeconfig("capi")).await;
+        assert_eq!(send(&internal, "GET", "/api/v1/namespaces/default/configmaps/m", &[], "").await.code, done);
+    }
+    let world = world_with(|options| options.faults = Some(Faults { close_watch: 1.0, ..Faults::default() })).await;
+    let request = http::Request::get("/api/v1/configmaps?watch=true&resourceVersion=1000000").body(Vec::new()).unwrap();
+    let stream = world.client.request_stream(request).await.unwrap();
+    let ended = tokio::time::timeout(Duration::from_secs(5), futures::AsyncBufReadExt::lines(stream).count()).await;
+    assert_eq!(ended.unwrap(), 0, "the stream ends early and without a word");
 }
