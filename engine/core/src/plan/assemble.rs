@@ -300,7 +300,9 @@ fn plan_outputs(view: &View<'_>, changed: &BTreeMap<String, (Option<Json>, Optio
             || contains_placeholder(value, &|p| matches!(p, Placeholder::Secret { .. }));
         // A sensitive output is not stored, so nothing is known of what it was.
         let before = if sensitive { value.clone() } else { view.recorded.outputs.get(*name).cloned().unwrap_or(Json::Null) };
-        outputs.insert((*name).to_owned(), PlanOutput { before, after: value.clone(), sensitive });
+        // What no plane could be asked for stays as it is recorded.
+        let after = if sensitive || changed.contains_key(*name) { value.clone() } else { before.clone() };
+        outputs.insert((*name).to_owned(), PlanOutput { before, after, sensitive });
     }
     for (name, (before, after)) in changed {
         outputs.entry(name.clone()).or_insert_with(|| PlanOutput {

@@ -440,6 +440,7 @@ fn planes_that_do_not_answer_leave_their_clusters_out() {
         ["cluster.shop: connection refused"]
     );
     assert!(plan.changes.iter().all(|change| change.address.root() != shop()));
+    assert!(plan.outputs.values().all(|output| output.before == output.after), "{:?}", plan.outputs);
     // Without the management plane nothing at all is planned.
     world.unreachable.insert(management(), "timeout".into());
     let plan = good(&world, &wish);
