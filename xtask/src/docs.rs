@@ -3,6 +3,7 @@
 mod blocks;
 mod cli;
 mod codes;
+mod exit_codes;
 mod functions;
 mod pages;
 

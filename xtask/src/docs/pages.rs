@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{blocks, cli, codes, functions};
+use super::{blocks, cli, codes, exit_codes, functions};
 use crate::crds::Mode;
 
 /// Said at the top of each page.
@@ -11,7 +11,12 @@ const HEAD: &str = "<!-- Written by `cargo xtask docs`. Edit the tables in the c
 
 /// Pages of `docs/reference` that need nothing but the sources.
 pub fn from_sources(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
-    Ok(vec![("blocks.md", blocks::page()), ("codes.md", codes::page()), ("functions.md", functions::page())])
+    Ok(vec![
+        ("blocks.md", blocks::page()),
+        ("codes.md", codes::page()),
+        ("exit-codes.md", exit_codes::page(&root.join("engine/cli/src/exit.rs"))?),
+        ("functions.md", functions::page()),
+    ])
 }
 
 /// Writes or compares all pages; `cli.md` comes from the built binary.
@@ -61,7 +66,7 @@ fn binary(root: &Path) -> Result<PathBuf, String> {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         message.get("executable")?.as_str().map(PathBuf::from)
     });
-    executables.last().ok_or_else(|| "cargo names no binary".to_owned())
+    executables.collect::<Vec<_>>().pop().ok_or_else(|| "cargo names no binary".to_owned())
 }
 
 #[cfg(test)]
