@@ -35,10 +35,13 @@ pub(crate) async fn update_object(
     mut change: impl FnMut(&Arc<Stored>) -> Result<Value, Failure>,
 ) -> Result<Updated, Failure> {
     let place = call.place();
+    let plane = call.plane.clone();
+    // Until the write is done nobody else may be given the same address or port.
+    let _allocating = if call.resource().is("", "services") { Some(plane.allocation().await) } else { None };
     for _ in 0..ATTEMPTS {
         let old = call.stored().ok_or_else(|| call.not_found())?;
         let next = change(&old)?;
-        match decide(call, mode, &old, next).await? {
+        match decide(call, mode, &old, next)? {
             Decision::Keep(object) => return Ok(Updated { object }),
             Decision::Write(write) => {
                 let expected = Expect::Version(old.version);
@@ -62,12 +65,10 @@ enum Decision {
     Write(Write),
 }
 
-async fn decide(call: &mut Call, mode: Mode, old: &Arc<Stored>, next: Value) -> Result<Decision, Failure> {
+fn decide(call: &mut Call, mode: Mode, old: &Arc<Stored>, next: Value) -> Result<Decision, Failure> {
     check_preconditions(call, old, &next)?;
     let plane = call.plane.clone();
-    let service = call.resource().is("", "services");
-    let _allocating = if service { Some(plane.allocation().await) } else { None };
-    let addresses = service.then(|| plane.cluster_ips());
+    let addresses = call.resource().is("", "services").then(|| plane.cluster_ips());
     let now = plane.now();
     let tracking = call.tracking(mode.subresource);
     let served = call.served.clone();

@@ -4,6 +4,7 @@
 
 mod apply;
 mod collect;
+mod crowd;
 mod custom;
 mod nonsense;
 mod objects;
