@@ -81,6 +81,12 @@ impl Kinds {
         self.resources.get(self.kinds.get(&(group.to_owned(), kind.to_owned()))?)
     }
 
+    /// Changes when anything about the kinds of a group may have changed.
+    pub fn stamp(&self, group: &str) -> String {
+        let definitions = self.read.iter().filter(|(_, (_, resource))| resource.group() == group);
+        definitions.fold(env!("CARGO_PKG_VERSION").to_owned(), |stamp, (name, (version, _))| format!("{stamp} {name}@{version}"))
+    }
+
     /// Served groups with their served versions in order of preference; core is "".
     pub fn groups(&self) -> BTreeMap<String, Vec<String>> {
         let mut groups: BTreeMap<String, Vec<String>> = BTreeMap::new();

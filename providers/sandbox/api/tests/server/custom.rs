@@ -71,7 +71,18 @@ async fn a_definition_is_established_and_served_at_once() {
     let resources = world.get("/apis/sea.io/v1").await;
     let names: Vec<&str> = resources.at("/resources").as_array().unwrap().iter().map(|r| r["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["boats", "boats/scale", "boats/status"]);
-    assert_eq!(world.get("/openapi/v3/apis/sea.io/v1").await.code, 200);
+    let document = || world.get("/openapi/v3/apis/sea.io/v1");
+    let length = "/components/schemas/io.sea.v1.Boat/properties/spec/properties/length/type";
+    assert_eq!(document().await.text(length), "integer");
+    let hash = || async { world.get("/openapi/v3").await.text("/paths/apis~1sea.io~1v1/serverRelativeURL").to_owned() };
+    let before = hash().await;
+    assert_eq!(hash().await, before);
+    let path = format!("{DEFINITIONS}/boats.sea.io");
+    let patch =
+        r#"[{"op":"add","path":"/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/mast","value":{"type":"string"}}]"#;
+    assert_eq!(world.send("PATCH", &path, &[("content-type", "application/json-patch+json")], patch).await.code, 200);
+    assert_ne!(hash().await, before);
+    assert_eq!(document().await.text(&length.replace("length", "mast")), "string");
     assert_eq!(world.get("/apis/sea.io/v2").await.code, 404);
 }
 
