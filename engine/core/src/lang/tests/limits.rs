@@ -70,6 +70,7 @@ fn values_cannot_become_deeper_than_the_stack() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a test of how long something takes")]
 fn ten_thousand_references_into_ten_thousand_locals_are_linear() {
     let mut names = Names::new();
     names.group("local", "local value");
