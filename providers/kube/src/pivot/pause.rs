@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_core::marks::PIVOT_MANAGER;
+use windlass_core::plan::ProviderSpec;
 use windlass_run::ports::StepError;
 
 use super::{ANNOTATION_COPY_OF, CONTROL_PLANE_API_VERSION, MACHINE_API_VERSION};
@@ -11,6 +12,7 @@ use crate::apply::merge_into;
 use crate::error::ApiError;
 use crate::kinds::ObjectRef;
 use crate::plane::Plane;
+use crate::ready::condition::{count, observed};
 use crate::ready::machines::name;
 use crate::steps::wait_nodes::belongs_to;
 use crate::work::Work;
@@ -38,12 +40,30 @@ pub fn paused_by_pivot(cluster: &Json) -> bool {
     is_paused(cluster) && entries.into_iter().flatten().any(ours)
 }
 
-/// Pauses a cluster on a plane and waits until its controllers say that they have stopped.
-pub async fn pause(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef) -> Result<(), StepError> {
+/// Whether no manager of these providers runs on a plane: then nobody acts on the cluster, and nobody can acknowledge a pause.
+async fn are_stopped(plane: &Plane, providers: &[ProviderSpec]) -> Result<bool, ApiError> {
+    for provider in providers {
+        let manager = ObjectRef::new("apps/v1", "Deployment", Some(&provider.namespace), &provider.deployment);
+        let Some(live) = plane.get(&manager).await? else { continue };
+        let stopped = live.pointer("/spec/replicas").and_then(Json::as_u64) == Some(0)
+            && observed(&live).is_ok()
+            && count(&live, "/status/replicas") == 0;
+        if !stopped {
+            return Ok(false);
+        }
+    }
+    Ok(!providers.is_empty())
+}
+
+/// Pauses a cluster on a plane and waits until its controllers say that they have stopped, if there are any.
+pub async fn pause(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef, providers: &[ProviderSpec]) -> Result<(), StepError> {
     let failed_to = |error: ApiError| error.during(&plane.address, &format!("pause {}", cluster.short()));
     let live = plane.get(cluster).await.map_err(failed_to)?;
     if !live.as_ref().is_some_and(is_paused) {
         plane.merge(cluster, &json!({"spec": {"paused": true}}), PIVOT_MANAGER).await.map_err(failed_to)?;
+    }
+    if are_stopped(plane, providers).await.map_err(failed_to)? {
+        return Ok(());
     }
     for (api_version, kind) in TELLING {
         let watch = match work.watch(plane, api_version, kind, cluster.namespace.as_deref()).await {

@@ -133,7 +133,7 @@ async fn read(plane: &Plane, object: &ObjectRef) -> Result<Option<serde_json::Va
 async fn decide(crossing: &Crossing<'_>, pivot: &PivotSpec, begun: bool) -> Result<Vec<Moving>, StepError> {
     let (work, from, to) = (crossing.work, crossing.from, crossing.to);
     let cluster = cluster_reference(pivot);
-    pause(work, from, &cluster).await?;
+    pause(work, from, &cluster, &pivot.providers).await?;
     wait_unblocked(work, pivot, from).await?;
     let moving = discover(work, pivot, from).await?;
     levels_of(&moving)?;

@@ -61,6 +61,9 @@ fn gone(live: Option<&Json>) -> Verdict {
     let Some(live) = live else { return Ok(()) };
     let finalizers: Vec<&str> =
         live.pointer("/metadata/finalizers").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+    if let Some(told) = condition::condition(live, "Deleting").filter(|c| c.status == "True" && !c.message.is_empty()) {
+        return Err(format!("it is being deleted: {}", told.words()));
+    }
     match (live.pointer("/metadata/deletionTimestamp").is_some(), finalizers.is_empty()) {
         (false, _) => Err("it still exists".to_owned()),
         (true, true) => Err("it is being deleted".to_owned()),

@@ -157,3 +157,26 @@ async fn what_stands_in_the_way_on_the_target_is_named_and_nothing_is_touched() 
     let live = get(&stage.management, &cluster("shop")).await.unwrap();
     assert!(live["spec"].get("paused").is_none());
 }
+
+#[tokio::test]
+async fn stopped_controllers_need_not_acknowledge_a_pause() {
+    let stage = Stage::open().await;
+    for plane in [&stage.management, &stage.workload] {
+        install_kinds(plane).await;
+    }
+    let objects = create(&stage, "shop").await;
+    let there = pivot("shop");
+    // A manager that is scaled to none, as its controller has seen.
+    let labels = serde_json::json!({"app": "capa"});
+    let manager = serde_json::json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "capa-controller-manager", "namespace": "capa-system"},
+        "spec": {"replicas": 0, "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "i"}]}}},
+    });
+    let live = crate::stage::put(&stage.management, manager, "windlass").await;
+    let status = serde_json::json!({"status": {"observedGeneration": live["metadata"]["generation"]}});
+    stage.management.merge_status(&ObjectRef::of(&live).unwrap(), &status, "kcm").await.unwrap();
+    let kube = stage.kube(&[&there.cluster]);
+    run(&kube, &step(&there.cluster, Action::Pivot { pivot: there.clone() }), &Arc::new(Memory::default())).await.unwrap();
+    assert_eq!(snapshot(&stage.workload, &objects).await.len(), objects.len());
+}
