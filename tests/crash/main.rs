@@ -1,0 +1,153 @@
+//! The crash table: the process dies right after a journal record of create, pivot and destroy, or at any moment; the sandbox lives on; run again
+//! until it ends; the same objects, the same machines, nothing left to do.
+//!
+//! `cargo test` runs a seeded sample. `cargo xtask crash` runs all: it sets `WL_CRASH=all` for the records (debug binary, which has the hook) and
+//! `WL_CRASH=moments` with `WL_TEST_BINARY` for 50 random moments of the release binary.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use support::Place;
+
+/// Variable of the debug binary that names the record after which it dies.
+const AFTER: &str = "WL_CRASH_AFTER";
+/// Records that a life of the quickstart has at most; a run that needs more has stopped getting on.
+const MOST: u64 = 2000;
+const APPLY: [&str; 2] = ["apply", "-auto-approve"];
+const DESTROY: [&str; 2] = ["destroy", "-auto-approve"];
+
+/// What a life that was never killed leaves.
+struct Baseline {
+    objects: Vec<String>,
+    ledger: BTreeMap<String, usize>,
+}
+
+fn baseline() -> Baseline {
+    let place = Place::example("quickstart");
+    place.apply();
+    place.settled();
+    let baseline = Baseline { objects: place.objects(), ledger: place.ledger() };
+    assert!(baseline.ledger.get("instance").copied() == Some(5), "{:?}", baseline.ledger);
+    baseline
+}
+
+/// The cluster is as if nobody had died.
+#[track_caller]
+fn complete(place: &Place, baseline: &Baseline) {
+    assert_eq!(place.objects(), baseline.objects);
+    assert_eq!(place.ledger(), baseline.ledger);
+    place.settled();
+}
+
+/// Nothing is left of it.
+#[track_caller]
+fn gone(place: &Place) {
+    assert_eq!(place.ledger(), BTreeMap::new());
+    assert_eq!(place.objects(), Vec::<String>::new());
+}
+
+/// Dies after record `after` of each run until a run gets to its end. Returns how often it died.
+#[track_caller]
+fn die_every(place: &Place, command: &[&str], after: u64) -> u64 {
+    let text = after.to_string();
+    let mut deaths = 0;
+    loop {
+        let done = place.run_with(command, &[(AFTER, &text)]);
+        match done.code {
+            Some(code) => {
+                assert_eq!(code, 0, "after {deaths} deaths:\n{}\n{}", done.stdout, done.stderr);
+                return deaths;
+            }
+            None => deaths += 1,
+        }
+        assert!(deaths < MOST, "it does not get on:\n{}\n{}", done.stdout, done.stderr);
+    }
+}
+
+/// Dies once, after one record, and then runs to the end.
+#[track_caller]
+fn die_once(place: &Place, command: &[&str], after: u64) -> bool {
+    let died = place.run_with(command, &[(AFTER, &after.to_string())]).code.is_none();
+    place.run(command).expect(0);
+    died
+}
+
+fn wanted(what: &str) -> bool {
+    std::env::var("WL_CRASH").is_ok_and(|value| value == what)
+}
+
+/// A sample: one death each in create, in the pivot, in destroy, at seeded records.
+#[test]
+fn a_death_anywhere_is_no_harm() {
+    let baseline = baseline();
+    let mut random = StdRng::seed_from_u64(20_261_122);
+    for _ in 0..2 {
+        let place = Place::example("quickstart");
+        let record = random.random_range(1..140);
+        assert!(die_once(&place, &APPLY, record), "create has fewer than {record} records");
+        complete(&place, &baseline);
+        let record = random.random_range(1..200);
+        assert!(die_once(&place, &DESTROY, record), "destroy has fewer than {record} records");
+        gone(&place);
+    }
+}
+
+/// Every record of a whole life, and the steps of 7 between: the process dies after each of its first, or seventh, records.
+#[test]
+fn a_death_after_every_record_is_no_harm() {
+    if !wanted("all") {
+        return;
+    }
+    let baseline = baseline();
+    let (mut passed, mut total) = (0, 0);
+    for stride in [1, 2, 3, 7] {
+        let place = Place::example("quickstart");
+        let created = die_every(&place, &APPLY, stride);
+        complete(&place, &baseline);
+        let destroyed = die_every(&place, &DESTROY, stride);
+        gone(&place);
+        total += created + destroyed;
+        passed += created + destroyed;
+        println!("after every {stride}. record: {created} deaths in create and pivot, {destroyed} in destroy");
+    }
+    println!("crash table, records: {passed}/{total}");
+    assert!(total > 300, "a life has more records than {total}");
+}
+
+/// Fifty deaths at random moments.
+#[test]
+fn a_death_at_any_moment_is_no_harm() {
+    if !wanted("moments") {
+        return;
+    }
+    let baseline = baseline();
+    let mut random = StdRng::seed_from_u64(7);
+    let mut deaths = 0;
+    while deaths < 50 {
+        let place = Place::example("quickstart");
+        for command in [APPLY, DESTROY] {
+            loop {
+                let mut child = place.spawn(&command);
+                std::thread::sleep(Duration::from_millis(random.random_range(100..2500)));
+                if child.try_wait().expect("the child is ours").is_some_and(|status| status.success()) {
+                    break;
+                }
+                // It may end by itself just now.
+                let _ = child.kill();
+                let _ = child.wait();
+                deaths += 1;
+            }
+            if command == APPLY {
+                complete(&place, &baseline);
+            } else {
+                gone(&place);
+            }
+        }
+    }
+    println!("crash table, moments: {deaths}/{deaths}");
+}

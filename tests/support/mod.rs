@@ -1,0 +1,181 @@
+//! What whole-house tests share: a copy of an example in a folder of its own, the binary run in it, and a look at what it left.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value as Json;
+
+/// The binary under test.
+pub fn binary() -> PathBuf {
+    std::env::var_os("WL_TEST_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_windlass")), PathBuf::from)
+}
+
+/// A folder of its own with a configuration; its sandbox ends with it.
+pub struct Place {
+    folder: tempfile::TempDir,
+    speed: &'static str,
+}
+
+/// What a command did.
+pub struct Done {
+    /// Exit code; `None` if it was killed.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Done {
+    /// Fails the test unless the command ended with this code.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Done {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Fails the test unless both streams together hold this text.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Done {
+        assert!(self.stdout.contains(text) || self.stderr.contains(text), "{text:?} is missing in\n{}\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+impl From<Output> for Done {
+    fn from(output: Output) -> Done {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Done { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder can be made");
+    for entry in std::fs::read_dir(from).expect("the example is there").flatten() {
+        let target = to.join(entry.file_name());
+        if entry.file_name().to_string_lossy().starts_with('.') || entry.file_name().to_string_lossy().contains(".wlstate") {
+            continue;
+        }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).expect("a file can be copied");
+        }
+    }
+}
+
+impl Place {
+    /// A copy of `examples/<name>`, with a sandbox that wastes no time.
+    pub fn example(name: &str) -> Place {
+        let place = Place::empty();
+        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples").join(name), place.path());
+        place
+    }
+
+    /// An empty folder.
+    pub fn empty() -> Place {
+        Place { folder: tempfile::Builder::new().prefix("windlass-").tempdir().expect("a folder can be made"), speed: "0" }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file below the folder.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder can be made");
+        std::fs::write(path, text).expect("a file can be written");
+    }
+
+    /// Replaces text in a file of the folder; it must be there.
+    #[track_caller]
+    pub fn replace(&self, name: &str, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.path().join(name)).expect("the file is there");
+        assert!(text.contains(from), "{from:?} is not in {name}");
+        self.write(name, text.replace(from, to));
+    }
+
+    /// A command in the folder, not yet run.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.arg(format!("-chdir={}", self.path().display())).args(arguments);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.path());
+        command.env("WL_SANDBOX_SPEED", self.speed).env("NO_COLOR", "1").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Done {
+        self.command(arguments).output().expect("the binary runs").into()
+    }
+
+    /// Runs a command with more environment.
+    pub fn run_with(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
+        self.command(arguments).envs(environment.iter().copied()).output().expect("the binary runs").into()
+    }
+
+    /// Starts a command and does not wait.
+    pub fn spawn(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary runs")
+    }
+
+    /// `apply -auto-approve`, which must succeed.
+    #[track_caller]
+    pub fn apply(&self) -> Done {
+        self.run(&["apply", "-auto-approve"]).expect(0)
+    }
+
+    /// A plan must find nothing to do.
+    #[track_caller]
+    pub fn settled(&self) {
+        self.run(&["plan", "-detailed-exitcode"]).expect(0).says("No changes.");
+    }
+
+    /// What the simulated cloud holds, by kind of thing, and that no two planes acted on one cluster.
+    #[track_caller]
+    pub fn ledger(&self) -> BTreeMap<String, usize> {
+        let report: Json = serde_json::from_str(&self.run(&["sandbox", "status", "-json"]).expect(0).stdout).expect("JSON");
+        let violations = report.pointer("/ledger/violations").and_then(Json::as_array).cloned().unwrap_or_default();
+        assert!(violations.is_empty(), "{violations:?}");
+        let mut counts = BTreeMap::new();
+        for thing in report.pointer("/ledger/live").and_then(Json::as_array).into_iter().flatten() {
+            *counts.entry(thing.get("kind").and_then(Json::as_str).unwrap_or_default().to_owned()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// Identities of the objects in the state, without uids.
+    #[track_caller]
+    pub fn objects(&self) -> Vec<String> {
+        let state: Json = serde_json::from_str(&self.run(&["show", "-json"]).expect(0).stdout).expect("JSON");
+        let mut keys: Vec<String> = Vec::new();
+        for resource in state.get("resources").and_then(Json::as_array).into_iter().flatten() {
+            let address = resource.get("address").and_then(Json::as_str).unwrap_or_default();
+            for object in resource.get("objects").and_then(Json::as_array).into_iter().flatten() {
+                keys.push(format!("{address} {}", object.get("key").unwrap_or(&Json::Null)));
+            }
+            if resource.get("objects").and_then(Json::as_array).is_none_or(Vec::is_empty) {
+                keys.push(address.to_owned());
+            }
+        }
+        keys.sort();
+        keys
+    }
+
+    /// The state file's bytes.
+    pub fn state(&self) -> Vec<u8> {
+        std::fs::read(self.path().join("windlass.wlstate")).unwrap_or_default()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        // The folder goes; a sandbox that did not end here ends when it sees that.
+        let _ = self.command(&["sandbox", "stop"]).output();
+    }
+}
