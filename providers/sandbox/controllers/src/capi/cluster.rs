@@ -35,17 +35,28 @@ impl Controller for Clusters {
     fn gate(&self) -> Option<Gate> {
         Some(CORE_GATE)
     }
-    fn concerns(&self, _plane: &Plane, event: &Event) -> Vec<Key> {
+    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
-            Kind::AwsCluster | Kind::KubeadmControlPlane | Kind::MachineDeployment | Kind::MachineSet | Kind::Machine => {
-                cluster_key(&event.object).into_iter().collect()
-            }
+            Kind::MachineDeployment | Kind::MachineSet | Kind::Machine => cluster_key(&event.object).into_iter().collect(),
+            Kind::AwsCluster | Kind::KubeadmControlPlane => match cluster_key(&event.object) {
+                Some(key) => vec![key],
+                None => referring(plane, event),
+            },
             _ => Vec::new(),
         }
     }
     fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
     }
+}
+
+/// Clusters that name an object which no Cluster owns yet.
+fn referring(plane: &Plane, event: &Event) -> Vec<Key> {
+    let wanted = Some((event.kind, event.object.key()));
+    let names = |cluster: &Object, pointer: &str| reference(cluster.namespace(), cluster.at(pointer)) == wanted;
+    let clusters = plane.cache().all(Kind::Cluster);
+    let referring = clusters.iter().filter(|cluster| names(cluster, "/spec/infrastructureRef") || names(cluster, "/spec/controlPlaneRef"));
+    referring.map(|cluster| cluster.key()).collect()
 }
 
 async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next> {

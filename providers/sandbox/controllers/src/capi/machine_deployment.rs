@@ -14,6 +14,7 @@ use super::scope::{
     CLUSTER, CORE_GATE, DEPLOYMENT, MANAGER, claim, cluster_of, paused, paused_condition, same_cluster, say_paused, status_of,
 };
 use crate::conditions::{find, merge, say};
+use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::object::{Fields, Key, Meta, Object, finalizers, int_or_percent, owner_reference, short_hash, with_owner, without_empty};
@@ -63,8 +64,9 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     let Some(deployment) = plane.get(Kind::MachineDeployment, key) else {
         return Ok(Next::Wait);
     };
+    // Until its webhook or this controller labels it, no event of the Cluster leads here.
     let Some(cluster) = cluster_of(plane, &deployment) else {
-        return Ok(Next::Wait);
+        return Ok(Next::After(fleet.delays.of(Delay::Retry) * 5));
     };
     if paused(&cluster, &deployment) {
         say_paused(fleet, plane, Kind::MachineDeployment, &deployment).await?;
