@@ -166,9 +166,10 @@ impl<'s> Lowering<'s> {
                     Some(sequence) => sequence,
                     None => {
                         let at = start + (raw.len() - rest.len());
+                        let len = rest.chars().take(2).map(char::len_utf8).sum::<usize>();
                         self.diagnostics.push(
                             Diagnostic::error(Code::INVALID_ESCAPE, "a backslash sequence that does not exist")
-                                .at(self.span(Some(at..at + 2)))
+                                .at(self.span(Some(at..at + len)))
                                 .hint("the sequences are \\n \\r \\t \\\" \\\\ \\uXXXX and \\UXXXXXXXX; write a backslash as \\\\"),
                         );
                         ('\\', 1)

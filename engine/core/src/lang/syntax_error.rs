@@ -7,7 +7,8 @@ use crate::diag::{Code, Diagnostic, FileId};
 
 /// The diagnostic for a syntax error in `source`, which begins at byte `offset` of the file.
 pub(super) fn translate(error: &Error, file: FileId, source: &str, offset: usize) -> Diagnostic {
-    let at = error.location().offset().min(source.len());
+    // At the end of the text the parser counts the last byte, be it inside of a character.
+    let at = floor_char(source, error.location().offset().min(source.len()));
     // Here the parser has already taken the character that it did not want.
     let at = if error.message().contains("object value assignment") { floor_char(source, at.saturating_sub(1)) } else { at };
     let blanks = source.get(at..).unwrap_or_default().bytes().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
@@ -38,8 +39,9 @@ pub(super) fn translate(error: &Error, file: FileId, source: &str, offset: usize
     }
     if message.contains("escape sequence") || message.contains("hex code") {
         let backslash = source.get(..at).and_then(|before| before.rfind('\\')).unwrap_or(at);
+        let len = source.get(backslash..).unwrap_or_default().chars().take(2).map(char::len_utf8).sum();
         return Diagnostic::error(Code::INVALID_ESCAPE, "a backslash sequence that does not exist")
-            .at(span_of(file, offset + backslash, 2))
+            .at(span_of(file, offset + backslash, len))
             .hint("the sequences are \\n \\r \\t \\\" \\\\ \\uXXXX and \\UXXXXXXXX; write a backslash as \\\\");
     }
     if is_exponent(token, source.get(..at).unwrap_or_default()) {

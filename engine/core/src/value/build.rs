@@ -89,8 +89,13 @@ impl Value {
     }
 }
 
+/// The text in Unicode normal form C.
+fn normal(text: &str) -> Arc<str> {
+    if text.is_ascii() || is_nfc(text) { Arc::from(text) } else { text.nfc().collect::<String>().into() }
+}
+
 fn entries<K: AsRef<str>, V: Into<Value>>(pairs: impl IntoIterator<Item = (K, V)>) -> Entries {
-    pairs.into_iter().map(|(key, value)| (Arc::from(key.as_ref()), value.into())).collect::<BTreeMap<_, _>>()
+    pairs.into_iter().map(|(key, value)| (normal(key.as_ref()), value.into())).collect::<BTreeMap<_, _>>()
 }
 
 impl From<&str> for Value {

@@ -3,7 +3,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Entries, Number, PathStep, Value, ValuePath};
+use super::{Number, PathStep, Value, ValuePath};
 
 /// Why a value has no JSON form.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,10 +33,7 @@ impl Value {
             },
             Json::String(text) => Value::from(text),
             Json::Array(elements) => Value::Tuple(elements.iter().map(Value::from_json).collect()),
-            Json::Object(entries) => {
-                let entries: Entries = entries.iter().map(|(key, value)| (key.as_str().into(), Value::from_json(value))).collect();
-                Value::from(entries)
-            }
+            Json::Object(entries) => Value::object(entries.iter().map(|(key, value)| (key, Value::from_json(value)))),
         }
     }
 

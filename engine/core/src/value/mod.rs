@@ -8,6 +8,7 @@
 
 mod build;
 mod convert;
+mod decimal;
 mod json;
 mod number;
 mod path;

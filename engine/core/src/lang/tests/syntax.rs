@@ -70,8 +70,11 @@ fn words_for_common_slips() {
     check("x = 1\nx = 2\n", "WL0018 2:1 `x` is set twice | 1:1 first set here\nread: x");
     check("x = { a = 1, a = 2 }\n", "WL0107 1:14 the key `a` stands twice in the object\nread:");
     check("x = \"a\\qb\"\n", "WL0017 1:7 a backslash sequence that does not exist\nread:");
+    check("x = \"a\\é\"\n", "WL0017 1:7 a backslash sequence that does not exist\nread:");
+    check("x = \"%{ if true }\\é%{ endif }\"\n", "WL0017 1:18 a backslash sequence that does not exist\nread: x");
     check("x = f(1 2)\n", "WL0010 1:9 unexpected `2`\nread:");
     check("x = [1 2]\n", "WL0010 1:8 unexpected `2`\nread:");
+    check("x = 1\ny é", "WL0010 2:3 unexpected `é`\nread: x");
     check("x = 1e99999\n", "WL0113 1:6 a number too large or too small to be written this way\nread:");
     check("x = { a.b = 1 }\n", "WL0010 1:7 an ambiguous key\nread: x");
 }
