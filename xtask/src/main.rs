@@ -1,6 +1,7 @@
 //! The repository's own chores, one subcommand each; it knows the work tree and no running system.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who started it")]
 
+mod crash;
 mod crds;
 mod docs;
 mod wire;
@@ -9,7 +10,8 @@ use std::process::ExitCode;
 
 const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) engine/kubeschema/facts
        cargo xtask docs [--check]   generate (or compare) docs/reference
-       cargo xtask wire [--check]   generate (or compare) providers/sandbox/api/facts";
+       cargo xtask wire [--check]   generate (or compare) providers/sandbox/api/facts
+       cargo xtask crash            run the whole crash table";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -17,6 +19,7 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["crds"] => crds::run(crds::Mode::Write),
         ["crds", "--check"] => crds::run(crds::Mode::Check),
+        ["crash"] => crash::run(),
         ["docs"] => docs::run(crds::Mode::Write),
         ["docs", "--check"] => docs::run(crds::Mode::Check),
         ["wire"] => wire::run(crds::Mode::Write),
