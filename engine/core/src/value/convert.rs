@@ -29,7 +29,8 @@ impl std::error::Error for ConvertError {}
 /// The first part, in order, that does not fit.
 pub fn convert(value: &Value, ty: &Type) -> Result<Value, ConvertError> {
     match (value, ty) {
-        (Value::Secret(inner), _) => convert(inner, ty).map(Value::secret),
+        // The path to what does not fit would tell keys.
+        (Value::Secret(inner), _) => convert(inner, ty).map(Value::secret).map_err(|e| error(e.message)),
         (Value::Unknown(unknown), _) => convert_unknown(unknown, ty),
         (Value::Null, _) | (_, Type::Any) => Ok(value.clone()),
         (Value::Bool(_), Type::Bool) | (Value::Number(_), Type::Number) | (Value::String(_), Type::String) => Ok(value.clone()),

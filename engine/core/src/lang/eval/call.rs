@@ -4,7 +4,7 @@ use super::super::functions::{self, Body, Fault, Function, Param, Policy};
 use super::super::ir::Call;
 use super::{Run, failed};
 use crate::diag::{Code, Diagnostic, Span};
-use crate::value::{Type, Value, convert};
+use crate::value::{Type, Value, ValuePath, convert};
 
 impl Run<'_> {
     pub(super) fn call(&mut self, call: &Call, span: Span) -> Value {
@@ -132,7 +132,10 @@ impl Run<'_> {
         }
         match convert(&prepared.value, &ty) {
             Ok(value) => Some(Prepared { value, ..prepared }),
-            Err(error) => {
+            Err(mut error) => {
+                if prepared.secret {
+                    error.path = ValuePath::default();
+                }
                 let summary = format!("`{}`: argument `{}`: {error}", function.name, param.name);
                 self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(place));
                 None

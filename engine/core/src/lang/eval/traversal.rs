@@ -140,7 +140,7 @@ impl Run<'_> {
 
     fn attribute(&mut self, value: &Value, name: &str, span: Span) -> Value {
         match value {
-            Value::Secret(inner) => self.attribute(inner, name, span).hidden_part(),
+            Value::Secret(inner) => self.inside_secret(|run| run.attribute(inner, name, span)),
             Value::Object(entries) => match entries.get(name) {
                 Some(found) => found.clone(),
                 None => {
@@ -178,6 +178,16 @@ impl Run<'_> {
         }
     }
 
+    /// A step into a secret: the result is secret, and a fault tells neither keys nor lengths.
+    fn inside_secret(&mut self, step: impl FnOnce(&mut Self) -> Value) -> Value {
+        let (value, found) = self.apart(step);
+        for diagnostic in found {
+            let summary = "this step leads nowhere in a sensitive value";
+            self.diagnostics.push(Diagnostic { summary: summary.into(), hint: None, ..diagnostic });
+        }
+        value.hidden_part()
+    }
+
     fn attribute_of_unknown(&mut self, unknown: &Unknown, name: &str, span: Span) -> Value {
         let ty = match &unknown.ty {
             Type::Any => Type::Any,
@@ -207,7 +217,7 @@ impl Run<'_> {
             return Value::secret(self.index(value, key, span));
         }
         match value {
-            Value::Secret(inner) => self.index(inner, key, span).hidden_part(),
+            Value::Secret(inner) => self.inside_secret(|run| run.index(inner, key, span)),
             Value::Unknown(unknown) => match &unknown.ty {
                 Type::List(element) | Type::Map(element) => Value::unknown(Type::clone(element)),
                 Type::Any | Type::Tuple(_) | Type::Object(_) => failed(),
