@@ -119,9 +119,8 @@ async fn in_namespace(plane: &Plane, namespace: &str) -> Result<Vec<Json>, StepE
 /// What Kubernetes itself puts into every namespace, and what only tells or follows from other objects.
 fn is_furniture(object: &Json) -> bool {
     let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
-    match (text("/kind"), text("/metadata/name")) {
-        ("Event" | "EndpointSlice" | "Endpoints" | "PodMetrics", _) => true,
-        ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default") => true,
-        _ => false,
-    }
+    matches!(
+        (text("/kind"), text("/metadata/name")),
+        ("Event" | "EndpointSlice" | "Endpoints" | "PodMetrics", _) | ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default")
+    )
 }

@@ -187,8 +187,7 @@ fn head(reader: &Reader<'_>, name: &str, block: &Block, evaluation: &mut Evaluat
         match &*inner.kind {
             "os" => {
                 let mut os = reader.read(&inner.body, inner.header_span, &[&schema::OS], Handled::default(), diagnostics);
-                os.value =
-                    crate::expand::with_entry(&os.value, &["name"], inner.label(0).map_or(Value::Null, Value::string));
+                os.value = crate::expand::with_entry(&os.value, &["name"], inner.label(0).map_or(Value::Null, Value::string));
                 if evaluation.os.replace(os).is_some() {
                     diagnostics.push(twice("os", inner.header_span));
                 }

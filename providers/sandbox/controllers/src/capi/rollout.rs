@@ -14,7 +14,8 @@ pub fn differences(old: &Value, new: &Value) -> Vec<String> {
     }
     for pointer in ["/spec/bootstrap/configRef", "/spec/bootstrap/dataSecretName", "/spec/infrastructureRef"] {
         let (before, after) = (without_empty(old.at(pointer)), without_empty(new.at(pointer)));
-        if before != after && !(pointer.ends_with("dataSecretName") && !new.at("/spec/bootstrap/configRef").is_null()) {
+        let written_by_the_controller = pointer.ends_with("dataSecretName") && !new.at("/spec/bootstrap/configRef").is_null();
+        if before != after && !written_by_the_controller {
             words.push(match after.as_str() {
                 Some(text) => format!("{}, {text} required", shown(before.as_str().unwrap_or_default())),
                 None => format!("{} is not up-to-date", after.text("/kind")),
