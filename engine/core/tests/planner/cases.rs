@@ -320,6 +320,19 @@ fn drift_is_repaired_where_it_is_and_foreign_fields_are_nothing() {
 }
 
 #[test]
+fn repairs_wait_for_nothing_that_they_do_not_touch() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let pool = world.find(&shop(), "MachineDeployment", "shop-general");
+    world.edit(&pool, "/spec/replicas", json!(7), "kubectl-scale");
+    let config = world.find(&shop(), "ConfigMap", "spaces");
+    world.edit(&config, "/data/key", json!("b"), "kubectl-edit");
+    let plan = good(&world, &wish);
+    let layer = plan.steps.iter().find(|step| matches!(step.action, Action::PublishLayer { .. })).unwrap();
+    assert_eq!((plan.steps.len(), layer.needs.as_slice()), (3, &[][..]));
+}
+
+#[test]
 fn what_a_repair_takes_over_is_listed() {
     let wish = desired(&[Wanted::new("shop")]);
     let mut world = up(&wish);

@@ -414,7 +414,9 @@ impl<'v> Saga<'v> {
     fn remaining_layers(&mut self, draft: &mut Draft) {
         let storage: Vec<&str> =
             self.cluster.layers.iter().filter(|layer| layer.kind == LayerKind::Storage).map(|layer| layer.name.as_str()).collect();
-        let gate: Vec<u32> = self.gate.iter().chain(&self.ends).copied().collect();
+        // While the cluster comes up, layers wait for its machines; repairs of a living one wait for nothing that they do not touch.
+        let machines = if self.is_under_way() { self.ends.as_slice() } else { &[] };
+        let gate: Vec<u32> = self.gate.iter().chain(machines).copied().collect();
         let mut done: BTreeMap<&str, u32> = BTreeMap::new();
         for layer in self.layers_in_order() {
             let address = self.part(Part::Layer(layer.name.clone()));
