@@ -78,7 +78,7 @@ pub enum Action {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         repair: Option<String>,
     },
-    /// A layer's objects are deleted in reverse order, and its inventory and `Layer` object after them.
+    /// A layer's `Layer` object is deleted, so that no agent applies it again; then its objects in reverse order, then its inventory.
     DeleteLayer {
         /// The plane.
         plane: Address,
