@@ -20,6 +20,8 @@ use crate::plane::{Next, Result, drive};
 /// Who the cloud is in the ledger's history.
 const CLOUD: &str = "cloud";
 
+const CONFLICT: std::time::Duration = std::time::Duration::from_millis(10);
+
 /// Runs the cloud until the fleet stops; instances that live already are looked at first.
 pub async fn run(fleet: Arc<Fleet>) {
     match fleet.ledger.live() {
@@ -33,7 +35,9 @@ pub async fn run(fleet: Arc<Fleet>) {
                 Ok(next) => next,
                 Err(error) => {
                     tracing::debug!(instance = key.1, %error, "cloud");
-                    Next::After(fleet.delays.of(Delay::Retry))
+                    // Somebody wrote the node in between: look again at once.
+                    let conflict = error.code() == Some(409);
+                    Next::After(if conflict { CONFLICT } else { fleet.delays.of(Delay::Retry) })
                 }
             }
         }

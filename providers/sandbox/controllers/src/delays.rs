@@ -34,13 +34,13 @@ impl Delay {
         Duration::from_millis(match self {
             Delay::Infrastructure => 1000,
             Delay::Instance => 400,
-            Delay::Boot => 1200,
-            Delay::PodReady => 500,
+            Delay::Boot => 900,
+            Delay::PodReady => 300,
             Delay::PodStop => 100,
             Delay::Terminate => 300,
             Delay::CloudObject => 300,
             Delay::Restart => 3000,
-            Delay::Retry => 1000,
+            Delay::Retry => 300,
         })
     }
 }

@@ -100,15 +100,8 @@ impl Ledger {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
         if let Some(found) = read::living(&transaction, order.token)? {
-            let seen = transaction.query_row(
-                "SELECT 1 FROM events WHERE resource = ?1 AND plane = ?2 LIMIT 1",
-                params![found.id, order.plane],
-                |_| Ok(()),
-            );
-            if seen.optional()?.is_none() {
-                tables::event(&transaction, &found.id, order.plane, order.manager, "found")?;
-                transaction.commit()?;
-            }
+            tables::found(&transaction, &found.id, order.plane, order.manager)?;
+            transaction.commit()?;
             return Ok((found, false));
         }
         let number: i64 = transaction.query_row("SELECT COUNT(*) FROM resources", [], |row| row.get(0))?;
@@ -123,6 +116,11 @@ impl Ledger {
         let made = read::by_id(&transaction, &id)?;
         transaction.commit()?;
         made.map(|made| (made, true)).ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+
+    /// Notes that a plane's manager works with a thing that it did not order; once per plane.
+    pub fn touch(&self, id: &str, plane: &str, manager: &str) -> Sql<()> {
+        tables::found(&self.lock(), id, plane, manager)
     }
 
     /// Moves a living thing to another state.

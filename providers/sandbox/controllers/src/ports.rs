@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 
 use futures::future::BoxFuture;
 use kube::config::Kubeconfig;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 /// Why a port could not do what was asked, in words for a log or a condition.
@@ -89,7 +88,7 @@ impl PodRuntime for NoPods {
 #[derive(Debug)]
 pub struct PodHandle {
     stop: CancellationToken,
-    task: JoinHandle<()>,
+    ended: CancellationToken,
 }
 
 impl PodHandle {
@@ -99,14 +98,20 @@ impl PodHandle {
         F: FnOnce(CancellationToken) -> Fut,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let stop = CancellationToken::new();
-        let task = tokio::spawn(code(stop.clone()));
-        Self { stop, task }
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        // The guard tells the end of a panic too.
+        let guard = ended.clone().drop_guard();
+        let running = code(stop.clone());
+        drop(tokio::spawn(async move {
+            let _guard = guard;
+            running.await;
+        }));
+        Self { stop, ended }
     }
 
-    /// Whether the code has ended by itself.
-    pub fn is_finished(&self) -> bool {
-        self.task.is_finished()
+    /// Cancelled when the code has ended, by itself or because it was stopped.
+    pub fn ended(&self) -> CancellationToken {
+        self.ended.clone()
     }
 }
 

@@ -76,7 +76,10 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
     let infrastructure = cluster.flag("/status/initialization/infrastructureProvisioned");
     let secret = machine.text("/spec/bootstrap/dataSecretName");
     let instance = match known_instance(fleet, &cluster, &object)? {
-        Some(instance) => instance,
+        Some(instance) => {
+            fleet.ledger.touch(&instance.id, &plane.id, CAPA)?;
+            instance
+        }
         None if !infrastructure => {
             return wait(fleet, plane, &object, "WaitingForClusterInfrastructure", "").await;
         }

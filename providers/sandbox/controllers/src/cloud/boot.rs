@@ -35,9 +35,40 @@ pub async fn boot(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Res
             kubeadm::initialize(&plane, &data.cluster, version).await?;
             plane
         }
+        (Role::ControlPlane, Some((certificate, key)), Some(plane)) => {
+            // A newer control plane machine brings its newer API server.
+            let served = plane.client.apiserver_version().await?.git_version;
+            if numbers(version) > numbers(&served) {
+                let boot = BootPlane {
+                    ca_cert_pem: certificate.clone(),
+                    ca_key_pem: key.clone(),
+                    service_account_key_pem: data.service_account_key.clone(),
+                    version: version.to_owned(),
+                };
+                fleet.servers.boot(&id, boot).await?;
+            }
+            plane
+        }
         (_, _, Some(plane)) => plane,
         _ => return Ok(false),
     };
     node::register(&plane, instance, &data).await?;
     Ok(true)
+}
+
+/// The numbers of `vX.Y.Z`.
+fn numbers(version: &str) -> Vec<u64> {
+    let parts = version.split(|letter: char| !letter.is_ascii_digit());
+    parts.filter_map(|part| part.parse().ok()).take(3).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(numbers("v1.34.10") > numbers("v1.34.9"));
+        assert!(numbers("v1.34.3") == numbers("v1.34.3+sandbox"));
+    }
 }

@@ -59,6 +59,13 @@ pub(super) fn event(connection: &Connection, resource: &str, plane: &str, manage
         .map(|_| ())
 }
 
+/// Adds `found` to the history unless this plane is in it already.
+pub(super) fn found(connection: &Connection, resource: &str, plane: &str, manager: &str) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO events (resource, plane, manager, action, at_ms) SELECT ?1, ?2, ?3, 'found', ?4
+        WHERE NOT EXISTS (SELECT 1 FROM events WHERE resource = ?1 AND plane = ?2)";
+    connection.execute(sql, params![resource, plane, manager, now_ms()]).map(|_| ())
+}
+
 /// Milliseconds since the epoch.
 pub(super) fn now_ms() -> i64 {
     jiff::Timestamp::now().as_millisecond()

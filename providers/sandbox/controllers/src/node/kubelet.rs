@@ -193,13 +193,22 @@ impl Pods {
             service_account: account,
         };
         if let Some(handle) = fleet.pods.start(container.text("/image"), start) {
-            self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(pod.uid().to_owned(), handle);
+            let (ended, plane, key) = (handle.ended(), plane.clone(), pod.key());
+            let pause = fleet.delays.of(Delay::Retry);
+            // Code that ends by itself is started again, as a kubelet does.
+            tokio::spawn(async move {
+                ended.cancelled().await;
+                tokio::time::sleep(pause).await;
+                plane.look_at(Kind::Pod, key);
+            });
+            let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+            running.insert(pod.uid().to_owned(), handle);
         }
         Ok(())
     }
 
     fn is_running(&self, pod: &Object) -> bool {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(pod.uid()).is_some_and(|handle| !handle.is_finished())
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).get(pod.uid()).is_some_and(|handle| !handle.ended().is_cancelled())
     }
 
     async fn stop(&self, fleet: &Arc<Fleet>, plane: &Arc<Plane>, pod: &Object) -> Result<Next> {

@@ -243,6 +243,13 @@ impl Plane {
         }
     }
 
+    /// Queues one object of a kind.
+    pub fn look_at(&self, kind: Kind, key: Key) {
+        for registered in self.registered().iter().filter(|one| one.controller.kind() == kind) {
+            registered.queue.add(key.clone());
+        }
+    }
+
     /// Queues every object of the kinds that `controller` is about.
     pub fn look_at_all(&self, registered: &Registered) {
         let now = Instant::now();

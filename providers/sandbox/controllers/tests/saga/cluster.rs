@@ -1,6 +1,9 @@
 //! A cluster applied by hand: it comes up, waits for what is missing and says so, rolls by CAPI's rules, and leaves nothing behind.
 
+use std::sync::Arc;
+
 use serde_json::json;
+use windlass_sandbox_controllers::{Faults, NoPods};
 
 use crate::harness::{World, message_of, settle, status_of};
 use crate::objects::{
@@ -226,4 +229,87 @@ async fn nothing_happens_while_the_managers_are_away() {
     let shop = api.get(CORE, "Cluster", "shop", "shop").await.expect("cluster");
     assert!(shop["status"].is_null() && shop["metadata"]["finalizers"].is_null(), "{shop}");
     assert_eq!(world.ledger().all().expect("all"), vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn late_machines_and_restarting_managers_change_nothing_but_the_time() {
+    let faults = Faults { seed: 7, late_boot: 60, manager_restart: 20, ..Faults::NONE };
+    let world = World::start_with(40.0, faults, Arc::new(NoPods)).await;
+    let api = &world.management;
+    install_providers(api).await;
+    api.create(namespace("shop")).await;
+    api.create_all(cluster("shop", "shop", 3)).await;
+    let name = "shop-control-plane";
+    api.until_condition(CONTROL_PLANE, "KubeadmControlPlane", "shop", name, "Initialized").await;
+    let workload = world.workload("shop", "shop").await;
+    workload.create(network_plugin()).await;
+    workload.create(cloud_controller()).await;
+    api.until(CONTROL_PLANE, "KubeadmControlPlane", "shop", name, |plane| plane["status"]["availableReplicas"] == 3).await;
+    assert_eq!(world.live("instance").len(), 3);
+    let all = world.ledger().all().expect("all");
+    assert_eq!(all.iter().filter(|one| one.thing == "instance").count(), 3, "{all:?}");
+    assert_eq!(world.ledger().violations().expect("violations"), vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_never_boots_is_waited_for_with_its_reason() {
+    let faults = Faults { seed: 1, never_boot: 100, ..Faults::NONE };
+    let world = World::start_with(0.0, faults, Arc::new(NoPods)).await;
+    let api = &world.management;
+    install_providers(api).await;
+    api.create(namespace("shop")).await;
+    api.create_all(cluster("shop", "shop", 1)).await;
+    let shop = api.until(CORE, "Cluster", "shop", "shop", |shop| shop["status"]["controlPlane"]["replicas"] == 1).await;
+    assert_eq!(status_of(&shop, "Available"), "False");
+    let machine = api.names(CORE, "Machine", "shop").await.pop().expect("machine");
+    api.until(CORE, "Machine", "shop", &machine, |machine| {
+        message_of(machine, "NodeHealthy") == "Waiting for Cluster control plane to be initialized"
+    })
+    .await;
+    assert_eq!(world.live("instance").len(), 1);
+    api.delete(CORE, "Cluster", "shop", "shop").await;
+    api.until_gone(CORE, "Cluster", "shop", "shop").await;
+    assert_eq!(world.ledger().live().expect("live"), vec![]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "measures, with RUST_LOG=saga=info: how long a cluster takes at speed 1, and what the sandbox costs while nothing happens"]
+async fn time_at_speed_one() {
+    let world = World::start_with(1.0, Faults::NONE, Arc::new(NoPods)).await;
+    let api = &world.management;
+    let began = std::time::Instant::now();
+    let mut marks = Vec::new();
+    let mut mark = |what: &str| marks.push(format!("{what} {:.1} s", began.elapsed().as_secs_f64()));
+    install_providers(api).await;
+    mark("providers");
+    api.create(namespace("shop")).await;
+    api.create_all(cluster("shop", "shop", 1)).await;
+    api.until_condition(CONTROL_PLANE, "KubeadmControlPlane", "shop", "shop-control-plane", "Initialized").await;
+    mark("initialized");
+    let workload = world.workload("shop", "shop").await;
+    workload.create(network_plugin()).await;
+    workload.create(cloud_controller()).await;
+    api.until_condition(CORE, "Cluster", "shop", "shop", "Available").await;
+    mark("available");
+    install_providers(&workload).await;
+    mark("providers again");
+    api.create_all(pool("shop", "shop", "general", 2)).await;
+    let three = json!({"spec": {"replicas": 3}});
+    let name = "shop-control-plane";
+    api.patch(CONTROL_PLANE, "KubeadmControlPlane", "shop", name, three).await;
+    api.until(CORE, "MachineDeployment", "shop", "shop-general", |pool| pool["status"]["availableReplicas"] == 2).await;
+    mark("pool");
+    api.until(CONTROL_PLANE, "KubeadmControlPlane", "shop", name, |plane| plane["status"]["availableReplicas"] == 3).await;
+    mark("three");
+    settle().await;
+    let ticks = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields: Vec<u64> = stat.split(' ').filter_map(|field| field.parse().ok()).collect();
+        fields.iter().skip(9).take(2).sum::<u64>()
+    };
+    let before = ticks();
+    tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+    mark(&format!("idle: {} ticks of 10 ms in 10 s;", ticks() - before));
+    tracing::info!("{}", marks.join(", "));
+    assert!(began.elapsed().as_secs() < 90, "{}", marks.join(", "));
 }

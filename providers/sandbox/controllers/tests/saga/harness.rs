@@ -192,12 +192,12 @@ impl Plane {
             .unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
-    /// Waits until `done` holds for the object; panics with the object after 30 s.
+    /// Waits until `done` holds for the object; panics with the object after two minutes.
     pub async fn until(&self, version: &str, kind: &str, namespace: &str, name: &str, done: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();
         let api = self.api(version, kind, namespace).await;
         loop {
-            let answer = tokio::time::timeout(Duration::from_secs(20), api.get_opt(name)).await;
+            let answer = tokio::time::timeout(Duration::from_secs(60), api.get_opt(name)).await;
             let found = answer
                 .unwrap_or_else(|_| panic!("the API does not answer"))
                 .expect("get")
@@ -207,7 +207,7 @@ impl Plane {
             {
                 return found.clone();
             }
-            if began.elapsed() > Duration::from_secs(30) {
+            if began.elapsed() > Duration::from_secs(120) {
                 panic!("{kind} {namespace}/{name} never got there: {}", serde_json::to_string_pretty(&found.map(strip)).expect("json"));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -224,7 +224,7 @@ impl Plane {
         while let Some(found) = api.get_opt(name).await.expect("get") {
             let found = serde_json::to_value(found).expect("json");
             assert!(
-                began.elapsed() < Duration::from_secs(30),
+                began.elapsed() < Duration::from_secs(120),
                 "{kind} {name} does not go: {}",
                 serde_json::to_string_pretty(&strip(found)).expect("json")
             );

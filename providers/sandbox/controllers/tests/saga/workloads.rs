@@ -107,9 +107,12 @@ async fn jobs_sets_claims_and_load_balancers() {
     assert_eq!(world.ledger().live().expect("live"), vec![]);
 }
 
+/// Image, arguments and environment of a started container.
+type Started = (String, Vec<String>, BTreeMap<String, String>);
+
 #[derive(Default)]
 struct Recorder {
-    started: Arc<Mutex<Vec<(String, Vec<String>, BTreeMap<String, String>)>>>,
+    started: Arc<Mutex<Vec<Started>>>,
     stopped: Arc<Mutex<u32>>,
 }
 
