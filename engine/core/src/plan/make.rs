@@ -200,7 +200,12 @@ fn outputs(view: &View<'_>, draft: &mut Draft) -> BTreeMap<String, (Option<Json>
         return changed;
     }
     let asks_planes = set.values().any(|value| contains_placeholder(value, &|p| matches!(p, Placeholder::Unknown { .. })));
-    let needs: Vec<u32> = if asks_planes { draft.opened.values().copied().collect() } else { Vec::new() };
+    let needs: Vec<u32> = match (destroy, asks_planes) {
+        // What is destroyed has its outputs to the last.
+        (true, _) => draft.ready.values().copied().collect(),
+        (false, true) => draft.opened.values().copied().collect(),
+        (false, false) => Vec::new(),
+    };
     let address = view.management(&Address::management("sandbox"));
     let effects: Vec<Effect> = removed.iter().map(|name| Effect::Output { name: name.clone(), value: None }).collect();
     let known: Vec<Effect> = set

@@ -54,6 +54,8 @@ record management.sandbox.provider[\"cluster-api\"]
 store_outputs management.sandbox
 record management.sandbox";
     assert_eq!(steps(&plan).join("\n"), expected);
+    let outputs = plan.steps.iter().find(|step| matches!(step.action, Action::StoreOutputs { .. })).unwrap();
+    assert!(outputs.needs.len() >= 3, "outputs go after all else: {:?}", outputs.needs);
     let of = |text: &str| plan.changes.iter().find(|change| change.address.to_string() == text).map(|change| change.action);
     assert_eq!(of("cluster.shop"), Some(ChangeAction::Delete));
     assert_eq!(of("cluster.shop.layer[\"cilium\"]"), Some(ChangeAction::Delete));
