@@ -16,7 +16,7 @@ use windlass_core::lang;
 use windlass_core::plan::{ChangeAction, Mode};
 
 #[path = "../engine/core/tests/planner/world.rs"]
-#[expect(dead_code, clippy::all, clippy::pedantic, reason = "the planner's tests use all of it")]
+#[allow(dead_code, clippy::all, clippy::pedantic, reason = "the planner's tests use all of it")]
 mod world;
 
 /// What the world in memory takes from the planner's tests.

@@ -4,6 +4,8 @@
 //! `cargo test` runs a seeded sample. `cargo xtask crash` runs all: it sets `WL_CRASH=all` for the records (debug binary, which has the hook) and
 //! `WL_CRASH=moments` with `WL_TEST_BINARY` for 50 random moments of the release binary.
 
+#![expect(clippy::print_stdout, reason = "its figures are for people")]
+
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -97,7 +99,7 @@ fn a_death_anywhere_is_no_harm() {
     }
 }
 
-/// Every record of a whole life, and the steps of 7 between: the process dies after each of its first, or seventh, records.
+/// Every record of a whole life: each process dies after the first record that it writes, and in a second life after the fifth.
 #[test]
 fn a_death_after_every_record_is_no_harm() {
     if !wanted("all") {
@@ -105,7 +107,7 @@ fn a_death_after_every_record_is_no_harm() {
     }
     let baseline = baseline();
     let (mut passed, mut total) = (0, 0);
-    for stride in [1, 2, 3, 7] {
+    for stride in [1, 5] {
         let place = Place::example("quickstart");
         let created = die_every(&place, &APPLY, stride);
         complete(&place, &baseline);

@@ -1,7 +1,10 @@
 //! Findings for people: code, place, the line, what to do.
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use windlass_core::diag::{Diagnostic, Diagnostics, Severity, SourceMap, Span};
+use windlass_core::diag::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
+
+/// A place with its label; `true`: the place that the finding is about.
+type Place<'a> = (Span, Option<&'a str>, bool);
 
 /// All findings, one after the other.
 pub fn diagnostics_text(diagnostics: &Diagnostics, sources: &SourceMap, compact: bool) -> String {
@@ -32,7 +35,7 @@ fn whole(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
         .iter()
         .map(|span| (*span, None))
         .chain(diagnostic.related.iter().map(|(span, label)| (*span, Some(label.as_str()))));
-    let mut by_file: Vec<(windlass_core::diag::FileId, Vec<(Span, Option<&str>, bool)>)> = Vec::new();
+    let mut by_file: Vec<(FileId, Vec<Place<'_>>)> = Vec::new();
     for (position, (span, label)) in places.enumerate() {
         let entry = (span, label, position == 0 && diagnostic.primary.is_some());
         match by_file.iter_mut().find(|(file, _)| *file == span.file) {

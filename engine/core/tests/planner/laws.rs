@@ -170,7 +170,7 @@ fn the_order_of_input_does_not_matter_and_the_same_input_gives_the_same_bytes() 
 fn clusters_come_and_go_beside_others() {
     let (shop, blog) = (Wanted::new("shop"), Wanted { layers: Vec::new(), ..Wanted::new("blog") });
     let both = desired(&[shop.clone(), blog.clone()]);
-    let mut world = up(&desired(&[shop.clone()]));
+    let mut world = up(&desired(std::slice::from_ref(&shop)));
     let before: BTreeMap<_, _> = world.objects.clone();
     let plan = planned(&world, &both, Mode::Apply);
     assert!(
@@ -180,12 +180,12 @@ fn clusters_come_and_go_beside_others() {
     );
     world.apply(&plan, usize::MAX);
     assert_empty(&world, &both);
-    let plan = planned(&world, &desired(&[shop.clone()]), Mode::Apply);
+    let plan = planned(&world, &desired(std::slice::from_ref(&shop)), Mode::Apply);
     assert!(
         plan.changes.iter().all(|change| change.action == ChangeAction::NoOp || change.address.to_string().starts_with("cluster.blog"))
     );
     world.apply(&plan, usize::MAX);
-    assert_empty(&world, &desired(&[shop.clone()]));
+    assert_empty(&world, &desired(std::slice::from_ref(&shop)));
     assert_eq!(world.objects, before);
     let plan = planned(&world, &desired(&[]), Mode::Apply);
     world.apply(&plan, usize::MAX);
