@@ -17,7 +17,7 @@ use crate::conditions::holds;
 use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
-use crate::object::{Key, Meta, Object};
+use crate::object::{Fields, Key, Meta, Object};
 
 /// How many keys a controller works on at once.
 const PARALLEL: usize = 8;
@@ -65,7 +65,10 @@ impl Gate {
     /// Whether the manager runs.
     pub fn open(self, plane: &Plane) -> bool {
         let key = (self.namespace.to_owned(), self.name.to_owned());
-        plane.get(Kind::Deployment, &key).is_some_and(|deployment| !deployment.deleting() && holds(&*deployment, "Available"))
+        let Some(deployment) = plane.get(Kind::Deployment, &key) else { return false };
+        // A Deployment scaled to nothing is Available too, and runs nothing.
+        let runs = deployment.int("/status/availableReplicas").unwrap_or(0) > 0 && deployment.int("/spec/replicas") != Some(0);
+        runs && !deployment.deleting() && holds(&*deployment, "Available")
     }
 }
 

@@ -220,15 +220,33 @@ async fn nothing_happens_while_the_managers_are_away() {
     let world = World::start().await;
     let api = &world.management;
     install_providers(api).await;
+    let scale = async |replicas: i64| {
+        for (namespace, name) in crate::objects::MANAGERS {
+            api.patch("apps/v1", "Deployment", namespace, name, json!({"spec": {"replicas": replicas}})).await;
+        }
+    };
+    scale(0).await;
     for (namespace, name) in crate::objects::MANAGERS {
-        api.delete("apps/v1", "Deployment", namespace, name).await;
+        let idle = |one: &serde_json::Value| one["status"]["availableReplicas"].is_null();
+        api.until("apps/v1", "Deployment", namespace, name, idle).await;
     }
+    settle().await;
     api.create(namespace("shop")).await;
     api.create_all(cluster("shop", "shop", 1)).await;
     settle().await;
     let shop = api.get(CORE, "Cluster", "shop", "shop").await.expect("cluster");
     assert!(shop["status"].is_null() && shop["metadata"]["finalizers"].is_null(), "{shop}");
     assert_eq!(world.ledger().all().expect("all"), vec![]);
+    scale(1).await;
+    api.until_condition(CORE, "Cluster", "shop", "shop", "InfrastructureReady").await;
+    for (namespace, name) in crate::objects::MANAGERS {
+        api.delete("apps/v1", "Deployment", namespace, name).await;
+    }
+    settle().await;
+    api.patch(CORE, "Cluster", "shop", "shop", json!({"spec": {"paused": true}})).await;
+    settle().await;
+    let shop = api.get(CORE, "Cluster", "shop", "shop").await.expect("cluster");
+    assert_eq!(status_of(&shop, "Paused"), "False", "nobody is there to say otherwise");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
