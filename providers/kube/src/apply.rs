@@ -169,6 +169,11 @@ fn field_conflicts(error: &ApiError) -> Option<Vec<Cause>> {
     }
 }
 
+/// Whether an apply conflicts with nothing but what we wrote ourselves by another verb: a manager that a destroy had stopped.
+pub fn conflicts_with_ourselves(error: &ApiError) -> bool {
+    field_conflicts(error).is_some_and(|conflicts| conflicts.iter().all(|cause| manager_in(&cause.message) == FIELD_MANAGER))
+}
+
 /// `conflict with "kubectl-edit" using apps/v1` → `kubectl-edit`.
 fn manager_in(message: &str) -> &str {
     message.split('"').nth(1).unwrap_or("another manager")

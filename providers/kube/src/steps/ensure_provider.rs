@@ -9,7 +9,7 @@ use windlass_core::plan::{PlannedObject, ProviderSpec, Readiness};
 use windlass_kubeschema::Bundle;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 
-use crate::apply::{mark, marks, merge_into};
+use crate::apply::{conflicts_with_ourselves, mark, marks, merge_into};
 use crate::error::{ApiError, failed};
 use crate::kinds::ObjectRef;
 use crate::plane::{Force, Persist, Plane};
@@ -142,7 +142,11 @@ async fn send(work: &Work<'_>, plane: &Plane, object: &Json, address: &Address) 
     }
     let mut object = object.clone();
     mark(&mut object, &work.context.lineage, &address.to_string());
-    let live = plane.apply(&object, FIELD_MANAGER, Force::No, Persist::Yes).await.map_err(failed_to)?;
+    let mut answer = plane.apply(&object, FIELD_MANAGER, Force::No, Persist::Yes).await;
+    if answer.as_ref().is_err_and(conflicts_with_ourselves) {
+        answer = plane.apply(&object, FIELD_MANAGER, Force::Yes, Persist::Yes).await;
+    }
+    let live = answer.map_err(failed_to)?;
     let version = |object: &Json| object.pointer("/metadata/resourceVersion").cloned();
     Ok(match before {
         None => Ensured::Added,
