@@ -2,11 +2,16 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub mod kubectl;
+pub mod small;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value as Json;
+
+use kubectl::Kubectl;
 
 /// The binary under test.
 pub fn binary() -> PathBuf {
@@ -134,6 +139,18 @@ impl Place {
     #[track_caller]
     pub fn settled(&self) {
         self.run(&["plan", "-detailed-exitcode"]).expect(0).says("No changes.");
+    }
+
+    /// A way into a cluster's plane, with kubectl's manners.
+    #[track_caller]
+    pub fn kubectl(&self, cluster: &str) -> Kubectl {
+        Kubectl::new(&self.run(&["kubeconfig", cluster]).expect(0).stdout)
+    }
+
+    /// A way into the sandbox's management plane, with kubectl's manners.
+    #[track_caller]
+    pub fn kubectl_on_management(&self) -> Kubectl {
+        Kubectl::new(&self.run(&["sandbox", "kubeconfig"]).expect(0).stdout)
     }
 
     /// What the simulated cloud holds, by kind of thing, and that no two planes acted on one cluster.

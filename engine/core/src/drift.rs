@@ -12,6 +12,7 @@ use crate::encode::{DigestKey, Placeholder, contains_placeholder, resolve_unknow
 use crate::facts::{Facts, PlaneFact};
 use crate::kinds::known_kind;
 use crate::object::ObjectKey;
+use crate::plan::demands::{manager, recorded_layer_objects, recorded_providers};
 use crate::plan::{Actor, Unplanned};
 use crate::recorded::{Recorded, RecordedObject};
 
@@ -132,8 +133,23 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
             report.entries.push(entry(finding));
         }
     }
+    for (resource, object) in unrecorded(recorded) {
+        if facts.reachable(&object.plane).is_some() {
+            report.compared += 1;
+            if facts.object(&object).is_none() {
+                report.entries.push(DriftEntry { resource, object, finding: DriftFinding::Deleted });
+            }
+        }
+    }
     report.entries.sort_by(|a, b| (&a.resource, &a.object).cmp(&(&b.resource, &b.object)));
     report
+}
+
+/// Objects that must be there though the state keeps no fields of them: managers of providers, the agent's objects of layers.
+fn unrecorded(recorded: &Recorded) -> Vec<(Address, ObjectKey)> {
+    let managers = recorded_providers(recorded).into_iter().map(|(owner, plane, provider)| (owner, manager(&plane, &provider)));
+    let all = managers.chain(recorded_layer_objects(recorded));
+    all.filter(|(_, key)| !recorded.objects.contains_key(key)).collect()
 }
 
 /// The applied fields with unknown leaves filled in, as far as they are known.

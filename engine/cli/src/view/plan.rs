@@ -91,6 +91,8 @@ fn change_text(change: &Change) -> String {
         let field = reason.field.as_deref().map(|field| format!("{field}: ")).unwrap_or_default();
         let values = match (&reason.old, &reason.new) {
             (Json::Null, Json::Null) => String::new(),
+            // Texts of several lines are shown as a line diff below.
+            (old, new) if lines_text(old, new).is_some() => String::new(),
             (old, new) => format!("{} -> {}, ", leaf_text(old), leaf_text(new)),
         };
         let _ = writeln!(text, "  {}", paint(DIM, format_args!("# ({field}{values}{})", reason.rule)));

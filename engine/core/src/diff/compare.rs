@@ -103,6 +103,7 @@ impl Walk<'_> {
                 self.map(applied, live, shape, path, depth);
             }
             (Form::List, Json::Array(items)) if !shape.is_atomic_list() => self.list(items, live, shape, path, depth),
+            (_, Json::Array(items)) if matches!(shape, Shape::Deduced) && self.owners.is_set(path) => self.set(items, live, path),
             _ => self.leaf(applied, live, shape, path),
         }
     }
@@ -133,6 +134,19 @@ impl Walk<'_> {
             match (item, there) {
                 (Json::Object(fields), None) => self.gone_item(fields, item, &path),
                 _ => self.value(item, there, shape.item(), &path, depth + 1),
+            }
+        }
+    }
+
+    /// A list of which no schema is known, and which the server treats as a set: items of others are nothing to us.
+    fn set(&mut self, items: &[Json], live: Option<&Json>, path: &FieldPath) {
+        let there = live.and_then(Json::as_array);
+        if live.is_some() && there.is_none() {
+            return self.report(path, Some(&Json::Array(items.to_vec())), live);
+        }
+        for item in items {
+            if !there.is_some_and(|there| there.contains(item)) {
+                self.report(&path.child(PathElement::value(item.clone())), Some(item), None);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Who owns a leaf, by `metadata.managedFields`.
 
 use serde_json::Value as Json;
-use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, ManagedEntry, Operation, parse_managed_fields};
+use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, ManagedEntry, Operation, PathElement, parse_managed_fields};
 
 use crate::marks::FIELD_MANAGER;
 use crate::plan::Actor;
@@ -36,6 +36,15 @@ impl Owners {
     /// Whether we own a leaf, itself or by something atomic above it.
     pub fn we_own(&self, path: &FieldPath) -> bool {
         self.entries.iter().any(|entry| is_ours(entry) && depth(&entry.fields, path).is_some())
+    }
+
+    /// Whether the server keeps owners of the single values of a list, which it does for sets only.
+    pub fn is_set(&self, path: &FieldPath) -> bool {
+        self.entries.iter().any(|entry| {
+            let mut set = &entry.fields;
+            let reached = path.0.iter().all(|element| set.node(element).map(|node| set = &node.children).is_some());
+            reached && set.nodes().any(|(element, _)| matches!(element, PathElement::Value(_)))
+        })
     }
 
     /// Who has the leaf: the most specific entry that is not ours, the latest of them; else ours; else nobody known.

@@ -350,6 +350,21 @@ fn changes() -> Vec<Row> {
             &["metadata.finalizers[=\"a/x\"]: \"a/x\" -> none by unknown"],
         ),
         row(
+            "members that others added to a set of an unknown kind",
+            custom(json!({"owner": "dana"})),
+            json!({"spec": {"members": ["lena", "dana"]}}),
+            &[],
+        )
+        .beside("kubectl-edit", json!({"f:spec": {"f:members": {"v:\"lena\"": {}}}})),
+        row(
+            "a member of a set of an unknown kind that is gone",
+            custom(json!({"members": ["dana", "kim"]})),
+            json!({"spec": {"members": ["kim", "lena"]}}),
+            &["spec.members[=\"dana\"]: \"dana\" -> none by unknown"],
+        )
+        .lost(json!({"f:spec": {"f:members": {}}}))
+        .beside("kubectl-edit", json!({"f:spec": {"f:members": {"v:\"lena\"": {}}}})),
+        row(
             "an atomic list is one leaf",
             pod(json!({"name": "web", "args": ["a", "b"]})),
             json!({"spec": {"template": {"spec": {"containers": [{"name": "web", "args": ["a", "c"]}]}}}}),

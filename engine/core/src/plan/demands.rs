@@ -10,7 +10,7 @@ use crate::desired::{Desired, Home};
 use crate::facts::{ClusterAccess, Demand, Facts};
 use crate::marks;
 use crate::object::ObjectKey;
-use crate::recorded::Recorded;
+use crate::recorded::{Recorded, ResourceStatus};
 
 /// `apiVersion` of CAPI's core kinds.
 pub(super) const CAPI_CORE: &str = "cluster.x-k8s.io/v1beta2";
@@ -34,9 +34,11 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
     for (plane, provider) in providers(desired, recorded) {
         asked.insert(Demand::Get { key: manager(&plane, &provider), api_version: "apps/v1".to_owned() });
     }
-    for cluster in desired.clusters.values().filter(|cluster| cluster.agent && recorded.planes.contains_key(&cluster.address)) {
+    let wished = desired.clusters.values().filter(|cluster| cluster.agent && recorded.planes.contains_key(&cluster.address));
+    let with_agent = wished.map(|cluster| cluster.address.clone());
+    for plane in with_agent.chain(recorded_layer_objects(recorded).into_iter().map(|(_, key)| key.plane)) {
         let (api_version, kind) = (marks::AGENT_API_VERSION.to_owned(), LAYER_KIND.to_owned());
-        asked.insert(Demand::List { plane: cluster.address.clone(), api_version, kind });
+        asked.insert(Demand::List { plane, api_version, kind });
     }
     for cluster in doomed(desired, recorded, mode) {
         for (api_version, kind) in [
@@ -60,7 +62,14 @@ pub fn drift_demands(recorded: &Recorded) -> Vec<Demand> {
         api_version: object.api_version.clone(),
         kind: key.kind.clone(),
     });
-    let unique: BTreeSet<Demand> = planes.chain(lists).collect();
+    let managers = recorded_providers(recorded).into_iter().map(|(_, plane, provider)| manager(&plane, &provider));
+    let managers = managers.map(|key| Demand::Get { key, api_version: "apps/v1".to_owned() });
+    let layers = recorded_layer_objects(recorded).into_iter().map(|(_, key)| Demand::List {
+        plane: key.plane,
+        api_version: marks::AGENT_API_VERSION.to_owned(),
+        kind: LAYER_KIND.to_owned(),
+    });
+    let unique: BTreeSet<Demand> = planes.chain(lists).chain(managers).chain(layers).collect();
     unique.into_iter().collect()
 }
 
@@ -76,7 +85,7 @@ pub fn follow_up(recorded: &Recorded, facts: &Facts) -> Vec<Demand> {
 }
 
 /// The Deployment of a provider's manager.
-pub(super) fn manager(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
+pub(crate) fn manager(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
     ObjectKey {
         plane: plane.clone(),
         group: "apps".to_owned(),
@@ -158,11 +167,40 @@ fn wanted(desired: &Desired, recorded: &Recorded) -> BTreeMap<ObjectKey, String>
     wanted
 }
 
-/// Providers on management planes, as wished and as recorded.
+/// Providers on management planes, as wished, and on all planes, as recorded.
 fn providers(desired: &Desired, recorded: &Recorded) -> Vec<(Address, ProviderSpec)> {
     let wished = desired.providers.iter().map(|provider| (provider.address.root(), provider.spec.clone()));
-    let known = recorded.resources.iter().filter(|(address, _)| matches!(address.part, Some(Part::Provider(_))));
-    wished.chain(known.filter_map(|(address, resource)| Some((address.root(), kept::<KeptProvider>(resource)?.kind.provider)))).collect()
+    let known = recorded_providers(recorded).into_iter().map(|(_, plane, provider)| (plane, provider));
+    wished.chain(known).collect()
+}
+
+/// Providers that stand where the state says: the resource that they belong to, the plane, the provider. A pivoted cluster has its own.
+pub(crate) fn recorded_providers(recorded: &Recorded) -> Vec<(Address, Address, ProviderSpec)> {
+    let ready = |address: &Address| recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Ready);
+    let mut found = Vec::new();
+    for (address, resource) in &recorded.resources {
+        if let (Some(Part::Provider(_)), Some(provider)) = (&address.part, kept::<KeptProvider>(resource)) {
+            if ready(address) {
+                found.push((address.clone(), address.root(), provider.kind.provider));
+            }
+        } else if address.is_cluster() && address.part.is_none() && ready(&address.with(Part::Pivot)) {
+            let providers = kept::<KeptCluster>(resource).map(|cluster| cluster.kind.providers).unwrap_or_default();
+            found.extend(providers.into_iter().map(|provider| (address.with(Part::Pivot), address.clone(), provider)));
+        }
+    }
+    found
+}
+
+/// The objects by which agents know of their layers, with the resource that each belongs to, as far as the state says that they stand.
+pub(crate) fn recorded_layer_objects(recorded: &Recorded) -> Vec<(Address, ObjectKey)> {
+    let ready = |address: &Address| recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Ready);
+    let layers = recorded.resources.keys().filter_map(|address| match &address.part {
+        Some(Part::Layer(name)) if ready(address) && ready(&address.root().with(Part::Agent)) => {
+            Some((address.clone(), layer_object(&address.root(), name)))
+        }
+        _ => None,
+    });
+    layers.collect()
 }
 
 /// The Secret on the management plane that opens a pivoted cluster.

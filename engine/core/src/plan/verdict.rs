@@ -8,7 +8,7 @@ use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, PathElement};
 
 use super::action::Takeover;
 use super::day_two::{input_changes, refusal};
-use super::demands::{layer_object, manager};
+use super::demands::{layer_object, manager, recorded_providers};
 use super::index::Index;
 use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
@@ -188,7 +188,7 @@ impl<'a> View<'a> {
         repairs.extend(self.lost_bookkeeping(address, &expected));
         self.refuse_dropped_objects(address, wish, &expected, diagnostics);
         match &address.part {
-            Some(Part::Provider(_)) => repairs.extend(self.lost_manager(address)),
+            Some(Part::Provider(_) | Part::Pivot) => repairs.extend(self.lost_managers(address)),
             Some(Part::Layer(name)) => repairs.extend(self.lost_layer_object(address, name)),
             _ => {}
         }
@@ -312,12 +312,13 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// The manager's Deployment, if it is gone from the management plane.
-    fn lost_manager(&self, address: &Address) -> Option<Repair> {
-        let provider = self.desired.providers.iter().find(|provider| &provider.address == address)?;
-        let key = manager(&address.root(), &provider.spec);
-        let gone = self.facts.reachable(&key.plane).is_some() && self.facts.object(&key).is_none();
-        gone.then_some(Repair { key, wish: None, drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() } })
+    /// Deployments of managers that are gone from the plane where a provider or a pivot has put them.
+    fn lost_managers(&self, address: &Address) -> Vec<Repair> {
+        let standing = recorded_providers(self.recorded).into_iter().filter(|(owner, _, _)| owner == address);
+        let keys = standing.map(|(_, plane, provider)| manager(&plane, &provider));
+        keys.filter(|key| self.facts.reachable(&key.plane).is_some() && self.facts.object(key).is_none())
+            .map(|key| Repair { key, wish: None, drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() } })
+            .collect()
     }
 
     /// The object by which the agent knows of a layer, if it is gone while there is an agent.

@@ -278,6 +278,21 @@ const HURTS: &[Hurt] = &[
         reasons: &[],
     },
     Hurt {
+        what: "a provider's manager deleted in the cluster",
+        hurt: |world| {
+            let key = world.find(&shop(), "Deployment", "aws-manager");
+            world.objects.remove(&key);
+        },
+        shown: &[
+            "update cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  apply cluster.shop",
+            "  apply cloud.aws.main",
+        ],
+        reasons: &["Deployment capa-system/aws-manager: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
         what: "a provider's credentials deleted",
         hurt: |world| {
             let key = world.find(&management(), "Secret", "capa-manager-bootstrap-credentials");

@@ -5,7 +5,7 @@ use windlass_core::drift::{DriftReport, drift};
 use windlass_core::plan::drift_demands;
 
 use crate::laws::up;
-use crate::wish::{Wanted, cluster, desired};
+use crate::wish::{Wanted, cluster, desired, management};
 use crate::world::{KEY, World};
 
 fn report(world: &World) -> DriftReport {
@@ -34,7 +34,23 @@ fn a_healthy_world_has_none_and_everything_was_looked_at() {
     let world = up(&desired(&[Wanted::new("shop")]));
     let report = report(&world);
     assert_eq!((lines(&report), report.unreachable.len(), report.failed.len()), (vec![], 0, 0));
-    assert_eq!(report.compared, world.state.objects.len());
+    let managers = world.objects.values().filter(|object| object["metadata"]["uid"] == "provider").count();
+    assert_eq!(report.compared, world.state.objects.len() + managers);
+}
+
+#[test]
+fn managers_and_layer_objects_that_are_gone_are_drift() {
+    let mut world = up(&desired(&[Wanted::new("shop")]));
+    for (plane, kind, name) in
+        [(management(), "Deployment", "aws-manager"), (cluster("shop"), "Deployment", "aws-manager"), (cluster("shop"), "Layer", "spaces")]
+    {
+        let key = world.find(&plane, kind, name);
+        world.objects.remove(&key);
+    }
+    let found = lines(&report(&world));
+    let owners: Vec<&str> = found.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(owners, ["management.sandbox.provider[\"aws\"]", "cluster.shop.pivot", "cluster.shop.layer[\"spaces\"]"], "{found:?}");
+    assert!(found.iter().all(|line| line.contains(" deleted ") && line.ends_with("by unknown")), "{found:?}");
 }
 
 #[test]

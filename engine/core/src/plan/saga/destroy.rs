@@ -189,7 +189,7 @@ impl<'v> Fall<'v> {
             let plane = self.kept.management.clone();
             let owner = plane.with(Part::Provider(provider.name.clone()));
             let action = Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(&owner) };
-            let step = draft.add(&owner, action, self.gate.clone(), self.timeout());
+            let step = draft.add(&owner, action, self.gate.clone(), SHARED_TIMEOUT);
             if self.gate.is_empty() {
                 self.no_longer_whole(step, draft);
             }

@@ -1,0 +1,260 @@
+//! Drift, as kubectl makes it: what it changes is found, named with field, actor and time, planned, repaired, and gone; what is not ours is
+//! nothing. One quickstart serves all rounds.
+
+mod support;
+
+use serde_json::{Value as Json, json};
+use support::Place;
+use support::kubectl::Kubectl;
+
+const FLANNEL: &str = "/api/v1/namespaces/kube-flannel/configmaps/kube-flannel-cfg";
+const WEB: &str = "/apis/apps/v1/namespaces/storefront/deployments/web";
+const SERVICE: &str = "/api/v1/namespaces/storefront/services/web";
+const DATABASE: &str = "/api/v1/namespaces/storefront/secrets/database";
+const INFO: &str = "/api/v1/namespaces/storefront/configmaps/cluster-info";
+const ROLE: &str = "/apis/rbac.authorization.k8s.io/v1/namespaces/storefront/roles/read-config";
+const CSI: &str = "/apis/apps/v1/namespaces/kube-system/deployments/ebs-csi-controller";
+const NODE_AGENT: &str = "/apis/apps/v1/namespaces/platform/daemonsets/node-agent";
+const GP3: &str = "/apis/storage.k8s.io/v1/storageclasses/gp3";
+const TEAM: &str = "/apis/platform.example.com/v1/teams/storefront";
+const POOL: &str = "/apis/cluster.x-k8s.io/v1beta2/namespaces/shop/machinedeployments/shop-general";
+const CONTROL_PLANE: &str = "/apis/controlplane.cluster.x-k8s.io/v1beta2/namespaces/shop/kubeadmcontrolplanes/shop-control-plane";
+const CLUSTER: &str = "/apis/cluster.x-k8s.io/v1beta2/namespaces/shop/clusters/shop";
+const AGENT: &str = "/apis/apps/v1/namespaces/windlass-system/deployments/windlass-agent";
+const LAYER: &str = "/apis/agent.windlass.dev/v1alpha1/namespaces/windlass-system/layers/shop";
+const CORE_MANAGER: &str = "/apis/apps/v1/namespaces/capi-system/deployments/capi-controller-manager";
+const IDENTITY: &str = "/apis/infrastructure.cluster.x-k8s.io/v1beta2/awsclusterroleidentities/aws-main";
+
+struct World {
+    place: Place,
+    shop: Kubectl,
+    management: Kubectl,
+}
+
+impl World {
+    /// What `drift` finds: `resource: object leaf by manager`, sorted; each actor has been here since `since`.
+    #[track_caller]
+    fn drift(&self, code: i32, since: jiff::Timestamp) -> Vec<String> {
+        let done = self.place.run(&["drift", "-json"]).expect(code);
+        let report: Json = serde_json::from_str(&done.stdout).expect("JSON");
+        let entries = report["drift"].as_array().cloned().unwrap_or_default();
+        let mut lines: Vec<String> = entries.iter().map(|entry| line(entry, since)).collect();
+        lines.sort();
+        lines
+    }
+
+    /// Nothing differs, by plan and by drift.
+    #[track_caller]
+    fn settled(&self, what: &str) {
+        assert_eq!(self.drift(0, jiff::Timestamp::now()), Vec::<String>::new(), "{what}");
+        self.place.settled();
+    }
+
+    /// Hurts the world, which must be found, planned, repaired, and gone.
+    #[track_caller]
+    fn round(&self, what: &str, hurt: impl Fn(&World), expected: &[&str], planned: &[&str]) {
+        let since = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).expect("a second");
+        hurt(self);
+        let mut expected: Vec<String> = expected.iter().map(|line| (*line).to_owned()).collect();
+        expected.sort();
+        assert_eq!(self.drift(2, since), expected, "{what}");
+        let plan = self.place.run(&["plan", "-detailed-exitcode"]).expect(2).says("0 to add, ").says(", 0 to destroy.");
+        for text in planned {
+            assert!(plan.stdout.contains(text), "{what}: {text:?} is missing in\n{}", plan.stdout);
+        }
+        self.place.apply();
+        self.settled(what);
+    }
+}
+
+fn line(entry: &Json, since: jiff::Timestamp) -> String {
+    let text = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+    let object = format!("{} {} on {}", text(&entry["object"]["kind"]), text(&entry["object"]["name"]), text(&entry["object"]["plane"]));
+    let what = match text(&entry["finding"]).as_str() {
+        "leaf" => text(&entry["leaf"]),
+        other => other.to_owned(),
+    };
+    let actor = &entry["actor"];
+    let who = match (text(&actor["manager"]), text(&actor["subresource"])) {
+        (manager, _) if manager.is_empty() => "unknown".to_owned(),
+        (manager, subresource) => {
+            let time: jiff::Timestamp = text(&actor["time"]).parse().expect("a time");
+            assert!(time >= since && time <= jiff::Timestamp::now(), "{entry} is not of now");
+            if subresource.is_empty() { manager } else { format!("{manager}/{subresource}") }
+        }
+    };
+    format!("{}: {object} {what} by {who}", text(&entry["resource"]))
+}
+
+#[test]
+fn drift_by_kubectl_is_found_named_planned_and_repaired() {
+    let place = Place::example("quickstart");
+    place.apply();
+    let world = World { shop: place.kubectl("shop"), management: place.kubectl_on_management(), place };
+    foreign_fields_are_nothing(&world);
+    layers(&world);
+    machines(&world);
+    agent(&world);
+    management_plane(&world);
+    assert_eq!(world.place.ledger().get("instance"), Some(&5));
+    world.place.run(&["destroy", "-auto-approve"]).expect(0);
+    assert!(world.place.ledger().is_empty());
+}
+
+fn foreign_fields_are_nothing(world: &World) {
+    let kubectl = &world.shop;
+    kubectl.patch(WEB, &json!({"spec": {"minReadySeconds": 1}}));
+    kubectl.annotate(WEB, "team", "storefront");
+    kubectl.label(SERVICE, "hello", "world");
+    kubectl.edit(INFO, &json!({"data": {"more": "text"}}));
+    kubectl.edit_custom(TEAM, &json!({"spec": {"members": ["lena@example.com", "dana@example.com", "kim@example.com"]}}));
+    kubectl.apply(
+        NODE_AGENT,
+        &json!({"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "node-agent", "namespace": "platform", "labels": {"by": "hand"}}}),
+    );
+    kubectl.annotate(POOL, "team", "storefront");
+    kubectl.label(CLUSTER, "team", "storefront");
+    kubectl.annotate(AGENT, "team", "platform");
+    world.management.annotate(IDENTITY, "team", "platform");
+    world.settled("fields that others added");
+}
+
+/// The agent writes these, so the agent repairs them.
+fn layers(world: &World) {
+    let hurt = |world: &World| {
+        let kubectl = &world.shop;
+        let container = json!({"name": "web", "image": "registry.example.com/shop/web:9.9.9"});
+        kubectl.patch(WEB, &json!({"spec": {"template": {"spec": {"containers": [container]}}}}));
+        kubectl.scale(WEB, 5);
+        kubectl.scale(CSI, 1);
+        kubectl.edit(FLANNEL, &json!({"data": {"net-conf.json": "{\"Network\": \"10.0.0.0/8\"}\n"}}));
+        kubectl.edit_custom(TEAM, &json!({"spec": {"members": ["lena@example.com", "kim@example.com"], "owner": "lena@example.com"}}));
+        kubectl.apply(
+            SERVICE,
+            &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": "storefront"}, "spec": {"selector": {"app": "other"}}}),
+        );
+        kubectl.label("/api/v1/namespaces/kube-flannel", "pod-security.kubernetes.io/enforce", "restricted");
+        kubectl.annotate(GP3, "storageclass.kubernetes.io/is-default-class", "false");
+        kubectl.patch_json(INFO, &json!([{"op": "remove", "path": "/data/cluster"}]));
+        kubectl.patch(DATABASE, &json!({"stringData": {"password": "by-hand-7f3c"}}));
+        kubectl.delete(ROLE);
+        kubectl.delete(NODE_AGENT);
+    };
+    let layer = |name: &str, rest: &str| format!("cluster.shop.layer[\"{name}\"]: {rest}");
+    let expected = [
+        layer("shop", "Deployment web on cluster.shop spec.template.spec.containers[name=\"web\"].image by kubectl-patch"),
+        layer("shop", "Deployment web on cluster.shop spec.replicas by kubectl/scale"),
+        layer("aws-ebs-csi", "Deployment ebs-csi-controller on cluster.shop spec.replicas by kubectl/scale"),
+        layer("flannel", "ConfigMap kube-flannel-cfg on cluster.shop data[\"net-conf.json\"] by kubectl-edit"),
+        layer("platform", "Team storefront on cluster.shop spec.members[=\"dana@example.com\"] by unknown"),
+        layer("platform", "Team storefront on cluster.shop spec.owner by kubectl-edit"),
+        layer("shop", "Service web on cluster.shop spec.selector by kubectl"),
+        layer("flannel", "Namespace kube-flannel on cluster.shop metadata.labels[\"pod-security.kubernetes.io/enforce\"] by kubectl-label"),
+        layer(
+            "aws-ebs-csi",
+            "StorageClass gp3 on cluster.shop metadata.annotations[\"storageclass.kubernetes.io/is-default-class\"] by kubectl-annotate",
+        ),
+        layer("shop", "ConfigMap cluster-info on cluster.shop data.cluster by unknown"),
+        layer("shop", "Secret database on cluster.shop data.password by kubectl-patch"),
+        layer("shop", "Role read-config on cluster.shop deleted by unknown"),
+        layer("platform", "DaemonSet node-agent on cluster.shop deleted by unknown"),
+    ];
+    let planned = [
+        "(Deployment storefront/web spec.replicas: 5 -> 3, changed outside of windlass by kubectl)",
+        "~ spec.replicas = 5 -> 3  # by kubectl at 20",
+        "(subresource scale)",
+        "(Deployment storefront/web spec.template.spec.containers[name=\"web\"].image: \"registry.example.com/shop/web:9.9.9\" -> \
+         \"registry.example.com/shop/web:4.2.0\", changed outside of windlass by kubectl-patch)",
+        "(ConfigMap kube-flannel/kube-flannel-cfg data[\"net-conf.json\"]: changed outside of windlass by kubectl-edit)",
+        "- {\"Network\": \"10.0.0.0/8\"}",
+        "(ConfigMap storefront/cluster-info data.cluster: null -> \"shop\", removed outside of windlass, actor unknown)",
+        "(Secret storefront/database data.password: (sensitive value) -> (sensitive value), changed outside of windlass by kubectl-patch)",
+        "(Role storefront/read-config: deleted outside of windlass)",
+        "+ Role storefront/read-config on cluster.shop",
+        "+ DaemonSet platform/node-agent on cluster.shop",
+        "Plan: 0 to add, 4 to change, 0 to destroy.",
+    ];
+    let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+    world.round("layers", hurt, &expected, &planned);
+    let kubectl = &world.shop;
+    let web = kubectl.get(WEB).expect("the Deployment is there");
+    assert_eq!(web["spec"]["replicas"], json!(3));
+    assert_eq!(web["spec"]["minReadySeconds"], json!(1), "a field of somebody else stays");
+    assert_eq!(kubectl.get(DATABASE).expect("the Secret is there")["data"]["password"], json!("cXVpY2tzdGFydC1vbmx5"));
+    assert!(kubectl.get(ROLE).is_some() && kubectl.get(NODE_AGENT).is_some());
+    let team = kubectl.get(TEAM).expect("the Team is there");
+    let members: Vec<&str> = team["spec"]["members"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    assert!(["dana@example.com", "kim@example.com", "lena@example.com"].iter().all(|member| members.contains(member)), "{members:?}");
+}
+
+/// Cluster API objects, which live in the cluster itself.
+fn machines(world: &World) {
+    let hurt = |world: &World| {
+        world.shop.scale(POOL, 4);
+        world.shop.patch_merge(CONTROL_PLANE, &json!({"metadata": {"labels": {"windlass.dev/lineage": "other"}}}));
+    };
+    world.round(
+        "Cluster API objects",
+        hurt,
+        &[
+            "cluster.shop.worker_pool[\"general\"]: MachineDeployment shop-general on cluster.shop spec.replicas by kubectl/scale",
+            "cluster.shop.control_plane: KubeadmControlPlane shop-control-plane on cluster.shop metadata.labels[\"windlass.dev/lineage\"] by kubectl-patch",
+        ],
+        &["(MachineDeployment shop/shop-general spec.replicas: 4 -> 2, changed outside of windlass by kubectl)"],
+    );
+    assert_eq!(world.place.ledger().get("instance"), Some(&5));
+}
+
+fn agent(world: &World) {
+    world.round(
+        "the agent stopped",
+        |world| world.shop.scale(AGENT, 0),
+        &["cluster.shop.agent: Deployment windlass-agent on cluster.shop spec.replicas by kubectl/scale"],
+        &["(Deployment windlass-system/windlass-agent spec.replicas: 0 -> 1, changed outside of windlass by kubectl)"],
+    );
+    let hurt = |world: &World| {
+        world.shop.delete(AGENT);
+        world.shop.delete(LAYER);
+        world.shop.delete(ROLE);
+    };
+    world.round(
+        "the agent deleted, and a layer's object with it",
+        hurt,
+        &[
+            "cluster.shop.agent: Deployment windlass-agent on cluster.shop deleted by unknown",
+            "cluster.shop.layer[\"shop\"]: Layer shop on cluster.shop deleted by unknown",
+            "cluster.shop.layer[\"shop\"]: Role read-config on cluster.shop deleted by unknown",
+        ],
+        &["+ Deployment windlass-system/windlass-agent on cluster.shop", "+ Layer windlass-system/shop on cluster.shop"],
+    );
+}
+
+/// Providers and identities, on the management plane and in the cluster.
+fn management_plane(world: &World) {
+    world.round(
+        "an identity changed",
+        |world| world.management.patch_merge(IDENTITY, &json!({"spec": {"roleARN": "arn:aws:iam::111122223333:role/other"}})),
+        &["cloud.aws.main: AWSClusterRoleIdentity aws-main on management.sandbox spec.roleARN by kubectl-patch"],
+        &["changed outside of windlass by kubectl-patch"],
+    );
+    let hurt = |world: &World| {
+        world.management.delete(IDENTITY);
+        world.management.delete(CORE_MANAGER);
+        world.shop.delete(CORE_MANAGER);
+    };
+    world.round(
+        "an identity and managers deleted",
+        hurt,
+        &[
+            "cloud.aws.main: AWSClusterRoleIdentity aws-main on management.sandbox deleted by unknown",
+            "management.sandbox.provider[\"cluster-api\"]: Deployment capi-controller-manager on management.sandbox deleted by unknown",
+            "cluster.shop.pivot: Deployment capi-controller-manager on cluster.shop deleted by unknown",
+        ],
+        &[
+            "(AWSClusterRoleIdentity aws-main: deleted outside of windlass)",
+            "+ Deployment capi-system/capi-controller-manager on management.sandbox",
+            "+ Deployment capi-system/capi-controller-manager on cluster.shop",
+        ],
+    );
+    assert!(world.shop.get(CORE_MANAGER).is_some() && world.management.get(CORE_MANAGER).is_some());
+}
