@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use windlass_core::diag::Code;
 
 use crate::argv::{self, VariableFlag};
 use crate::exit;
@@ -365,13 +366,18 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
     let given: Vec<OsString> = arguments.into_iter().collect();
     let texts: Vec<String> = given.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     if let Some((word, way)) = argv::not_ours(texts.iter().map(String::as_str)) {
-        return Err(Answer { text: format!("Error WL0517: windlass has no `{word}`\n\n  hint: {way}\n"), error: true });
+        return Err(Answer { text: format!("Error[{}]: windlass has no `{word}`\n |\n = hint: {way}\n\n", Code::TERRAFORM_WORD), error: true });
     }
     let rewritten = argv::rewrite(given, &flags(&Arguments::command()));
     let variables = argv::variable_flags(&rewritten);
     match Arguments::try_parse_from(&rewritten) {
         Ok(parsed) => Ok(Arguments { variables, ..parsed }),
-        Err(error) => Err(Answer { text: argv::one_dash(&error.render().to_string()), error: error.use_stderr() }),
+        Err(error) => {
+            let text = argv::one_dash(&error.render().to_string());
+            // Help and version are answers; the rest is told as every other error is.
+            let text = text.strip_prefix("error: ").map_or_else(|| text.clone(), |rest| format!("Error[{}]: {rest}", Code::USAGE));
+            Err(Answer { text, error: error.use_stderr() })
+        }
     }
 }
 

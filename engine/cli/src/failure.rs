@@ -71,6 +71,12 @@ impl From<Diagnostic> for Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&StoreError> for Failure {
+    fn from(error: &StoreError) -> Self {
         match error {
             StoreError::Unusable { reason, hint } => Failure::new(Code::STATE_UNUSABLE, reason).hint(hint),
             StoreError::Locked { .. } => Failure::new(Code::STATE_LOCKED, error.to_string())
@@ -99,7 +105,7 @@ impl From<StepError> for Failure {
             StepError::Stale { .. } => Failure::new(Code::PLAN_STALE, text).hint("make a new plan and review it").exits(Exit::Stale),
             StepError::Unreachable { .. } => Failure::new(Code::PLANE_UNREACHABLE, text).exits(Exit::Partial),
             StepError::Stopped => Failure::new(Code::STOPPED, text).hint("apply again to go on").exits(Exit::Interrupted),
-            StepError::Store(error) => Failure::new(Code::STATE_NOT_WRITTEN, error.to_string()),
+            StepError::Store(error) => Failure::from(&*error),
         }
     }
 }

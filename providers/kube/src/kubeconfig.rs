@@ -34,6 +34,28 @@ pub fn read(text: &str, origin: Origin) -> Result<Kubeconfig, ApiError> {
     Ok(config)
 }
 
+/// What keeps a kubeconfig that a user names from opening anything: nothing of this is cured by waiting.
+pub fn fault(text: &str, context: Option<&str>) -> Option<String> {
+    let config = match read(text, Origin::User) {
+        Ok(config) => config,
+        Err(error) => return Some(error.to_string()),
+    };
+    let known: Vec<&str> = config.contexts.iter().map(|named| named.name.as_str()).collect();
+    let Some(name) = context.or(config.current_context.as_deref()).filter(|name| !name.is_empty()) else {
+        return Some(format!("the kubeconfig has no current context; it has {}", listed(&known)));
+    };
+    let Some(named) = config.contexts.iter().find(|named| named.name == name) else {
+        return Some(format!("the kubeconfig has no context {name:?}; it has {}", listed(&known)));
+    };
+    let cluster = named.context.as_ref().map(|context| context.cluster.as_str()).unwrap_or_default();
+    let address = config.clusters.iter().find(|named| named.name == cluster).and_then(|named| named.cluster.as_ref()?.server.as_ref());
+    address.is_none().then(|| format!("the kubeconfig's context {name:?} names cluster {cluster:?}, which has no server in it"))
+}
+
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 fn refuse_programs_and_files(config: &Kubeconfig) -> Result<(), ApiError> {
     let refuse = |what: &str| {
         Err(ApiError::NoAccess(format!(

@@ -71,7 +71,7 @@ impl Observatory<'_> {
     }
 
     async fn ask_plane(&self, address: &Address, demands: &BTreeSet<&Demand>) -> (PlaneFact, Answers) {
-        let plane = match self.planes.plane(address).await {
+        let plane = match self.planes.plane_within(address, PROBE_PATIENCE).await {
             Ok(plane) => plane,
             Err(NoPlane::Absent) => return (PlaneFact::Absent, Answers::default()),
             Err(NoPlane::Unreachable(reason)) => return (PlaneFact::Unreachable { reason }, Answers::default()),

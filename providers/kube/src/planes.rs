@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 use windlass_core::addr::Address;
@@ -14,7 +15,7 @@ use windlass_run::ports::StepError;
 use crate::error::ApiError;
 use crate::kinds::ObjectRef;
 use crate::kubeconfig::{self, Origin};
-use crate::plane::Plane;
+use crate::plane::{PATIENCE, Plane};
 
 /// How a plane is reached that the user (or the sandbox) names.
 #[derive(Clone, PartialEq, Eq)]
@@ -107,10 +108,15 @@ impl Planes {
 
     /// An open plane; opens it if need be.
     pub async fn plane(&self, address: &Address) -> Result<Arc<Plane>, NoPlane> {
+        self.plane_within(address, PATIENCE).await
+    }
+
+    /// The same, with another patience for the plane that the way in is read from.
+    pub async fn plane_within(&self, address: &Address, patience: Duration) -> Result<Arc<Plane>, NoPlane> {
         if let Some(open) = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(address) {
             return Ok(open.clone());
         }
-        let plane = Arc::new(self.connect(address).await?);
+        let plane = Arc::new(self.connect(address, patience).await?);
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone(), plane.clone());
         Ok(plane)
     }
@@ -120,7 +126,7 @@ impl Planes {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(address);
     }
 
-    async fn connect(&self, address: &Address) -> Result<Plane, NoPlane> {
+    async fn connect(&self, address: &Address, patience: Duration) -> Result<Plane, NoPlane> {
         let (config, context) = match self.sources.get(address) {
             Some(PlaneSource::Text { kubeconfig, context }) => {
                 (kubeconfig::read(kubeconfig, Origin::User).map_err(|e| NoPlane::Unreachable(e.to_string()))?, context.clone())
@@ -134,7 +140,7 @@ impl Planes {
             }
             None => {
                 let access = self.way(address).ok_or(NoPlane::Absent)?;
-                let (text, _) = self.cluster_kubeconfig(&access).await?.ok_or(NoPlane::Absent)?;
+                let (text, _) = self.cluster_kubeconfig(&access, patience).await?.ok_or(NoPlane::Absent)?;
                 (kubeconfig::read(&text, Origin::Secret).map_err(|e| NoPlane::Unreachable(e.to_string()))?, None)
             }
         };
@@ -144,11 +150,11 @@ impl Planes {
     }
 
     /// A cluster's kubeconfig from the management plane: its own Secret, else the access Secret.
-    pub async fn cluster_kubeconfig(&self, access: &ClusterAccess) -> Result<Option<(String, FoundIn)>, NoPlane> {
+    pub async fn cluster_kubeconfig(&self, access: &ClusterAccess, patience: Duration) -> Result<Option<(String, FoundIn)>, NoPlane> {
         let management = Box::pin(self.plane(&access.management)).await?;
         let failed = |error: ApiError| NoPlane::Unreachable(format!("its kubeconfig on {} cannot be read: {error}", access.management));
         for (secret, found) in [(own_secret(access), FoundIn::Own), (access_secret_ref(access), FoundIn::Access)] {
-            let live = management.get(&secret).await.map_err(failed)?;
+            let live = management.get_within(&secret, patience).await.map_err(failed)?;
             if let Some(text) = live.as_ref().and_then(|live| kubeconfig::secret_text(live, "value")) {
                 return Ok(Some((text, found)));
             }

@@ -32,16 +32,18 @@ const ON_ONE_PLANE: usize = 32;
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View) -> Result<ExitCode, Failure> {
     let (folder, file) = positional(arguments, command);
+    if file.is_none() && command.plan_digest.is_some() {
+        return Err(Failure::new(Code::USAGE, "-plan-digest needs a saved plan").hint("windlass apply -plan-digest=sha256:… FILE"));
+    }
+    // Nothing is started or written for a file that is no plan, or another one than was reviewed.
+    let saved = file.map(|file| reviewed(&file, command.plan_digest.as_deref())).transpose()?;
     let prepared = prepare(arguments, &command.module, folder.as_deref(), view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
     let job = Job { prepared, world, writing: &command.writing, view };
-    match file {
-        Some(file) => job.saved(&file, command.plan_digest.as_deref()).await,
+    match saved {
+        Some(plan) => job.saved(plan).await,
         None => {
-            if command.plan_digest.is_some() {
-                return Err(Failure::new(Code::USAGE, "-plan-digest needs a saved plan").hint("windlass apply -plan-digest=sha256:… FILE"));
-            }
             let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
             job.fresh(mode, &command.planning, &command.allow_destroy, false, command.module.compact_warnings).await
         }
@@ -69,14 +71,8 @@ pub struct Job<'a> {
 
 impl Job<'_> {
     /// Applies a saved plan, and only that.
-    async fn saved(self, file: &Path, pinned: Option<&str>) -> Result<ExitCode, Failure> {
-        let bytes = std::fs::read(file).map_err(|error| io(file, "cannot be read", &error))?;
-        let plan = read_plan(file, &bytes)?;
+    async fn saved(self, plan: Plan) -> Result<ExitCode, Failure> {
         let digest = plan_digest(&plan);
-        if let Some(pinned) = pinned.filter(|pinned| *pinned != digest) {
-            return Err(Failure::new(Code::PLAN_UNUSABLE, format!("{} is not the plan that was reviewed", file.display()))
-                .detail(format!("Its digest is {digest}, -plan-digest asks for {pinned}. Nothing has been written.")));
-        }
         let state = self.open_state()?;
         let recorded = self.current(&state).await?;
         check_lineage(&plan, &recorded)?;
@@ -271,7 +267,11 @@ impl Job<'_> {
     }
 
     fn nothing(&self, plan: &Plan, state: Arc<StateFile>) -> Result<ExitCode, Failure> {
-        self.view.out("\nApply complete! Resources: 0 added, 0 changed, 0 destroyed.\n");
+        self.view.out(match (plan.unplanned.is_empty(), plan.mode) {
+            (true, Mode::Apply) => "\nApply complete! Resources: 0 added, 0 changed, 0 destroyed.\n",
+            (true, Mode::Destroy) => "\nDestroy complete! Resources: 0 destroyed.\n",
+            (false, _) => "\nNothing has been changed. What did not answer was left out.\n",
+        });
         close(state)?;
         Ok(if plan.unplanned.is_empty() { OK } else { Exit::Partial.into() })
     }
@@ -351,6 +351,20 @@ fn close(state: Arc<StateFile>) -> Result<(), Failure> {
 fn plan_text(plan: &Plan) -> Result<String, Failure> {
     String::from_utf8(plan::file::to_bytes(plan))
         .map_err(|error| Failure::new(Code::PLAN_UNUSABLE, format!("the plan is no text: {error}")))
+}
+
+/// A saved plan, which must have the digest that was pinned.
+fn reviewed(file: &Path, pinned: Option<&str>) -> Result<Plan, Failure> {
+    let bytes = std::fs::read(file)
+        .map_err(|error| io(file, "cannot be read", &error).hint("`windlass plan -out=FILE` makes a plan; a folder is given with -chdir"))?;
+    let plan = read_plan(file, &bytes)?;
+    let digest = plan_digest(&plan);
+    match pinned.filter(|pinned| *pinned != digest) {
+        Some(pinned) => Err(Failure::new(Code::PLAN_UNUSABLE, format!("{} is not the plan that was reviewed", file.display()))
+            .detail(format!("Its digest is {digest}, -plan-digest asks for {pinned}. Nothing has been written."))
+            .hint("apply the file that was reviewed, or have this one reviewed")),
+        None => Ok(plan),
+    }
 }
 
 /// Reads a plan file.

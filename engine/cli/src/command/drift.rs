@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use windlass_core::desired::Desired;
 use windlass_core::drift;
-use windlass_core::plan::Mode;
+use windlass_core::plan::{Mode, other_planes};
 
 use super::prepare::read_state;
 use super::world::{self, Banner};
@@ -24,6 +24,11 @@ pub async fn run(arguments: &Arguments, command: &arguments::Drift, view: &View)
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let world = world::open(&session, &command.module, management, &recorded, &key, view, banner).await?;
     let facts = world.facts(&Desired::default(), &recorded, Mode::Apply).await;
+    let other = other_planes(&recorded, &facts);
+    if other.has_errors() {
+        // What another plane lacks is no drift.
+        return Err(Failure::in_configuration(other, loaded.sources));
+    }
     let report = drift::drift(&recorded, &facts, &key);
     if command.json {
         view.data(&format!("{}\n", view::drift_json(&report, management.sandbox)));

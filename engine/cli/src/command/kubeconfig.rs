@@ -6,6 +6,7 @@ use windlass_core::addr::{Address, Root};
 use windlass_core::diag::Code;
 use windlass_core::facts::ClusterAccess;
 use windlass_core::recorded::Recorded;
+use windlass_kube::plane::PROBE_PATIENCE;
 
 use super::prepare::read_state;
 use super::world::{self, Banner};
@@ -25,7 +26,8 @@ pub async fn run(arguments: &Arguments, command: &arguments::Kubeconfig, view: &
     let (address, access) = access(&recorded, &command.cluster, &management.address)?;
     let world = world::open(&session, &command.module, management, &recorded, &key, view, Banner::Note).await?;
     world.kube.planes().know(&address, &access);
-    let found = world.kube.planes().cluster_kubeconfig(&access).await.map_err(|error| Failure::from(error.during(&address)))?;
+    let found = world.kube.planes().cluster_kubeconfig(&access, PROBE_PATIENCE).await;
+    let found = found.map_err(|error| Failure::from(error.during(&address)))?;
     match found {
         Some((text, _)) => {
             view.data(&text);

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use windlass_core::addr::Address;
-use windlass_core::diag::Code;
+use windlass_core::desired::Desired;
+use windlass_core::diag::{Code, Diagnostic};
 use windlass_core::plan::file::{plan_digest, to_bytes, to_compressed_bytes};
 use windlass_core::plan::{self, ChangeAction, Mode, Plan, PlanOptions};
 
@@ -75,12 +76,24 @@ pub async fn make(
         .map(|text| text.parse::<Address>().map_err(|error| Failure::new(Code::USAGE, error.to_string())))
         .collect::<Result<Vec<_>, _>>()?;
     let options = PlanOptions { mode, tool_version: TOOL_VERSION, key: &prepared.key, replace: &replace, release_foreign };
-    let (plan, diagnostics) = plan::plan(&prepared.desired, &prepared.recorded, &facts, &options);
+    let (plan, mut diagnostics) = plan::plan(&prepared.desired, &prepared.recorded, &facts, &options);
     if diagnostics.has_errors() {
         return Err(Failure::in_configuration(diagnostics, std::mem::take(&mut prepared.loaded.sources)));
     }
+    diagnostics.extend(left_out(&plan, &prepared.desired));
     view.warnings(&diagnostics, &prepared.loaded.sources, compact);
     Ok(plan)
+}
+
+/// A warning if planes do not answer.
+fn left_out(plan: &Plan, desired: &Desired) -> Option<Diagnostic> {
+    let names: Vec<String> = plan.unplanned.iter().map(|unplanned| unplanned.address.to_string()).collect();
+    let first = plan.unplanned.first()?;
+    let mut warning = Diagnostic::warning(Code::PLANE_UNREACHABLE, format!("{} not planned: planes do not answer", names.join(", ")))
+        .detail(format!("{}: {}. What is not planned is not touched.", first.address, first.reason))
+        .hint("check that the API is up and that the kubeconfig still opens it, then plan again");
+    warning.primary = desired.management.as_ref().filter(|management| names.contains(&management.address.to_string())).and_then(|m| m.span);
+    Some(warning)
 }
 
 fn refuse_flags(planning: &Planning) -> Result<(), Failure> {

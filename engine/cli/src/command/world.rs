@@ -17,7 +17,7 @@ use windlass_kube::{Kube, KubeOptions};
 use windlass_run::ports::Observer;
 
 use crate::arguments::Module;
-use crate::failure::Failure;
+use crate::failure::{Failure, io};
 use crate::sandbox;
 use crate::session::Session;
 use crate::view::View;
@@ -64,6 +64,7 @@ pub async fn open(
         sources.insert(management.address.clone(), PlaneSource::File { path, context: management.context.clone() });
     }
     sources.extend(overrides(session, given, recorded)?);
+    sources.values().try_for_each(usable)?;
     let stable_for = if management.sandbox { Duration::ZERO } else { STABLE };
     let options = KubeOptions { lineage: recorded.lineage.clone(), digest_key: key.clone(), sources, stable_for };
     Ok(World { kube: Arc::new(Kube::new(options)) })
@@ -78,6 +79,17 @@ fn same_plane(management: &DesiredManagement, recorded: &Recorded) -> Result<(),
                 .detail("Nothing has been written.")
                 .hint("use the configuration that belongs to the state, or another state file: -state=FILE"))
         }
+        None => Ok(()),
+    }
+}
+
+/// A kubeconfig that opens nothing is told at once: waiting does not mend it.
+fn usable(source: &PlaneSource) -> Result<(), Failure> {
+    let PlaneSource::File { path, context } = source else { return Ok(()) };
+    let text = std::fs::read_to_string(path).map_err(|error| io(path, "cannot be read", &error))?;
+    match windlass_kube::kubeconfig::fault(&text, context.as_deref()) {
+        Some(fault) => Err(Failure::new(Code::FILE_SYSTEM, format!("{}: {fault}", path.display()))
+            .hint("name another file with `kubeconfig` (or -kubeconfig), or another context with `context`, in the `management` block")),
         None => Ok(()),
     }
 }

@@ -78,9 +78,10 @@ pub fn drift_text(report: &DriftReport) -> String {
     } else {
         writeln!(
             text,
-            "\n{} {} differences in {} of {} objects.",
+            "\n{} {} {} in {} of {} objects.",
             paint(BOLD, "Drift:"),
             report.entries.len(),
+            if report.entries.len() == 1 { "difference" } else { "differences" },
             objects.len(),
             report.compared
         )

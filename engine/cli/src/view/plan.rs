@@ -22,6 +22,9 @@ pub fn plan_text(plan: &Plan) -> String {
     let changes: Vec<&Change> = plan.changes.iter().filter(|change| change.action != ChangeAction::NoOp).collect();
     if changes.is_empty() && plan.steps.is_empty() && outputs(plan).is_empty() {
         let (first, second) = match plan.mode {
+            _ if !plan.unplanned.is_empty() => {
+                ("No changes where planes answer.", "What is named above was not looked at: it may match the configuration or not.")
+            }
             Mode::Apply => (
                 "No changes. Your infrastructure matches the configuration.",
                 "Windlass has compared the configuration with the live objects and found no differences.",

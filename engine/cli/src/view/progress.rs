@@ -159,9 +159,10 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         let added = count(&[ChangeAction::Create, ChangeAction::Replace]);
         let changed = count(&[ChangeAction::Update, ChangeAction::Repave, ChangeAction::Adopt]);
         let destroyed = count(&[ChangeAction::Delete, ChangeAction::Replace]);
+        let ended = if plan.unplanned.is_empty() { "complete!" } else { "done, except for what was left out." };
         let head = match plan.mode {
-            Mode::Apply => format!("Apply complete! Resources: {added} added, {changed} changed, {destroyed} destroyed."),
-            Mode::Destroy => format!("Destroy complete! Resources: {destroyed} destroyed."),
+            Mode::Apply => format!("Apply {ended} Resources: {added} added, {changed} changed, {destroyed} destroyed."),
+            Mode::Destroy => format!("Destroy {ended} Resources: {destroyed} destroyed."),
         };
         let _ = writeln!(text, "\n{}", paint(ADD.bold(), head));
     } else {

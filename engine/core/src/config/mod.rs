@@ -20,7 +20,7 @@ pub mod schema;
 mod toplevel;
 mod variable;
 
-use crate::diag::{Diagnostics, SourceMap};
+use crate::diag::{Code, Diagnostics, SourceMap};
 use crate::files::Files;
 use crate::lang::{Body, Names};
 use crate::provider::Provider;
@@ -70,6 +70,17 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
     };
     naming::name_clusters(&clusters, &mut names);
     let outputs = output::evaluate(inputs, &names, &mut diagnostics);
+    forget_consequences(&mut diagnostics);
     diagnostics.sort();
     (Model { management, provider_versions, agent_image, clouds, clusters, outputs }, diagnostics)
+}
+
+/// What could not be evaluated has an unknown value: that it is not known where it is needed is no fault of its own.
+fn forget_consequences(diagnostics: &mut Diagnostics) {
+    let leaves_unknown = |code: Code| {
+        (Code::UNKNOWN_NAME..=Code::FILE_UNREADABLE).contains(&code) || matches!(code, Code::MISSING_VARIABLE | Code::CYCLE)
+    };
+    if diagnostics.iter().any(|diagnostic| diagnostic.is_error() && leaves_unknown(diagnostic.code)) {
+        diagnostics.0.retain(|diagnostic| diagnostic.code != Code::UNKNOWN_NOT_ALLOWED);
+    }
 }

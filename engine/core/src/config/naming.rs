@@ -96,6 +96,8 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
                 }
             }
             diagnostics.push(diagnostic);
+            // Nothing has a value yet, and everything exists: the circle is the one fault that is told.
+            nodes.iter().for_each(|node| foretell(node, names));
             (0..u32::try_from(nodes.len()).unwrap_or(u32::MAX)).collect()
         }
     };
@@ -127,6 +129,18 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
     instances.clouds.sort_by(|a, b| a.address.cmp(&b.address));
     instances.clusters.sort_by(|a, b| a.address.cmp(&b.address));
     instances
+}
+
+/// Makes a name known before it has a value.
+fn foretell(node: &Node<'_>, names: &mut Names<'_>) {
+    let (group, name) = match node {
+        Node::Local(name, _) => ("local", Some(*name)),
+        Node::Cloud(block) => ("cloud", block.label(0)),
+        Node::Cluster(block) => ("cluster", block.label(0)),
+    };
+    if let Some(name) = name {
+        names.set_entry(group, name.clone(), Value::unknown(Type::Any));
+    }
 }
 
 fn nodes<'a>(inputs: &Inputs<'a>, diagnostics: &mut Diagnostics) -> Vec<Node<'a>> {

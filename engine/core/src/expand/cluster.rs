@@ -114,6 +114,11 @@ impl Work<'_> {
         }
     }
 
+    /// Where the control plane (`None`) or a pool is written.
+    fn block_of(&self, pool: &Option<String>) -> Option<Span> {
+        self.cluster.nodes.get(pool).and_then(|nodes| nodes.span)
+    }
+
     fn refuse(&mut self, mut diagnostic: Diagnostic, span: Option<Span>) {
         diagnostic.primary = span.or(self.cluster.span);
         self.diagnostics.push(diagnostic);
@@ -236,7 +241,8 @@ fn control_plane(work: &mut Work<'_>) {
     objects.extend(work.object(plane, &address, Home::Capi, span));
     let shown = pool_input(&input.control_plane, work);
     let needs = BTreeSet::from([work.address.clone()]);
-    work.resource(address, shown, objects, needs, span);
+    let block = work.block_of(&None);
+    work.resource(address, shown, objects, needs, block);
 }
 
 /// `rollout` with CAPI's defaults written out, so that no webhook is needed to fill them in (reference 8.4).
@@ -292,7 +298,8 @@ fn worker_pool(work: &mut Work<'_>, pool: &PoolInput) {
         needs.insert(work.address.with(Part::Pivot));
     }
     let shown = pool_input(pool, work);
-    work.resource(address, shown, objects, needs, span);
+    let block = work.block_of(&pool.pool);
+    work.resource(address, shown, objects, needs, block);
 }
 
 /// Agent and pivot.

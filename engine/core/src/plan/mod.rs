@@ -42,6 +42,7 @@ pub use demands::{demands, drift_demands, follow_up};
 pub use inspect::{desired_digest, secret_leaves, validate};
 pub use make::plan;
 pub use options::PlanOptions;
+pub use planes::other_planes;
 
 pub use change::{Actor, Change, ChangeAction, LeafChange, ObjectAction, ObjectChange, Reason};
 

@@ -30,9 +30,9 @@ impl Reach {
     }
 }
 
-/// Which clusters can be planned. Planes that are not the recorded ones, states that are older than a plane has seen, and refused
-/// questions are errors; planes that do not answer are not.
-pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagnostics: &mut Diagnostics) -> Reach {
+/// Errors if a plane that answers is not the one that the state was made with, or has seen a newer state.
+pub fn other_planes(recorded: &Recorded, facts: &Facts) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
     for (address, fact) in &facts.planes {
         let PlaneFact::Reachable(identity) = fact else { continue };
         if let Some(known) = recorded.planes.get(address).filter(|known| known.uid != identity.uid) {
@@ -50,6 +50,13 @@ pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagn
             );
         }
     }
+    diagnostics
+}
+
+/// Which clusters can be planned. Planes that are not the recorded ones, states that are older than a plane has seen, and refused
+/// questions are errors; planes that do not answer are not.
+pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagnostics: &mut Diagnostics) -> Reach {
+    diagnostics.extend(other_planes(recorded, facts));
     for (question, reason) in &facts.failed {
         diagnostics.push(
             Diagnostic::error(Code::UNANSWERED, format!("{question} could not be read"))

@@ -118,18 +118,38 @@ impl<'a> View<'a> {
     /// Decides on every desired resource of these clusters, and on clouds and providers.
     pub(super) fn judge(&self, planned: &dyn Fn(&Address) -> bool, diagnostics: &mut Diagnostics) -> Verdicts {
         let mut verdicts = Verdicts::default();
+        let mut changed: BTreeSet<Address> = BTreeSet::new();
+        let mut rendered: Vec<(Address, Diagnostics)> = Vec::new();
         for (address, wish) in &self.wishes.resources {
             if !planned(&address.root()) {
                 continue;
             }
-            let verdict = self.judge_one(address, wish, &mut verdicts, diagnostics);
+            let (before, mut anew) = (diagnostics.len(), Diagnostics::new());
+            let verdict = self.judge_one(address, wish, &mut verdicts, diagnostics, &mut anew);
+            if address.part.is_none() && diagnostics.iter().skip(before).any(|diagnostic| diagnostic.code == Code::DAY_TWO) {
+                changed.insert((*address).clone());
+            }
+            rendered.push((address.root(), anew));
             verdicts.by_address.insert((*address).clone(), verdict);
         }
+        // What a change of the cluster or its cloud does to its parts is no change of its own.
+        let follows = |root: &Address| {
+            changed.contains(root) || self.desired.clusters.get(root).is_some_and(|cluster| changed.contains(&cluster.cloud))
+        };
+        diagnostics.extend(rendered.into_iter().filter(|(root, _)| !follows(root)).flat_map(|(_, anew)| anew));
         self.refuse_removed_parts(planned, diagnostics);
         verdicts
     }
 
-    fn judge_one(&self, address: &Address, wish: &Wish<'_>, verdicts: &mut Verdicts, diagnostics: &mut Diagnostics) -> Verdict {
+    /// `anew` gets what is rendered in another way than it was applied.
+    fn judge_one(
+        &self,
+        address: &Address,
+        wish: &Wish<'_>,
+        verdicts: &mut Verdicts,
+        diagnostics: &mut Diagnostics,
+        anew: &mut Diagnostics,
+    ) -> Verdict {
         let Some(record) = self.recorded.resources.get(address) else {
             self.refuse_added_part(address, wish, diagnostics);
             self.expect_absent(address, wish, verdicts, diagnostics);
@@ -166,7 +186,7 @@ impl<'a> View<'a> {
         for (key, object) in &expected {
             let Some(known) = self.recorded.objects.get(key) else {
                 // Copies on planes that are still being made are the saga's.
-                if self.rendered_anew(address, wish, key, &Json::Null, &object.content, diagnostics) {
+                if self.rendered_anew(address, wish, key, &Json::Null, &object.content, anew) {
                     updates.push(Repair {
                         key: key.clone(),
                         wish: Some((*object).clone()),
@@ -177,7 +197,7 @@ impl<'a> View<'a> {
             };
             let applied = resolved(&known.applied, &self.wishes.known);
             let rendering = self.rendering(key, &applied, object);
-            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &applied, &object.content, diagnostics) {
+            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &applied, &object.content, anew) {
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: rendering });
             }
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
@@ -186,7 +206,7 @@ impl<'a> View<'a> {
             }
         }
         repairs.extend(self.lost_bookkeeping(address, &expected));
-        self.refuse_dropped_objects(address, wish, &expected, diagnostics);
+        self.refuse_dropped_objects(address, wish, &expected, anew);
         match &address.part {
             Some(Part::Provider(_) | Part::Pivot) => repairs.extend(self.lost_managers(address)),
             Some(Part::Layer(name)) => repairs.extend(self.lost_layer_object(address, name)),
@@ -273,13 +293,10 @@ impl<'a> View<'a> {
         new: &Json,
         diagnostics: &mut Diagnostics,
     ) -> bool {
-        let what = match &address.part {
-            Some(Part::Agent) => return true,
-            Some(Part::Layer(_)) => "a change of a layer's content",
-            Some(Part::Provider(_)) => "a change of a provider's credentials",
-            _ if matches!(address.root, crate::addr::Root::Cloud(..)) => "a change of cloud credentials",
-            _ => "a change of what is rendered from the same configuration",
-        };
+        if matches!(address.part, Some(Part::Agent)) {
+            return true;
+        }
+        let what = rendering_of(address);
         if old.is_null() {
             diagnostics.push(refusal(address, what, &key.short(), &Json::Null, &Json::String("new".to_owned()), wish.resource.span));
             return false;
@@ -338,10 +355,9 @@ impl<'a> View<'a> {
         let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
         for (key, _) in self.index.owned(address) {
             if !is_bookkeeping(key) && !expected.contains(key) {
-                let what = "a change of a layer's content";
                 diagnostics.push(refusal(
                     address,
-                    what,
+                    rendering_of(address),
                     &key.short(),
                     &Json::String("applied".to_owned()),
                     &Json::Null,
@@ -465,6 +481,16 @@ impl Verdicts {
 }
 
 /// The leaves that a comparison looks at: those that we applied and those that we own.
+/// The name of a change of what is rendered, in the words of the documentation.
+fn rendering_of(address: &Address) -> &'static str {
+    match &address.part {
+        Some(Part::Layer(_)) => "a change of a layer's content",
+        Some(Part::Provider(_)) => "a change of a provider's credentials",
+        _ if matches!(address.root, crate::addr::Root::Cloud(..)) => "a change of cloud credentials",
+        _ => "a change of what is rendered from the same configuration",
+    }
+}
+
 fn leaves(applied: &Json, live: &Json, api_version: &str, kind: &str) -> Vec<FieldPath> {
     let schema = known_kind(api_version, kind).map_or_else(SchemaRef::untyped, |kind| kind.schema);
     let mut set = FieldSet::of(applied, schema.as_resource());

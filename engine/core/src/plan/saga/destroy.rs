@@ -154,7 +154,7 @@ impl<'v> Fall<'v> {
         if wished || own.iter().any(|(_, resource)| resource.protect) {
             let mut diagnostic = Diagnostic::error(Code::PROTECTED, format!("{} is protected and would be destroyed", self.address))
                 .detail("It was applied with lifecycle { prevent_destroy = true }, which holds until a plan without it has been applied.")
-                .hint("set prevent_destroy = false, apply, and destroy then");
+                .hint("apply its block with prevent_destroy = false first (put the block back if it is gone), and destroy then");
             diagnostic.primary = span;
             diagnostics.push(diagnostic);
         }
