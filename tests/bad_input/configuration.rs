@@ -60,12 +60,6 @@ const ROWS: &[Row<'_>] = &[
         says: &["variable \"key\" has no value", "hint: give one with -var 'key=…', in windlass.wlvars.hcl or as WL_VAR_key"],
     },
     Row {
-        text: "cluster \"x\" {\n  count = 2\n}\n",
-        code: "WL0101",
-        place: "main.wl.hcl:2:3",
-        says: &["there is no `count` in windlass", "hint: use `for_each = toset([…])`"],
-    },
-    Row {
         text: "resource \"aws_instance\" \"x\" {}\n",
         code: "WL0200",
         place: "main.wl.hcl:1:1",
@@ -127,7 +121,7 @@ fn of_two_circles_the_shorter_is_told_with_the_reason_of_each_edge() {
 fn layers_that_wait_for_each_other_are_told() {
     let place = Place::example("quickstart");
     place.replace("main.wl.hcl", "  addon \"platform\" {\n", "  addon \"platform\" {\n    depends_on = [addon.shop]\n");
-    let refusal = Refusal { code: "WL0210", place: "main.wl.hcl:39:3", says: &["platform -> shop -> platform", "`depends_on`"], exit: 1 };
+    let refusal = Refusal { code: "WL0210", place: "main.wl.hcl:38:3", says: &["platform -> shop -> platform", "`depends_on`"], exit: 1 };
     refusal.of(&place, &["validate"]);
     nothing_was_begun(&place);
 }
@@ -135,6 +129,11 @@ fn layers_that_wait_for_each_other_are_told() {
 #[test]
 fn an_unknown_attribute_is_told_with_the_nearest_one() {
     let place = Place::example("quickstart");
+    place.replace("main.wl.hcl", "  pivot    = true\n", "  pivot    = true\n  count    = 2\n");
+    let says = ["there is no `count` in windlass", "hint: use `for_each = toset([…])`"];
+    let told = Refusal { code: "WL0101", place: "main.wl.hcl:74:3", says: &says, exit: 1 }.of(&place, &["plan"]).stderr;
+    assert_eq!(told.matches("Error[").count(), 1, "{told}");
+    place.replace("main.wl.hcl", "  count    = 2\n", "");
     place.replace("main.wl.hcl", "root_volume_gib", "root_volume_gb");
     let refusal = Refusal {
         code: "WL0101",

@@ -53,7 +53,7 @@ fn a_plane_that_does_not_answer_is_left_out_and_nothing_is_written() {
     let place = on_a_real_plane();
     place.write("hub.kubeconfig", KUBECONFIG.replace("PORT", &closed_port().to_string()));
     let says = ["management.hub", "cluster.shop", "Connection refused", "hint: check that the API is up"];
-    let refusal = Refusal { code: "WL0508", place: "main.wl.hcl:95:1", says: &says, exit: 3 };
+    let refusal = Refusal { code: "WL0508", place: "main.wl.hcl:96:1", says: &says, exit: 3 };
     let began = std::time::Instant::now();
     for command in [&["plan"][..], &["apply", "-auto-approve"]] {
         let done = refusal.of(&place, command);

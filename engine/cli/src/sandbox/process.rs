@@ -1,7 +1,7 @@
 //! One background process for each data folder: started by the first command that needs it, found by later ones (design section 7, Sandbox).
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use kube::config::Kubeconfig;
@@ -17,6 +17,8 @@ const START: Duration = Duration::from_secs(30);
 const STOP: Duration = Duration::from_secs(10);
 /// Time between two looks while it starts or ends.
 const LOOK: Duration = Duration::from_millis(20);
+/// Time before it is started again if it has ended at once.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Longest wait for the answer to one request.
 const REQUEST: Duration = Duration::from_secs(2);
 
@@ -62,11 +64,16 @@ pub async fn ensure(data: &Path) -> Result<Found, Failure> {
     if let Some(found) = find(data).await {
         return Ok(found);
     }
-    start(data)?;
+    let mut process = start(data)?;
     let begun = Instant::now();
     loop {
         if let Some(found) = find(data).await {
             return Ok(found);
+        }
+        // It ends at once if the one before still holds the store (it was told to end, or was idle): that takes a moment.
+        if matches!(process.try_wait(), Ok(Some(_))) && begun.elapsed() < START {
+            tokio::time::sleep(AGAIN).await;
+            process = start(data)?;
         }
         if begun.elapsed() > START {
             return Err(Failure::new(Code::SANDBOX, format!("the sandbox did not answer within {} s", START.as_secs()))
@@ -87,7 +94,7 @@ pub fn private_folder(data: &Path) -> Result<(), Failure> {
     std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o700)).map_err(|error| io(data, "cannot be made private", &error))
 }
 
-fn start(data: &Path) -> Result<(), Failure> {
+fn start(data: &Path) -> Result<Child, Failure> {
     use std::os::unix::fs::OpenOptionsExt;
     private_folder(data)?;
     let log = log(data);
@@ -108,8 +115,7 @@ fn start(data: &Path) -> Result<(), Failure> {
         .stdout(out)
         .stderr(error)
         .spawn()
-        .map_err(|error| io(&data, "cannot be served", &error))?;
-    Ok(())
+        .map_err(|error| io(&data, "cannot be served", &error))
 }
 
 /// Ends the process. Says whether it ran.
@@ -120,13 +126,22 @@ pub async fn stop(data: &Path) -> Result<bool, Failure> {
     rustix::process::kill_process(pid, rustix::process::Signal::TERM)
         .map_err(|error| Failure::new(Code::SANDBOX, format!("process {} cannot be ended: {error}", found.server.pid)))?;
     let begun = Instant::now();
-    while rustix::process::test_kill_process(pid).is_ok() && find(data).await.is_some() {
+    // Not only until it does not answer any more: it writes until it has ended.
+    while is_alive(pid) {
         if begun.elapsed() > STOP {
             return Err(Failure::new(Code::SANDBOX, format!("process {} has not ended within {} s", found.server.pid, STOP.as_secs())));
         }
         tokio::time::sleep(LOOK).await;
     }
     Ok(true)
+}
+
+/// Whether a process runs. One that has ended and was not waited for by its parent does not.
+fn is_alive(pid: rustix::process::Pid) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    // The name stands in parentheses and may hold anything; the state comes after it.
+    let ended = status.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']));
+    rustix::process::test_kill_process(pid).is_ok() && !ended
 }
 
 /// Ends the process and forgets everything.

@@ -70,10 +70,10 @@ pub async fn serve(data: &Path, detached: bool) -> Result<(), Failure> {
     let text = serde_json::to_vec_pretty(&server).map_err(|error| Failure::new(Code::SANDBOX, error.to_string()))?;
     private_file(&data.join(SERVER), &text)?;
     until_the_end(&sandbox, data).await;
+    // Before the store is closed: from then on the file may be another process's. Gone with its folder, perhaps.
+    let _ = std::fs::remove_file(data.join(SERVER));
     simulation.stop();
     sandbox.close().await;
-    // Gone with its folder, perhaps.
-    let _ = std::fs::remove_file(data.join(SERVER));
     Ok(())
 }
 
