@@ -3,7 +3,8 @@
 use crate::refusal::{Refusal, nothing_was_begun};
 use crate::support::Place;
 
-const CLOUD: &str = "cloud \"aws\" \"main\" {\n  region = \"eu-west-1\"\n  credentials {\n    role_arn = \"arn:aws:iam::111122223333:role/capa\"\n  }\n}\n";
+const CLOUD: &str =
+    "cloud \"aws\" \"main\" {\n  region = \"eu-west-1\"\n  credentials {\n    role_arn = \"arn:aws:iam::111122223333:role/capa\"\n  }\n}\n";
 
 struct Row<'a> {
     text: &'a str,
@@ -173,7 +174,11 @@ fn the_design_s_example_is_understood_up_to_its_chart() {
     place.write("main.wl.hcl", format!("{before}    manifests = [\"${{path.module}}/manifests/*.yaml\"]\n{after}"));
     place.write("manifests/all.yaml", object.replace("NAME", "cilium"));
     place.write("spaces/all.yaml", object.replace("NAME", "spaces"));
-    place.replace("main.wl.hcl", "addon \"team-spaces\" {\n    manifests = [\"${path.module}/manifests", "addon \"team-spaces\" {\n    manifests = [\"${path.module}/spaces");
+    place.replace(
+        "main.wl.hcl",
+        "addon \"team-spaces\" {\n    manifests = [\"${path.module}/manifests",
+        "addon \"team-spaces\" {\n    manifests = [\"${path.module}/spaces",
+    );
     place.run(&["validate", "-var", "admin_key=ssh-ed25519 AAAA test"]).expect(0).says("Success!");
     nothing_was_begun(&place);
 }

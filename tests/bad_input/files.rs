@@ -37,7 +37,9 @@ fn a_state_that_is_not_whole_is_never_taken_for_an_empty_one() {
     ];
     for (bytes, fault, hint) in rows {
         place.write("windlass.wlstate", bytes);
-        for command in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"], &["show"], &["kubeconfig", "shop"]] {
+        for command in
+            [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"], &["show"], &["kubeconfig", "shop"]]
+        {
             Refusal { code: "WL0503", place: "", says: &[fault, hint], exit: 1 }.of(&place, command);
         }
     }

@@ -81,12 +81,36 @@ fn day_two(life: &Life) {
     let extra = "  worker_pool \"extra\" {\n    machine {\n      instance_type = \"m6i.large\"\n    }\n  }\n";
     let renamed = "  worker_pool \"other\" {\n    replicas = 2";
     let rows: &[(&str, &str, &str, &[&str], usize)] = &[
-        (pool, "  worker_pool \"general\" {\n    replicas = 4", "main.wl.hcl:83:3", &["cluster.shop.worker_pool[\"general\"]: scaling", "`replicas` was 2, is now 4"], 1),
-        ("    replicas = 3", "    replicas = 5", "main.wl.hcl:75:3", &["cluster.shop.control_plane: scaling", "`replicas` was 3, is now 5"], 1),
-        ("m6i.xlarge", "m6i.2xlarge", "main.wl.hcl:83:3", &["a change of machines", "`machine.instance_type` was \"m6i.xlarge\", is now \"m6i.2xlarge\""], 1),
+        (
+            pool,
+            "  worker_pool \"general\" {\n    replicas = 4",
+            "main.wl.hcl:83:3",
+            &["cluster.shop.worker_pool[\"general\"]: scaling", "`replicas` was 2, is now 4"],
+            1,
+        ),
+        (
+            "    replicas = 3",
+            "    replicas = 5",
+            "main.wl.hcl:75:3",
+            &["cluster.shop.control_plane: scaling", "`replicas` was 3, is now 5"],
+            1,
+        ),
+        (
+            "m6i.xlarge",
+            "m6i.2xlarge",
+            "main.wl.hcl:83:3",
+            &["a change of machines", "`machine.instance_type` was \"m6i.xlarge\", is now \"m6i.2xlarge\""],
+            1,
+        ),
         ("\"1.34.3\"", "\"1.34.4\"", "main.wl.hcl:70:1", &["a change of the Kubernetes version", "was \"1.34.3\", is now \"1.34.4\""], 1),
         ("\"eu-west-1\"", "\"eu-west-2\"", "main.wl.hcl:11:1", &["cloud.aws.main: a change of the cloud", "`region` was \"eu-west-1\""], 1),
-        ("cluster  = target.name", "cluster  = \"other\"", "", &["cluster.shop.layer[\"shop\"]: a change of a layer's content", "ConfigMap storefront/cluster-info"], 1),
+        (
+            "cluster  = target.name",
+            "cluster  = \"other\"",
+            "",
+            &["cluster.shop.layer[\"shop\"]: a change of a layer's content", "ConfigMap storefront/cluster-info"],
+            1,
+        ),
         (pool, &format!("{extra}{pool}"), "main.wl.hcl:83:3", &["cluster.shop.worker_pool[\"extra\"]: adding a worker pool"], 1),
         (pool, renamed, "", &["adding a worker pool", "cluster.shop.worker_pool[\"general\"]: removing a worker pool"], 2),
         ("pivot    = true", "pivot    = false", "main.wl.hcl:70:1", &["cluster.shop: switching the pivot"], 2),
@@ -167,7 +191,8 @@ fn a_cluster_that_is_gone_from_the_configuration(life: &Life) {
 /// The state belongs to the sandbox.
 fn another_plane(life: &Life) {
     let block = "management \"hub\" {\n  kubeconfig        = \"hub.kubeconfig\"\n  install_providers = false\n}\n\ncluster \"shop\" {";
-    let says = ["the state was made on management.sandbox, the configuration names management.hub", "Nothing has been written.", "-state=FILE"];
+    let says =
+        ["the state was made on management.sandbox, the configuration names management.hub", "Nothing has been written.", "-state=FILE"];
     for command in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"]] {
         life.refuses("cluster \"shop\" {", block, command, &Refusal { code: "WL0405", place: "", says: &says, exit: 1 });
     }
@@ -197,7 +222,8 @@ fn a_sandbox_that_was_reset(life: &Life) {
     refusal.of(place, &["sandbox", "reset"]);
     assert_eq!(place.ledger(), life.ledger);
     place.run(&["sandbox", "reset", "-auto-approve"]).expect(0);
-    let says = ["management.sandbox is not the plane that this state was made with", "hint: check the kubeconfig; a state belongs to its planes"];
+    let says =
+        ["management.sandbox is not the plane that this state was made with", "hint: check the kubeconfig; a state belongs to its planes"];
     for command in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"]] {
         Refusal { code: "WL0405", place: "", says: &says, exit: 1 }.of(place, command);
     }

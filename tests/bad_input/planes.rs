@@ -35,7 +35,11 @@ fn a_kubeconfig_that_opens_nothing_is_a_fault_of_the_configuration() {
         (Some(": [".to_owned()), "the kubeconfig is no valid YAML of that kind", "hint: name another file"),
         (Some("apiVersion: v1\nkind: Config\n".to_owned()), "has no current context; it has none", "hint: name another file"),
         (Some(KUBECONFIG.replace("current-context: x", "current-context: y")), "has no context \"y\"; it has x", "hint: name another file"),
-        (Some(KUBECONFIG.replace("cluster: c,", "cluster: d,")), "names cluster \"d\", which has no server in it", "hint: name another file"),
+        (
+            Some(KUBECONFIG.replace("cluster: c,", "cluster: d,")),
+            "names cluster \"d\", which has no server in it",
+            "hint: name another file",
+        ),
     ];
     for (text, fault, hint) in rows {
         if let Some(text) = text {

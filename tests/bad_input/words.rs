@@ -34,8 +34,10 @@ fn words_of_terraform_are_answered_with_our_way() {
 #[test]
 fn folders_and_files_that_are_not_there_are_named() {
     let place = Place::empty();
-    Refusal { code: "WL0502", place: "", says: &["holds no *.wl.hcl file", "hint: name the folder with -chdir"], exit: 1 }.of(&place, &["plan"]);
-    Refusal { code: "WL0501", place: "", says: &["nowhere is no folder", "hint: -chdir names"], exit: 1 }.of(&place, &["plan", "-chdir=nowhere"]);
+    Refusal { code: "WL0502", place: "", says: &["holds no *.wl.hcl file", "hint: name the folder with -chdir"], exit: 1 }
+        .of(&place, &["plan"]);
+    Refusal { code: "WL0501", place: "", says: &["nowhere is no folder", "hint: -chdir names"], exit: 1 }
+        .of(&place, &["plan", "-chdir=nowhere"]);
     place.write("main.wl.hcl", "output \"x\" {\n  value = 1\n}\n");
     let says = ["plan.wlplan cannot be read", "hint: `windlass plan -out=FILE` makes a plan"];
     Refusal { code: "WL0501", place: "", says: &says, exit: 1 }.of(&place, &["apply", "plan.wlplan"]);

@@ -366,7 +366,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
     let given: Vec<OsString> = arguments.into_iter().collect();
     let texts: Vec<String> = given.iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     if let Some((word, way)) = argv::not_ours(texts.iter().map(String::as_str)) {
-        return Err(Answer { text: format!("Error[{}]: windlass has no `{word}`\n |\n = hint: {way}\n\n", Code::TERRAFORM_WORD), error: true });
+        return Err(Answer {
+            text: format!("Error[{}]: windlass has no `{word}`\n |\n = hint: {way}\n\n", Code::TERRAFORM_WORD),
+            error: true,
+        });
     }
     let rewritten = argv::rewrite(given, &flags(&Arguments::command()));
     let variables = argv::variable_flags(&rewritten);

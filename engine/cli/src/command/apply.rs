@@ -355,8 +355,9 @@ fn plan_text(plan: &Plan) -> Result<String, Failure> {
 
 /// A saved plan, which must have the digest that was pinned.
 fn reviewed(file: &Path, pinned: Option<&str>) -> Result<Plan, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| io(file, "cannot be read", &error).hint("`windlass plan -out=FILE` makes a plan; a folder is given with -chdir"))?;
+    let bytes = std::fs::read(file).map_err(|error| {
+        io(file, "cannot be read", &error).hint("`windlass plan -out=FILE` makes a plan; a folder is given with -chdir")
+    })?;
     let plan = read_plan(file, &bytes)?;
     let digest = plan_digest(&plan);
     match pinned.filter(|pinned| *pinned != digest) {

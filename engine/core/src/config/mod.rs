@@ -77,9 +77,8 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
 
 /// What could not be evaluated has an unknown value: that it is not known where it is needed is no fault of its own.
 fn forget_consequences(diagnostics: &mut Diagnostics) {
-    let leaves_unknown = |code: Code| {
-        (Code::UNKNOWN_NAME..=Code::FILE_UNREADABLE).contains(&code) || matches!(code, Code::MISSING_VARIABLE | Code::CYCLE)
-    };
+    let leaves_unknown =
+        |code: Code| (Code::UNKNOWN_NAME..=Code::FILE_UNREADABLE).contains(&code) || matches!(code, Code::MISSING_VARIABLE | Code::CYCLE);
     if diagnostics.iter().any(|diagnostic| diagnostic.is_error() && leaves_unknown(diagnostic.code)) {
         diagnostics.0.retain(|diagnostic| diagnostic.code != Code::UNKNOWN_NOT_ALLOWED);
     }
