@@ -99,3 +99,39 @@ fn a_full_disk_is_told_and_costs_nothing() {
     Refusal { code: "WL0505", place: "", says: &says, exit: 1 }.check(&place, done, &state);
     assert!(place.ledger().is_empty(), "nothing was made");
 }
+
+#[test]
+fn lock_files_and_variable_files_that_cannot_be_read_are_told() {
+    let (place, _) = initialised();
+    let lock = std::fs::read_to_string(place.path().join(".windlass.lock.hcl")).expect("the lock file");
+    let rows: [(&str, &str, &[&str]); 4] = [
+        ("provider \"aws\" {\n", "WL0013", &[".windlass.lock.hcl"]),
+        ("provider \"aws\" {}\n", "WL0515", &["without label, version or facts", "hint: remove the file and run `windlass init`"]),
+        (&lock.replace("version = \"v2", "version = \"v9"), "WL0515", &["pins provider aws to v9"]),
+        (
+            &lock.replace("sha256:", "sha256:0"),
+            "WL0515",
+            &["was written with other facts about provider", "hint: use the windlass that wrote it"],
+        ),
+    ];
+    for (text, code, says) in rows {
+        place.write(".windlass.lock.hcl", text);
+        Refusal { code, place: "", says, exit: 1 }.of(&place, &["plan"]);
+    }
+    place.write(".windlass.lock.hcl", "");
+    let says = ["does not pin aws, cluster-api, and -lockfile=readonly forbids to add it", "hint: run `windlass init`"];
+    Refusal { code: "WL0515", place: "", says: &says, exit: 1 }.of(&place, &["plan", "-lockfile=readonly"]);
+    place.write(".windlass.lock.hcl", &lock);
+    let says = ["none.wlvars.hcl cannot be read"];
+    Refusal { code: "WL0501", place: "", says: &says, exit: 1 }.of(&place, &["plan", "-var-file=none.wlvars.hcl"]);
+    // The fault is told, the password is not.
+    place.write("bad.wlvars.json", "{\"database_password\": \"canary-4711\",}");
+    let told =
+        Refusal { code: "WL0010", place: "", says: &["bad.wlvars.json:1:"], exit: 1 }.of(&place, &["plan", "-var-file=bad.wlvars.json"]);
+    assert!(!told.stderr.contains("canary"), "{}", told.stderr);
+    let says = ["gives a value to variable \"database_pasword\", which is not declared", "hint: did you mean `database_password`?"];
+    let refusal = Refusal { code: "WL0100", place: "", says: &says, exit: 1 };
+    let told = refusal.of(&place, &["plan", "-var", "database_pasword=canary-4711"]);
+    assert!(!told.stderr.contains("canary"), "{}", told.stderr);
+    assert!(!place.path().join(".windlass/sandbox").exists(), "nothing was started");
+}

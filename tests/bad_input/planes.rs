@@ -67,3 +67,16 @@ fn a_plane_that_does_not_answer_is_left_out_and_nothing_is_written() {
     assert!(began.elapsed().as_secs() < 40, "a refused connection is known within seconds");
     assert!(!place.path().join(".windlass/sandbox").exists(), "nothing was started");
 }
+
+#[test]
+fn a_sandbox_that_ends_takes_nothing_of_the_next_one_with_it() {
+    let place = Place::example("quickstart");
+    for ending in [&["sandbox", "stop"][..], &["sandbox", "reset", "-auto-approve"], &["sandbox", "stop"]] {
+        place.run(&["sandbox", "kubeconfig"]).expect(0).says("https://127.0.0.1:");
+        place.run(ending).expect(0);
+        assert!(!place.path().join(".windlass/sandbox/server.json").exists(), "its end is told only when it has ended");
+    }
+    place.run(&["sandbox", "kubeconfig"]).expect(0).says("https://127.0.0.1:");
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    place.run(&["sandbox", "status"]).expect(0).says("The sandbox runs");
+}

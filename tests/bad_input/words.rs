@@ -21,13 +21,16 @@ fn words_of_terraform_are_answered_with_our_way() {
         (&["plna"], "'plan'"),
         (&["plan", "-count=3"], "unexpected argument '-count'"),
         (&["apply", "-lock-timeout=soon", "-auto-approve"], "\"soon\" is no duration"),
+        (&["apply", "-lock-timeout=5µ", "-auto-approve"], "\"5µ\" is no duration"),
         (&["plan", "-var", "x"], "-var needs NAME=VALUE"),
         (&["apply", "-plan-digest=sha256:0"], "-plan-digest needs a saved plan"),
     ];
     for (command, fault) in rows {
+        let before = place.state();
         let done = place.run(command).expect(1);
         assert!(done.stderr.contains("[WL0500]") && done.stderr.contains(fault), "{command:?}\n{}", done.stderr);
         assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+        assert!(before.is_empty() || before == place.state(), "the state has changed");
     }
 }
 

@@ -21,7 +21,13 @@ const TERRAFORM: [(&str, &str); 12] = [
 /// Our way of what a Terraform user typed, if we do not have it.
 pub fn not_ours<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Option<(String, &'static str)> {
     let mut command = true;
-    for argument in arguments.into_iter().skip(1) {
+    let mut arguments = arguments.into_iter().skip(1);
+    while let Some(argument) = arguments.next() {
+        if command && argument.trim_start_matches('-') == "chdir" && argument.starts_with('-') {
+            // What follows is a folder, whatever it is called.
+            arguments.next();
+            continue;
+        }
         let word = if argument.starts_with('-') {
             let name = argument.trim_start_matches('-').split('=').next().unwrap_or_default();
             format!("-{name}")
@@ -147,5 +153,7 @@ mod tests {
         assert_eq!(not_ours(["w", "plan", "-refresh-only"]).map(|(word, _)| word).as_deref(), Some("-refresh-only"));
         assert_eq!(not_ours(["w", "-chdir=x", "taint", "a"]).map(|(word, _)| word).as_deref(), Some("taint"));
         assert_eq!(not_ours(["w", "state", "list", "taint"]), None);
+        assert_eq!(not_ours(["w", "-chdir", "test", "plan"]), None);
+        assert_eq!(not_ours(["w", "-chdir", "x", "taint"]).map(|(word, _)| word).as_deref(), Some("taint"));
     }
 }

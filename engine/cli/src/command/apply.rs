@@ -406,15 +406,10 @@ fn owner() -> String {
 
 /// `30s`, `5m`, `1h`.
 pub fn duration(text: &str) -> Result<Duration, Failure> {
-    let (digits, unit) = text.split_at(text.len().saturating_sub(1));
-    let factor = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    match (digits.parse::<u64>().ok(), factor) {
-        (Some(count), Some(factor)) => Ok(Duration::from_secs(count.saturating_mul(factor))),
-        _ => Err(Failure::new(Code::USAGE, format!("{text:?} is no duration")).hint("write 30s, 5m or 1h")),
+    let count_of = |unit: char| text.strip_suffix(unit).and_then(|digits| digits.parse::<u64>().ok());
+    let seconds = [('s', 1), ('m', 60), ('h', 3600)].into_iter().find_map(|(unit, factor)| Some(count_of(unit)?.saturating_mul(factor)));
+    match seconds {
+        Some(seconds) => Ok(Duration::from_secs(seconds)),
+        None => Err(Failure::new(Code::USAGE, format!("{text:?} is no duration")).hint("write 30s, 5m or 1h")),
     }
 }

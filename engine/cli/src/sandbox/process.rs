@@ -14,7 +14,7 @@ use crate::failure::{Failure, io};
 /// How long the process may take to answer after it was started.
 const START: Duration = Duration::from_secs(30);
 /// How long it may take to end.
-const STOP: Duration = Duration::from_secs(10);
+const STOP: Duration = Duration::from_secs(30);
 /// Time between two looks while it starts or ends.
 const LOOK: Duration = Duration::from_millis(20);
 /// Time before it is started again if it has ended at once.
