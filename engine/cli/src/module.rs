@@ -19,7 +19,7 @@ const CONFIGURATION: &str = ".wl.hcl";
 const VARIABLES: &str = ".wlvars.hcl";
 const VARIABLES_JSON: &str = ".wlvars.json";
 /// Variable of the environment that gives a value to `variable "x"`: this prefix and `x`.
-const ENVIRONMENT: &str = "WL_VAR_";
+pub const ENVIRONMENT: &str = "WL_VAR_";
 /// Largest file that an expression may read.
 const FILE_LIMIT: u64 = 64 << 20;
 /// Image of the agent that belongs to this release.

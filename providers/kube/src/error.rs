@@ -103,7 +103,10 @@ impl ApiError {
     /// The same error with these texts replaced, so that no secret that a server echoes is ever shown.
     #[must_use]
     pub fn without(self, secrets: &[String]) -> Self {
-        let clean = |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret.as_str(), "(sensitive)"));
+        // Longest first: a secret that is part of another one would leave the rest of that one to be read.
+        let mut secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        let clean = |text: String| secrets.iter().fold(text, |text, secret| text.replace(secret, "(sensitive)"));
         match self {
             ApiError::Status { code, reason, message, causes, retry_after } => ApiError::Status {
                 code,

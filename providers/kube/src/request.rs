@@ -83,18 +83,28 @@ fn placeholder(
 fn note_secret(value: &Json, texts: &mut Vec<String>) {
     match value {
         Json::String(text) if text.len() >= SHORTEST_REDACTED => {
-            texts.push(text.clone());
+            note_text(text, texts);
             texts.push(BASE64.encode(text.as_bytes()));
             if let Some(plain) = BASE64.decode(text.as_bytes()).ok().and_then(|plain| String::from_utf8(plain).ok())
                 && plain.len() >= SHORTEST_REDACTED
             {
-                texts.push(plain);
+                note_text(&plain, texts);
             }
         }
         Json::Array(items) => items.iter().for_each(|item| note_secret(item, texts)),
         Json::Object(fields) => fields.values().for_each(|item| note_secret(item, texts)),
         _ => {}
     }
+}
+
+/// A text as it is, and as servers quote it.
+fn note_text(text: &str, texts: &mut Vec<String>) {
+    let quoted = Json::String(text.to_owned()).to_string();
+    let inner = quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default();
+    if inner != text {
+        texts.push(inner.to_owned());
+    }
+    texts.push(text.to_owned());
 }
 
 /// The texts of real objects that no message may repeat: the data of v1 Secrets, plain and base64.
@@ -187,6 +197,14 @@ mod tests {
         let error = crate::error::ApiError::from_answer(422, None, br#"{"message":"bad value hunter2 (aHVudGVyMg==)"}"#);
         let shown = error.without(&filled.secrets).to_string();
         assert_eq!(shown, "bad value (sensitive) ((sensitive))");
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_quoted_and_whole() {
+        let object = json!({"kind": "Secret", "stringData": {"short": "abcd", "long": "abcdefgh", "odd": "pass\"word\n2"}});
+        let texts = secret_texts(&[object]);
+        let error = crate::error::ApiError::from_answer(422, None, br#"{"message":"bad value \"pass\\\"word\\n2\" or abcdefgh"}"#);
+        assert_eq!(error.without(&texts).to_string(), "bad value \"(sensitive)\" or (sensitive)");
     }
 
     #[test]

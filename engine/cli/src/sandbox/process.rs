@@ -107,7 +107,12 @@ fn start(data: &Path) -> Result<Child, Failure> {
     let error = out.try_clone().map_err(|error| io(&log, "cannot be written", &error))?;
     let data = std::path::absolute(data).map_err(|error| io(data, "has no absolute path", &error))?;
     let program = std::env::current_exe().map_err(|error| io(Path::new("windlass"), "cannot be found", &error))?;
-    Command::new(program)
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(crate::module::ENVIRONMENT)) {
+        // It outlives this command: values of variables, which may be secret, are none of its business.
+        command.env_remove(name);
+    }
+    command
         .args(["sandbox", "serve", "--detached", "--data"])
         .arg(&data)
         .current_dir("/")

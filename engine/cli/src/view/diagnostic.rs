@@ -1,6 +1,6 @@
 //! Findings for people: code, place, the line, what to do.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use windlass_core::diag::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
 
 /// A place with its label; `true`: the place that the finding is about.
@@ -45,6 +45,13 @@ fn whole(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     }
     for (file, spans) in &by_file {
         let Some(source) = sources.file(*file) else { continue };
+        if source.hidden {
+            for at in spans.iter().filter_map(|(span, _, _)| sources.locate(*span)) {
+                let (line, column) = (usize::try_from(at.line).unwrap_or(0), usize::try_from(at.column).unwrap_or(0));
+                group = group.element(Origin::path(source.name.to_string()).line(line).char_column(column));
+            }
+            continue;
+        }
         let mut snippet = Snippet::source(&*source.text).path(&*source.name).fold(true);
         for (span, label, primary) in spans {
             let kind = if *primary { AnnotationKind::Primary } else { AnnotationKind::Context };

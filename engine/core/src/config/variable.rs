@@ -52,6 +52,7 @@ pub fn parse_variable_file(sources: &mut SourceMap, name: &str, bytes: &[u8]) ->
         return parse_json(name, bytes);
     }
     let (body, mut diagnostics) = lang::parse(sources, name, bytes);
+    sources.hide_last();
     for block in &body.blocks {
         diagnostics.push(
             Diagnostic::error(Code::UNKNOWN_BLOCK, format!("{name} holds a `{}` block", block.kind))

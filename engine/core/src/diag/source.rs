@@ -42,6 +42,8 @@ pub struct SourceFile {
     pub name: Arc<str>,
     /// The text.
     pub text: Arc<str>,
+    /// Its text is never shown: it holds values of variables, and which of them are secret is not known before it could be read.
+    pub hidden: bool,
     line_starts: OnceLock<Vec<u32>>,
 }
 
@@ -83,8 +85,15 @@ impl SourceMap {
     /// Adds a text and gives its id.
     pub fn add(&mut self, name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(SourceFile { name: name.into(), text: text.into(), line_starts: OnceLock::new() });
+        self.files.push(SourceFile { name: name.into(), text: text.into(), hidden: false, line_starts: OnceLock::new() });
         id
+    }
+
+    /// The text that was added last is never shown.
+    pub fn hide_last(&mut self) {
+        if let Some(file) = self.files.last_mut() {
+            file.hidden = true;
+        }
     }
 
     /// The file of that id.

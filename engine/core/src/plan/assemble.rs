@@ -156,7 +156,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
 }
 
 fn new_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
-    let credentials = view.wishes.credentials.get(&wish.resource.address).map_or(&[][..], Vec::as_slice);
+    let credentials = view.manager_credentials(&wish.resource.address);
     let cluster = view.desired.clusters.get(&wish.resource.address.root());
     let mut objects = Vec::new();
     for object in wish.objects.iter().chain(credentials) {

@@ -407,8 +407,7 @@ impl<'a> View<'a> {
 
     /// Objects that will be made: fingerprints of their absence; those that exist and are not ours are reported.
     fn expect_absent(&self, address: &Address, wish: &Wish<'_>, verdicts: &mut Verdicts, diagnostics: &mut Diagnostics) {
-        let credentials = self.wishes.credentials.get(address).map_or(&[][..], Vec::as_slice);
-        for object in wish.objects.iter().chain(credentials) {
+        for object in wish.objects.iter().chain(self.manager_credentials(address)) {
             let mut keys = vec![object.key.clone()];
             if object.home == Home::Capi {
                 keys.push(object.key.on(&address.root()));
@@ -455,6 +454,13 @@ impl<'a> View<'a> {
             .hint("give the cluster another `name` or `namespace`, or remove the object");
         diagnostic.primary = wish.resource.span;
         diagnostic
+    }
+
+    /// Secrets that a provider's manager needs on the management plane; none if whoever installed the provider looks after it.
+    pub(super) fn manager_credentials(&self, provider: &Address) -> &'a [Placed] {
+        let wishes = self.wishes;
+        let installed = self.desired.providers.iter().any(|wished| &wished.address == provider && wished.spec.install);
+        wishes.credentials.get(provider).filter(|_| installed).map_or(&[][..], Vec::as_slice)
     }
 
     /// What is kept of a recorded cluster.

@@ -188,6 +188,16 @@ impl Run<'_> {
         value.hidden_part()
     }
 
+    /// A step that goes by a secret: the result is secret, and a fault does not tell what was looked for.
+    fn by_secret(&mut self, step: impl FnOnce(&mut Self) -> Value) -> Value {
+        let (value, found) = self.apart(step);
+        for diagnostic in found {
+            let summary = "the index is sensitive, and nothing is found by it";
+            self.diagnostics.push(Diagnostic { summary: summary.into(), detail: String::new(), hint: None, ..diagnostic });
+        }
+        Value::secret(value)
+    }
+
     fn attribute_of_unknown(&mut self, unknown: &Unknown, name: &str, span: Span) -> Value {
         let ty = match &unknown.ty {
             Type::Any => Type::Any,
@@ -214,7 +224,7 @@ impl Run<'_> {
 
     pub(super) fn index(&mut self, value: &Value, key: &Value, span: Span) -> Value {
         if let Value::Secret(key) = key {
-            return Value::secret(self.index(value, key, span));
+            return self.by_secret(|run| run.index(value, key, span));
         }
         match value {
             Value::Secret(inner) => self.inside_secret(|run| run.index(inner, key, span)),

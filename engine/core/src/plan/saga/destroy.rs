@@ -207,8 +207,8 @@ impl<'v> Fall<'v> {
 
     /// Manager credentials, where HCL and state still have them; else those on the plane serve.
     fn credentials(&self, provider: &Address) -> Vec<PlannedObject> {
-        let wished = self.view.wishes.credentials.get(provider).filter(|_| self.view.recorded.resources.contains_key(provider));
-        wished.map_or(&[][..], Vec::as_slice).iter().map(|object| object.planned(&self.kept.management, false)).collect()
+        let wished = self.view.manager_credentials(provider).iter().filter(|_| self.view.recorded.resources.contains_key(provider));
+        wished.map(|object| object.planned(&self.kept.management, false)).collect()
     }
 
     /// The agent's Deployment goes: nobody puts back what is deleted from now on.

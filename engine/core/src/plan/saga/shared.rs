@@ -22,8 +22,7 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
             continue;
         }
         let plane = provider.address.root();
-        let credentials = view.wishes.credentials.get(&provider.address).map_or(&[][..], Vec::as_slice);
-        let credentials = credentials.iter().map(|object| planned(view, object, &plane)).collect();
+        let credentials = view.manager_credentials(&provider.address).iter().map(|object| planned(view, object, &plane)).collect();
         let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), credentials };
         let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
         begin_and_end(view, verdict, &provider.address, step, step, draft);

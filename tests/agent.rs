@@ -1,0 +1,119 @@
+//! The agent from outside: gone with its Deployment, missed by plan; what others do to a layer is in its status and in drift, and is repaired once.
+
+#[path = "support/cluster.rs"]
+mod cluster;
+mod support;
+
+use cluster::{CONFIG_MAP, Cluster, DEPLOYMENT, LAYER, LEASE, POD, eventually};
+use serde_json::{Value as Json, json};
+use support::Place;
+
+const SYSTEM: &str = "windlass-system";
+const AGENT: &str = "windlass-agent";
+
+fn text<'a>(object: &'a Json, pointer: &str) -> &'a str {
+    object.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
+}
+
+/// The agent looks at a layer now, and not within the next minute.
+fn wake(shop: &Cluster, layer: &str, why: &str) {
+    shop.merge(LAYER, SYSTEM, layer, "kubectl-annotate", json!({"metadata": {"annotations": {"example.com/why": why}}}));
+}
+
+#[test]
+fn a_lost_agent_is_missed_and_foreign_changes_are_told_and_repaired() {
+    let place = Place::example("quickstart");
+    place.apply();
+    let shop = Cluster::open(&place.run(&["kubeconfig", "shop"]).expect(0).stdout);
+
+    foreign_changes_are_told_and_repaired(&place, &shop);
+    a_lost_agent_is_missed(&place, &shop);
+}
+
+fn foreign_changes_are_told_and_repaired(place: &Place, shop: &Cluster) {
+    assert_eq!(text(&shop.get(LAYER, SYSTEM, "shop"), "/spec/mode"), "report");
+    let before = shop.get(DEPLOYMENT, "storefront", "web");
+    let edited = shop.merge(DEPLOYMENT, "storefront", "web", "kubectl-edit", json!({"spec": {"replicas": 4}}));
+    let time = edited
+        .pointer("/metadata/managedFields")
+        .and_then(Json::as_array)
+        .and_then(|entries| entries.iter().find(|entry| text(entry, "/manager") == "kubectl-edit"))
+        .map(|entry| text(entry, "/time").to_owned())
+        .expect("the server notes who and when");
+    assert!(!time.is_empty());
+
+    // In the layer's status.
+    wake(shop, "shop", "drift");
+    let listed = eventually("drift in the layer's status", || {
+        let layer = shop.get(LAYER, SYSTEM, "shop");
+        layer.pointer("/status/drift").and_then(Json::as_array).and_then(|drift| drift.first().cloned())
+    });
+    assert_eq!(text(&listed, "/kind"), "Deployment");
+    assert_eq!(text(&listed, "/path"), "spec.replicas");
+    assert_eq!(text(&listed, "/manager"), "kubectl-edit");
+    assert_eq!(text(&listed, "/time"), time);
+    assert_eq!(shop.get(DEPLOYMENT, "storefront", "web").pointer("/spec/replicas"), Some(&json!(4)), "who only reports changes nothing");
+
+    // In drift.
+    place.run(&["drift"]).expect(2).says("spec.replicas: 3 -> 4").says("kubectl-edit");
+    let report: Json = serde_json::from_str(&place.run(&["drift", "-json"]).expect(2).stdout).expect("JSON");
+    let entries = report.get("drift").and_then(Json::as_array).expect("entries");
+    assert_eq!(entries.len(), 1, "{report:#}");
+    assert_eq!(text(&entries[0], "/leaf"), "spec.replicas");
+    assert_eq!(text(&entries[0], "/actor/manager"), "kubectl-edit");
+    assert_eq!(text(&entries[0], "/actor/time"), time);
+
+    // The plan takes the field back, through the agent.
+    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("cluster.shop.layer[\"shop\"]").says("kubectl-edit");
+    place.apply();
+    let layer = shop.get(LAYER, SYSTEM, "shop");
+    assert!(!text(&layer, "/spec/repair").is_empty(), "{layer:#}");
+    assert_eq!(text(&layer, "/spec/repair"), text(&layer, "/status/repaired"));
+    let repaired = shop.get(DEPLOYMENT, "storefront", "web");
+    assert_eq!(repaired.pointer("/spec/replicas"), before.pointer("/spec/replicas"));
+    assert_eq!(text(&repaired, "/metadata/uid"), text(&before, "/metadata/uid"));
+    place.run(&["drift"]).expect(0).says("No drift.");
+    place.settled();
+
+    // Once: the same change again is only reported, though the repair is still in the spec.
+    shop.merge(DEPLOYMENT, "storefront", "web", "kubectl-edit", json!({"spec": {"replicas": 4}}));
+    wake(shop, "shop", "again");
+    eventually("drift in the layer's status, again", || {
+        let layer = shop.get(LAYER, SYSTEM, "shop");
+        layer.pointer("/status/drift").and_then(Json::as_array).filter(|drift| !drift.is_empty()).map(|_| ())
+    });
+    assert_eq!(shop.get(DEPLOYMENT, "storefront", "web").pointer("/spec/replicas"), Some(&json!(4)));
+
+    // An object that is gone has no actor; both are repaired in one run.
+    shop.delete(CONFIG_MAP, "storefront", "cluster-info");
+    place.run(&["drift"]).expect(2).says("actor unknown");
+    place.apply();
+    assert!(shop.find(CONFIG_MAP, "storefront", "cluster-info").is_some());
+    assert_eq!(shop.get(DEPLOYMENT, "storefront", "web").pointer("/spec/replicas"), Some(&json!(3)));
+    place.settled();
+}
+
+fn a_lost_agent_is_missed(place: &Place, shop: &Cluster) {
+    let web = text(&shop.get(DEPLOYMENT, "storefront", "web"), "/metadata/uid").to_owned();
+    shop.delete(DEPLOYMENT, SYSTEM, AGENT);
+    eventually("the end of the agent's pods", || {
+        let pods = shop.list(POD, SYSTEM);
+        pods.iter().all(|pod| !text(pod, "/metadata/name").starts_with(AGENT)).then_some(())
+    });
+    // An hour goes by.
+    let renewed = text(&shop.get(LEASE, SYSTEM, AGENT), "/spec/renewTime").to_owned();
+    let old = json!({"spec": {"renewTime": "2026-01-02T03:04:05.000000Z"}});
+    shop.merge(LEASE, SYSTEM, AGENT, "clock", old.clone());
+    assert!(!renewed.is_empty() && text(&shop.get(LEASE, SYSTEM, AGENT), "/spec/renewTime") == text(&old, "/spec/renewTime"));
+    assert_eq!(text(&shop.get(DEPLOYMENT, "storefront", "web"), "/metadata/uid"), web, "layers stay");
+    assert!(shop.find(LAYER, SYSTEM, "shop").is_some());
+
+    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("cluster.shop.agent: its last heartbeat is").says("Deployment windlass-system/windlass-agent");
+    assert_eq!(text(&shop.get(LEASE, SYSTEM, AGENT), "/spec/renewTime"), text(&old, "/spec/renewTime"), "nobody beats any more");
+    place.apply();
+    let beats = text(&shop.get(LEASE, SYSTEM, AGENT), "/spec/renewTime").to_owned();
+    assert!(beats >= renewed, "{beats} is a heartbeat of the new agent");
+    let settled = place.run(&["plan", "-detailed-exitcode"]).expect(0).says("No changes.");
+    assert!(!settled.stdout.contains("heartbeat"), "{}", settled.stdout);
+    assert_eq!(text(&shop.get(DEPLOYMENT, "storefront", "web"), "/metadata/uid"), web, "layers stay");
+}

@@ -1,0 +1,89 @@
+//! Guards that a plan cannot get around: `prevent_destroy`, and the lock file.
+
+#[path = "support/small.rs"]
+mod small;
+mod support;
+
+
+const LOCK: &str = ".windlass.lock.hcl";
+const GUARDED: &str = "  lifecycle {\n    prevent_destroy = true\n  }\n";
+
+#[test]
+fn prevent_destroy_alone_is_a_change_and_holds() {
+    let place = small::place("", "");
+    place.apply();
+    place.settled();
+    let ledger = place.ledger();
+
+    // On: a change of its own, which touches nothing that lives.
+    small::write(&place, "", GUARDED);
+    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("prevent_destroy").says("0 to add, 1 to change, 0 to destroy.");
+    place.run(&["plan", "-out=guard.wlplan"]).expect(0);
+    place.run(&["apply", "guard.wlplan"]).expect(0).says("1 changed");
+    place.settled();
+    assert_eq!(place.ledger(), ledger);
+
+    // It holds against destroy, against a cluster that is gone from the configuration, and against a flag that allows it.
+    let state = place.state();
+    place.run(&["destroy", "-auto-approve"]).expect(1).says("WL0404").says("cluster.small");
+    place.run(&["plan", "-destroy"]).expect(1).says("WL0404");
+    let whole = std::fs::read_to_string(place.path().join("main.wl.hcl")).expect("a file");
+    place.write("main.wl.hcl", "cloud \"aws\" \"small\" {\n  region = \"eu-west-1\"\n}\n");
+    place.run(&["plan"]).expect(1).says("WL0404").says("cluster.small");
+    place.run(&["apply", "-auto-approve", "-allow-destroy=cluster.small"]).expect(1).says("WL0404");
+    assert!(place.state() == state, "a refused plan writes nothing");
+    assert_eq!(place.ledger(), ledger);
+
+    // Off: a change again, and then it can go.
+    place.write("main.wl.hcl", whole.replace("prevent_destroy = true", "prevent_destroy = false"));
+    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("prevent_destroy");
+    place.apply();
+    place.settled();
+    place.run(&["destroy", "-auto-approve"]).expect(0);
+    assert!(place.ledger().is_empty());
+}
+
+#[test]
+fn a_lock_file_that_does_not_fit_is_refused() {
+    let place = small::place("", "");
+    // Nothing is locked yet, and nothing may be.
+    for command in ["plan", "init"] {
+        place.run(&[command, "-lockfile=readonly"]).expect(1).says("WL0515").says("aws, cluster-api");
+    }
+    place.run(&["apply", "-lockfile=readonly", "-auto-approve"]).expect(1).says("WL0515");
+    assert!(!place.path().join(LOCK).exists() && place.state().is_empty() && !place.path().join(".windlass").exists(), "nothing was written");
+
+    place.run(&["init"]).expect(0);
+    let locked = std::fs::read_to_string(place.path().join(LOCK)).expect("init writes the lock file");
+    place.run(&["init", "-lockfile=readonly"]).expect(0);
+
+    // One provider is missing.
+    let without = locked.split("\nprovider ").filter(|block| !block.starts_with("\"aws\"")).collect::<Vec<_>>().join("\nprovider ");
+    assert_ne!(without, locked);
+    place.write(LOCK, &without);
+    place.run(&["plan", "-lockfile=readonly"]).expect(1).says("WL0515").says("does not pin aws");
+    assert_eq!(std::fs::read_to_string(place.path().join(LOCK)).expect("a file"), without);
+    place.run(&["init"]).expect(0).says("Locked aws");
+    assert_eq!(std::fs::read_to_string(place.path().join(LOCK)).expect("a file"), locked, "what is added is what was there");
+
+    // Other facts.
+    let (head, digest) = locked.split_once("facts   = \"").and_then(|(head, rest)| Some((head, rest.split_once('"')?.0))).expect("a digest");
+    assert!(!head.is_empty() && digest.len() > 32);
+    let changed: String = digest.chars().rev().collect();
+    place.write(LOCK, locked.replace(digest, &changed));
+    for command in [vec!["plan"], vec!["init"], vec!["apply", "-auto-approve"], vec!["plan", "-lockfile=readonly"]] {
+        place.run(&command).expect(1).says("WL0515").says(&changed).says(digest);
+    }
+
+    // Another version.
+    let (_, version) = locked.split_once("version = \"").and_then(|(head, rest)| Some((head, rest.split_once('"')?.0))).expect("a version");
+    place.write(LOCK, locked.replacen(version, "v0.0.1", 1));
+    place.run(&["plan"]).expect(1).says("WL0515").says("v0.0.1").says(version);
+
+    // Nonsense.
+    for nonsense in ["provider {\n}\n", "provider \"aws\" {\n  version = 3\n}\n", "provider \"aws\" {"] {
+        place.write(LOCK, nonsense);
+        place.run(&["plan"]).expect(1).says(LOCK);
+    }
+    assert!(!place.path().join(".windlass").exists(), "no sandbox was started for any of this");
+}
