@@ -108,7 +108,11 @@ fn a_lost_agent_is_missed(place: &Place, shop: &Cluster) {
     assert_eq!(text(&shop.get(DEPLOYMENT, "storefront", "web"), "/metadata/uid"), web, "layers stay");
     assert!(shop.find(LAYER, SYSTEM, "shop").is_some());
 
-    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("cluster.shop.agent: its last heartbeat is").says("Deployment windlass-system/windlass-agent");
+    place
+        .run(&["plan", "-detailed-exitcode"])
+        .expect(2)
+        .says("cluster.shop.agent: its last heartbeat is")
+        .says("Deployment windlass-system/windlass-agent");
     assert_eq!(text(&shop.get(LEASE, SYSTEM, AGENT), "/spec/renewTime"), text(&old, "/spec/renewTime"), "nobody beats any more");
     place.apply();
     let beats = text(&shop.get(LEASE, SYSTEM, AGENT), "/spec/renewTime").to_owned();

@@ -4,7 +4,6 @@
 mod small;
 mod support;
 
-
 const LOCK: &str = ".windlass.lock.hcl";
 const GUARDED: &str = "  lifecycle {\n    prevent_destroy = true\n  }\n";
 
@@ -51,7 +50,10 @@ fn a_lock_file_that_does_not_fit_is_refused() {
         place.run(&[command, "-lockfile=readonly"]).expect(1).says("WL0515").says("aws, cluster-api");
     }
     place.run(&["apply", "-lockfile=readonly", "-auto-approve"]).expect(1).says("WL0515");
-    assert!(!place.path().join(LOCK).exists() && place.state().is_empty() && !place.path().join(".windlass").exists(), "nothing was written");
+    assert!(
+        !place.path().join(LOCK).exists() && place.state().is_empty() && !place.path().join(".windlass").exists(),
+        "nothing was written"
+    );
 
     place.run(&["init"]).expect(0);
     let locked = std::fs::read_to_string(place.path().join(LOCK)).expect("init writes the lock file");
@@ -67,7 +69,8 @@ fn a_lock_file_that_does_not_fit_is_refused() {
     assert_eq!(std::fs::read_to_string(place.path().join(LOCK)).expect("a file"), locked, "what is added is what was there");
 
     // Other facts.
-    let (head, digest) = locked.split_once("facts   = \"").and_then(|(head, rest)| Some((head, rest.split_once('"')?.0))).expect("a digest");
+    let (head, digest) =
+        locked.split_once("facts   = \"").and_then(|(head, rest)| Some((head, rest.split_once('"')?.0))).expect("a digest");
     assert!(!head.is_empty() && digest.len() > 32);
     let changed: String = digest.chars().rev().collect();
     place.write(LOCK, locked.replace(digest, &changed));

@@ -54,7 +54,10 @@ fn the_plans_world_results_though_the_configuration_was_edited() {
     // The configuration is edited after the review.
     place.replace("main.wl.hcl", "    replicas = 2\n", "    replicas = 1\n");
     place.replace("main.wl.hcl", "  value = cluster.shop.endpoint", "  value = \"edited\"");
-    place.run(&["apply", "-plan-digest=sha256:0000000000000000000000000000000000000000000000000000000000000000", "a.wlplan"]).expect(1).says("WL0506");
+    place
+        .run(&["apply", "-plan-digest=sha256:0000000000000000000000000000000000000000000000000000000000000000", "a.wlplan"])
+        .expect(1)
+        .says("WL0506");
     assert!(place.state() == state, "nothing was written");
     place.run(&["apply", "a.wlplan.zst"]).expect(0).says("Apply complete!");
     assert_eq!(place.ledger().get("instance"), Some(&5), "three of the control plane and two workers, as planned");

@@ -61,7 +61,9 @@ impl Canaries {
     /// Adds the private keys that stand in a text as PEM.
     pub fn add_private_keys(&mut self, name: &str, text: &str) -> usize {
         let mut found = 0;
-        for part in text.split("-----BEGIN ").skip(1).filter(|part| part.split("-----").next().is_some_and(|kind| kind.ends_with("PRIVATE KEY"))) {
+        for part in
+            text.split("-----BEGIN ").skip(1).filter(|part| part.split("-----").next().is_some_and(|kind| kind.ends_with("PRIVATE KEY")))
+        {
             let body: String = part.split("-----").nth(1).unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
             let der = BASE64.decode(body.as_bytes()).expect("a PEM body is base64");
             // ECPrivateKey: version 1, then 32 bytes that nobody else may know. Lines of PEM end after 48 bytes.
@@ -192,7 +194,9 @@ impl Watchman {
 fn look(program: &Path, all: &Mutex<BTreeMap<u32, (Vec<u8>, Vec<u8>)>>) {
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if all.lock().expect("nobody panics with it").contains_key(&pid) || std::fs::read_link(entry.path().join("exe")).ok().as_deref() != Some(program) {
+        if all.lock().expect("nobody panics with it").contains_key(&pid)
+            || std::fs::read_link(entry.path().join("exe")).ok().as_deref() != Some(program)
+        {
             continue;
         }
         let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
