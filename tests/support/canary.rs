@@ -64,7 +64,8 @@ impl Canaries {
         for part in
             text.split("-----BEGIN ").skip(1).filter(|part| part.split("-----").next().is_some_and(|kind| kind.ends_with("PRIVATE KEY")))
         {
-            let body: String = part.split("-----").nth(1).unwrap_or_default().chars().filter(|c| !c.is_whitespace()).collect();
+            let body: String =
+                part.split("-----").nth(1).unwrap_or_default().replace("\\n", "").chars().filter(|c| !c.is_whitespace()).collect();
             let der = BASE64.decode(body.as_bytes()).expect("a PEM body is base64");
             // ECPrivateKey: version 1, then 32 bytes that nobody else may know. Lines of PEM end after 48 bytes.
             let at = der.windows(5).position(|bytes| bytes == [2, 1, 1, 4, 32]).expect("keys of the sandbox are P-256") + 5;
