@@ -1,7 +1,7 @@
 //! Guards that a plan cannot get around: `prevent_destroy`, and the lock file.
 
-#[path = "support/small.rs"]
-mod small;
+#[path = "support/minimal.rs"]
+mod minimal;
 mod support;
 
 const LOCK: &str = ".windlass.lock.hcl";
@@ -9,13 +9,13 @@ const GUARDED: &str = "  lifecycle {\n    prevent_destroy = true\n  }\n";
 
 #[test]
 fn prevent_destroy_alone_is_a_change_and_holds() {
-    let place = small::place("", "");
+    let place = minimal::place("", "");
     place.apply();
     place.settled();
     let ledger = place.ledger();
 
     // On: a change of its own, which touches nothing that lives.
-    small::write(&place, "", GUARDED);
+    minimal::write(&place, "", GUARDED);
     place.run(&["plan", "-detailed-exitcode"]).expect(2).says("prevent_destroy").says("0 to add, 1 to change, 0 to destroy.");
     place.run(&["plan", "-out=guard.wlplan"]).expect(0);
     place.run(&["apply", "guard.wlplan"]).expect(0).says("1 changed");
@@ -44,7 +44,7 @@ fn prevent_destroy_alone_is_a_change_and_holds() {
 
 #[test]
 fn a_lock_file_that_does_not_fit_is_refused() {
-    let place = small::place("", "");
+    let place = minimal::place("", "");
     // Nothing is locked yet, and nothing may be.
     for command in ["plan", "init"] {
         place.run(&[command, "-lockfile=readonly"]).expect(1).says("WL0515").says("aws, cluster-api");

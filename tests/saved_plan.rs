@@ -1,7 +1,7 @@
 //! A saved plan is applied exactly as it was reviewed: whatever happens to the configuration meanwhile, in whatever folder, and never late.
 
-#[path = "support/small.rs"]
-mod small;
+#[path = "support/minimal.rs"]
+mod minimal;
 mod support;
 
 use std::path::Path;
@@ -79,12 +79,12 @@ fn the_plans_world_results_though_the_configuration_was_edited() {
 #[test]
 fn two_ci_jobs_share_a_state_and_a_real_api() {
     let server = Place::empty();
-    server.write("main.wl.hcl", small::SEED);
+    server.write("main.wl.hcl", minimal::SEED);
     server.apply();
     let kubeconfig = server.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
     assert!(kubeconfig.contains("https://127.0.0.1:"), "a real API over HTTPS");
 
-    let planner = small::place(MANAGEMENT, "");
+    let planner = minimal::place(MANAGEMENT, "");
     planner.write("management.kubeconfig", &kubeconfig);
     planner.run(&["plan", "-out=ci.wlplan"]).expect(0).says("management.ci.provider[\"aws\"]");
     let text = String::from_utf8(read(&planner, "ci.wlplan")).expect("a plan is text");

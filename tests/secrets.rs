@@ -123,7 +123,7 @@ fn learn(canaries: &mut Canaries, name: &str, kubeconfig: &str) -> usize {
             let bytes = BASE64.decode(value.as_str().unwrap_or_default().as_bytes()).expect("data is base64");
             let Ok(text) = String::from_utf8(bytes) else { continue };
             keys += canaries.add_private_keys(&format!("{id}, {key}"), &text);
-            if key == "value" {
+            if key == "value" && text.contains("current-context") {
                 keys += learn_kubeconfig(canaries, &id, &text);
             }
             if key == "token" {

@@ -66,7 +66,9 @@ impl Canaries {
         {
             let body: String =
                 part.split("-----").nth(1).unwrap_or_default().replace("\\n", "").chars().filter(|c| !c.is_whitespace()).collect();
-            let der = BASE64.decode(body.as_bytes()).expect("a PEM body is base64");
+            let der = BASE64
+                .decode(body.as_bytes())
+                .unwrap_or_else(|error| panic!("{name}: a PEM body is base64: {error}: {:?}", body.get(..12)));
             // ECPrivateKey: version 1, then 32 bytes that nobody else may know. Lines of PEM end after 48 bytes.
             let at = der.windows(5).position(|bytes| bytes == [2, 1, 1, 4, 32]).expect("keys of the sandbox are P-256") + 5;
             let key = der.get(at..at + 32).expect("a whole key");
