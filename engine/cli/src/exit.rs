@@ -22,8 +22,10 @@ pub enum Exit {
     Locked = 6,
     /// What was waited for has not come; applying again goes on.
     TimedOut = 7,
-    /// Stopped by the user.
+    /// Stopped by the user (SIGINT).
     Interrupted = 130,
+    /// Stopped by the system (SIGTERM).
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

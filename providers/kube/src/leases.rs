@@ -1,6 +1,6 @@
 //! Holding planes for a run: a Lease `windlass-<lineage>` on each (design section 7, Locks). Fills the executor's `PlaneLocks`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -45,6 +45,7 @@ struct Held {
 struct Shared {
     planes: Arc<Planes>,
     lineage: String,
+    ended: BTreeSet<String>,
     held: Mutex<BTreeMap<Address, Held>>,
 }
 
@@ -55,9 +56,9 @@ pub struct Leases {
 }
 
 impl Leases {
-    /// None is held yet.
-    pub fn new(planes: Arc<Planes>, lineage: String) -> Self {
-        Self { shared: Arc::new(Shared { planes, lineage, held: Mutex::default() }), renewer: Mutex::default() }
+    /// None is held yet. `ended`: runs that the state knows to be over; a process that was killed before it gave a Lease back holds nothing.
+    pub fn new(planes: Arc<Planes>, lineage: String, ended: BTreeSet<String>) -> Self {
+        Self { shared: Arc::new(Shared { planes, lineage, ended, held: Mutex::default() }), renewer: Mutex::default() }
     }
 
     async fn take(&self, address: &Address, run: &str, serial: u64) -> Result<(), StepError> {
@@ -144,7 +145,7 @@ impl Shared {
         for _ in 0..ATTEMPTS {
             let live = plane.get(&reference).await.map_err(failed_to)?;
             if let Some(live) = &live {
-                may_take(live, run, serial, &plane.address, Timestamp::now())?;
+                may_take(live, run, &self.ended, serial, &plane.address, Timestamp::now())?;
             }
             let wanted = lease(live.as_ref(), &reference, run, serial, Timestamp::now());
             let answer = match live {
@@ -203,8 +204,8 @@ pub fn last_serial(live: &Json) -> Option<u64> {
     live.pointer("/metadata/annotations")?.get(ANNOTATION_SERIAL)?.as_str()?.parse().ok()
 }
 
-fn may_take(live: &Json, run: &str, serial: u64, plane: &Address, now: Timestamp) -> Result<(), StepError> {
-    if let Some(other) = holder(live).filter(|holder| *holder != run) {
+fn may_take(live: &Json, run: &str, ended: &BTreeSet<String>, serial: u64, plane: &Address, now: Timestamp) -> Result<(), StepError> {
+    if let Some(other) = holder(live).filter(|holder| *holder != run && !ended.contains(*holder)) {
         let renewed = live.pointer("/spec/renewTime").and_then(Json::as_str).and_then(|text| text.parse::<Timestamp>().ok());
         let age = renewed.map_or(i64::MAX, |renewed| now.as_second() - renewed.as_second());
         if age < FREE_AFTER_SECONDS {
@@ -268,7 +269,8 @@ mod tests {
                 "this state has serial 4, but management.m was written by serial 5 of the same state",
             ),
         ] {
-            let got = may_take(&live, "mine", 4, &plane, now).map_or_else(|error| error.to_string(), |()| "taken".to_owned());
+            let got =
+                may_take(&live, "mine", &BTreeSet::new(), 4, &plane, now).map_or_else(|error| error.to_string(), |()| "taken".to_owned());
             assert_eq!(got, expected);
         }
     }

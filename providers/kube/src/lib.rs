@@ -22,7 +22,7 @@ pub mod wait;
 pub mod watch;
 pub mod work;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,8 +86,10 @@ impl Kube {
     }
 
     /// The Leases on these planes.
-    pub fn leases(&self) -> Leases {
-        Leases::new(self.planes.clone(), self.lineage.clone())
+    ///
+    /// `ended` are runs that the state knows to be over.
+    pub fn leases(&self, ended: BTreeSet<String>) -> Leases {
+        Leases::new(self.planes.clone(), self.lineage.clone(), ended)
     }
 
     fn work<'a>(&'a self, step: &'a Step, context: &'a StepContext) -> Work<'a> {

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use windlass_core::diag::Code;
 use windlass_core::plan::file::{PlanFileError, from_bytes, plan_digest};
@@ -40,7 +42,7 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
     let prepared = prepare(arguments, &command.module, folder.as_deref(), view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
-    let job = Job { prepared, world, writing: &command.writing, view };
+    let job = Job { prepared, world, writing: &command.writing, view, terminated: Arc::default() };
     match saved {
         Some(plan) => job.saved(plan).await,
         None => {
@@ -67,6 +69,8 @@ pub struct Job<'a> {
     pub writing: &'a Writing,
     /// Where things are told.
     pub view: &'a View,
+    /// Whether SIGTERM has come.
+    pub terminated: Arc<AtomicBool>,
 }
 
 impl Job<'_> {
@@ -236,7 +240,7 @@ impl Job<'_> {
         {
             options.after_record = crate::crash::hook();
         }
-        let listening = tokio::spawn(listen(stop));
+        let listening = tokio::spawn(listen(stop, self.terminated.clone()));
         let run = uuid::Uuid::new_v4().to_string();
         let (text, digest) = (plan_text(plan)?, plan_digest(plan));
         let start = match go {
@@ -261,7 +265,7 @@ impl Job<'_> {
             store: state.clone(),
             runner: kube.clone(),
             observer: kube.clone(),
-            locks: Arc::new(kube.leases()),
+            locks: Arc::new(kube.leases(self.prepared.ended_runs.clone())),
             clock: Arc::new(TokioClock::start()),
         }
     }
@@ -299,6 +303,9 @@ impl Job<'_> {
             self.view.failure(&failure.during(&place));
         }
         self.view.out(&view::end_text(summary, plan));
+        if summary.verdict == Verdict::Stopped && self.terminated.load(Ordering::Relaxed) {
+            return Ok(Exit::Terminated.into());
+        }
         Ok(ExitCode::from(summary.verdict.exit_code()))
     }
 }
@@ -322,17 +329,20 @@ enum Go {
     FinishPivot,
 }
 
-/// First Ctrl-C: no new steps; second: stop.
-async fn listen(stop: watch::Sender<StopRequest>) {
+/// First Ctrl-C: no new steps; second: stop. SIGTERM: stop at once, because whoever sends it (a CI runner) kills soon after.
+async fn listen(stop: watch::Sender<StopRequest>, terminated: Arc<AtomicBool>) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
     for request in [StopRequest::Soon, StopRequest::Now] {
-        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(_) => return,
+        let request = tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => match interrupted {
+                Ok(()) => request,
+                Err(_) => return,
+            },
+            _ = terminate.recv() => {
+                terminated.store(true, Ordering::Relaxed);
+                StopRequest::Now
+            }
         };
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => if interrupted.is_err() { return },
-            _ = terminate.recv() => {}
-        }
         if stop.send(request).is_err() {
             return;
         }

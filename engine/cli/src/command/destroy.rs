@@ -1,6 +1,7 @@
 //! `windlass destroy`
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use windlass_core::diag::Code;
 use windlass_core::plan::Mode;
@@ -21,7 +22,7 @@ pub async fn run(arguments: &Arguments, command: &arguments::Destroy, view: &Vie
     let prepared = prepare(arguments, &command.module, None, view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
-    let job = Job { prepared, world, writing: &command.writing, view };
+    let job = Job { prepared, world, writing: &command.writing, view, terminated: Arc::default() };
     let planning = Planning { destroy: true, refresh: true, ..Planning::default() };
     job.fresh(Mode::Destroy, &planning, &[], command.release_foreign, command.module.compact_warnings).await
 }

@@ -1,5 +1,6 @@
 //! What plan, apply, destroy and drift begin with: configuration, state, wish.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use rand::TryRngCore;
@@ -8,6 +9,7 @@ use windlass_core::diag::{Code, Diagnostics};
 use windlass_core::encode::DigestKey;
 use windlass_core::expand::expand;
 use windlass_core::recorded::Recorded;
+use windlass_state::{PastRun, RunStatus};
 
 use crate::arguments::{Arguments, Module};
 use crate::failure::Failure;
@@ -27,6 +29,8 @@ pub struct Prepared {
     pub key: DigestKey,
     /// The wish.
     pub desired: Desired,
+    /// Runs that are over, and therefore hold no plane.
+    pub ended_runs: BTreeSet<String>,
 }
 
 /// Reads everything; a state file is made if there is none.
@@ -43,7 +47,8 @@ pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, vie
     }
     view.warnings(&diagnostics, &loaded.sources, given.compact_warnings);
     loaded.warnings = Diagnostics::new();
-    Ok(Prepared { session, loaded, recorded, key, desired })
+    let ended_runs = ended_runs(&session)?;
+    Ok(Prepared { session, loaded, recorded, key, desired, ended_runs })
 }
 
 /// The state of a session, made if there is none.
@@ -64,6 +69,11 @@ pub fn create_state(session: &Session) -> Result<(), Failure> {
     let lineage = uuid::Uuid::new_v4().to_string();
     windlass_state::create(&session.state, &lineage, &windlass_state::DigestKey::new(key))?;
     Ok(())
+}
+
+fn ended_runs(session: &Session) -> Result<BTreeSet<String>, Failure> {
+    let over = |run: &PastRun| matches!(run.status, RunStatus::Done | RunStatus::Superseded);
+    Ok(windlass_state::read(&session.state)?.runs.into_iter().filter(over).map(|run| run.id).collect())
 }
 
 /// The state of a session, which must exist.

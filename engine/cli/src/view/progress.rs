@@ -53,7 +53,10 @@ impl<'a> ProgressPrinter<'a> {
                 if repeated {
                     return None;
                 }
-                let line = format!("{} {}", name(*step), paint(DIM, format_args!("waits for {text}")));
+                let line = match self.steps.get(*step).map(|step| &step.address) {
+                    Some(address) => format!("{}: {}", paint(BOLD, address), paint(DIM, format_args!("waits for {text}"))),
+                    None => text.clone(),
+                };
                 self.said.insert(*step, (text, Instant::now()));
                 Some(line)
             }
@@ -63,6 +66,7 @@ impl<'a> ProgressPrinter<'a> {
                     return None;
                 }
                 let word = match ensured {
+                    _ if self.steps.get(*step).is_some_and(|step| step.action.only_waits()) => "ready",
                     Ensured::Added => "done",
                     Ensured::Updated => "updated",
                     Ensured::NotNeeded => "was so already",
@@ -80,7 +84,7 @@ impl<'a> ProgressPrinter<'a> {
                 paint(CHANGE.bold(), "Interrupt received.")
             )),
             RunEvent::Stopping { running, now: true } => {
-                Some(format!("{} {running} steps are stopped; apply again to go on.", paint(REMOVE.bold(), "Second interrupt.")))
+                Some(format!("{} {} stopped; apply again to go on.", paint(REMOVE.bold(), "Second interrupt."), counted(*running, "step")))
             }
         }
     }
@@ -89,6 +93,11 @@ impl<'a> ProgressPrinter<'a> {
 /// Steps that do nothing in the world are not told.
 fn silent(step: &Step) -> bool {
     matches!(step.action, Action::Record | Action::StoreOutputs { .. })
+}
+
+/// `1 object`, `2 objects`.
+fn counted(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn seconds(duration: Duration) -> String {
@@ -104,7 +113,7 @@ pub fn title(action: &Action) -> String {
         Action::EnsureProvider { plane, provider, .. } => format!("provider {} checked on {plane}", provider.name),
         Action::Apply { plane, objects, prune, .. } => {
             let removed = if prune.is_empty() { String::new() } else { format!(", removing {}", prune.len()) };
-            format!("applying {} objects to {plane}{removed}", objects.len())
+            format!("applying {} to {plane}{removed}", counted(objects.len(), "object"))
         }
         Action::Wait { conditions, .. } => match conditions.as_slice() {
             [one] => format!("waiting for {}", one.key.short()),

@@ -1,5 +1,7 @@
 //! One writer at a time, and no older copy of the state.
 
+use std::collections::BTreeSet;
+
 use windlass_core::plan::PlanPlane;
 use windlass_kube::kinds::ObjectRef;
 use windlass_run::ports::PlaneLocks;
@@ -10,7 +12,7 @@ use crate::stage::{LINEAGE, Stage, get, management};
 async fn a_plane_is_held_by_one_run() {
     let stage = Stage::open().await;
     let planes = [PlanPlane { address: management(), uid: None, sandbox: true, kubeconfig: None, context: None, access: None }];
-    let (ours, theirs) = (stage.kube(&[]).leases(), stage.kube(&[]).leases());
+    let (ours, theirs) = (stage.kube(&[]).leases(BTreeSet::new()), stage.kube(&[]).leases(BTreeSet::new()));
     assert!(!ours.fresh(&management()));
     ours.acquire(&planes, "run-a", 5).await.unwrap();
     assert!(ours.fresh(&management()));
