@@ -23,6 +23,7 @@ const CLUSTER: &str = "/apis/cluster.x-k8s.io/v1beta2/namespaces/shop/clusters/s
 const AGENT: &str = "/apis/apps/v1/namespaces/windlass-system/deployments/windlass-agent";
 const LAYER: &str = "/apis/agent.windlass.dev/v1alpha1/namespaces/windlass-system/layers/shop";
 const CORE_MANAGER: &str = "/apis/apps/v1/namespaces/capi-system/deployments/capi-controller-manager";
+const CREDENTIALS: &str = "/api/v1/namespaces/capa-system/secrets/capa-manager-bootstrap-credentials";
 const IDENTITY: &str = "/apis/infrastructure.cluster.x-k8s.io/v1beta2/awsclusterroleidentities/aws-main";
 
 struct World {
@@ -236,6 +237,21 @@ fn management_plane(world: &World) {
         |world| world.management.patch_merge(IDENTITY, &json!({"spec": {"roleARN": "arn:aws:iam::111122223333:role/other"}})),
         &["cloud.aws.main: AWSClusterRoleIdentity aws-main on management.sandbox spec.roleARN by kubectl-patch"],
         &["changed outside of windlass by kubectl-patch"],
+    );
+    let hurt = |world: &World| {
+        world.management.scale(CORE_MANAGER, 0);
+        world.shop.scale(CORE_MANAGER, 0);
+        world.management.patch(CREDENTIALS, &json!({"stringData": {"credentials": "by-hand-91ad"}}));
+    };
+    world.round(
+        "managers stopped, credentials of one changed",
+        hurt,
+        &[
+            "management.sandbox.provider[\"cluster-api\"]: Deployment capi-controller-manager on management.sandbox spec.replicas by kubectl/scale",
+            "cluster.shop.pivot: Deployment capi-controller-manager on cluster.shop spec.replicas by kubectl/scale",
+            "management.sandbox.provider[\"aws\"]: Secret capa-manager-bootstrap-credentials on management.sandbox data.credentials by kubectl-patch",
+        ],
+        &["(Deployment capi-system/capi-controller-manager spec.replicas: 0 -> 1, changed outside of windlass by kubectl)"],
     );
     let hurt = |world: &World| {
         world.management.delete(IDENTITY);

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::addr::Address;
 use crate::diff::{Comparison, LeafDiff, compare};
@@ -136,13 +136,31 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
     for (resource, object) in unrecorded(recorded) {
         if facts.reachable(&object.plane).is_some() {
             report.compared += 1;
-            if facts.object(&object).is_none() {
+            let Some(drift) = unrecorded_drift(&object, facts.object(&object)) else { continue };
+            if drift.deleted {
                 report.entries.push(DriftEntry { resource, object, finding: DriftFinding::Deleted });
+                continue;
+            }
+            for leaf in drift.leaves {
+                let finding = DriftFinding::Leaf { leaf: leaf.path_text(), applied: leaf.applied, live: leaf.live, actor: leaf.actor };
+                report.entries.push(DriftEntry { resource: resource.clone(), object: object.clone(), finding });
             }
         }
     }
     report.entries.sort_by(|a, b| (&a.resource, &a.object).cmp(&(&b.resource, &b.object)));
     report
+}
+
+/// What is wrong with an object whose fields are not recorded: it is gone, or it is a manager that somebody has stopped.
+pub(crate) fn unrecorded_drift(key: &ObjectKey, live: Option<&Json>) -> Option<ObjectDrift> {
+    let Some(live) = live else { return Some(ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() }) };
+    if key.kind != "Deployment" || live.pointer("/spec/replicas").and_then(Json::as_u64) != Some(0) {
+        return None;
+    }
+    let schema = known_kind("apps/v1", "Deployment").map(|kind| kind.schema);
+    let mut leaves = compare(Comparison { applied: &json!({"spec": {"replicas": 1}}), live, schema, key: None });
+    leaves.retain(|leaf| leaf.applied.is_some());
+    Some(ObjectDrift { deleted: false, replaced: None, leaves })
 }
 
 /// Objects that must be there though the state keeps no fields of them: managers of providers, the agent's objects of layers.

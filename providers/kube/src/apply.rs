@@ -174,6 +174,11 @@ pub fn conflicts_with_ourselves(error: &ApiError) -> bool {
     field_conflicts(error).is_some_and(|conflicts| conflicts.iter().all(|cause| manager_in(&cause.message) == FIELD_MANAGER))
 }
 
+/// Whether an apply conflicts with nothing but what the plan lists.
+pub fn conflicts_are_listed(error: &ApiError, listed: Vec<MayTake>) -> bool {
+    field_conflicts(error).is_some_and(|conflicts| may_take(&Conflicts::Listed(listed), &conflicts))
+}
+
 /// `conflict with "kubectl-edit" using apps/v1` → `kubectl-edit`.
 fn manager_in(message: &str) -> &str {
     message.split('"').nth(1).unwrap_or("another manager")

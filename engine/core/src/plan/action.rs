@@ -22,6 +22,9 @@ pub enum Action {
         provider: ProviderSpec,
         /// Secrets that its manager needs.
         credentials: Vec<PlannedObject>,
+        /// Fields of its objects that are taken from others.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        takeovers: Vec<Takeover>,
     },
     /// Objects are applied server-side, in this order.
     Apply {

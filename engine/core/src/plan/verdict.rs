@@ -18,7 +18,7 @@ use crate::addr::{Address, Part};
 use crate::desired::{Desired, DesiredCluster, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::diff::{Comparison, Owners, compare};
-use crate::drift::{ObjectDrift, object_drift, resolved};
+use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
 use crate::encode::MARK;
 use crate::facts::Facts;
 use crate::kinds::known_kind;
@@ -329,12 +329,12 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// Deployments of managers that are gone from the plane where a provider or a pivot has put them.
+    /// Deployments of managers that are gone or stopped on the plane where a provider or a pivot has put them.
     fn lost_managers(&self, address: &Address) -> Vec<Repair> {
         let standing = recorded_providers(self.recorded).into_iter().filter(|(owner, _, _)| owner == address);
         let keys = standing.map(|(_, plane, provider)| manager(&plane, &provider));
-        keys.filter(|key| self.facts.reachable(&key.plane).is_some() && self.facts.object(key).is_none())
-            .map(|key| Repair { key, wish: None, drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() } })
+        keys.filter(|key| self.facts.reachable(&key.plane).is_some())
+            .filter_map(|key| unrecorded_drift(&key, self.facts.object(&key)).map(|drift| Repair { key, wish: None, drift }))
             .collect()
     }
 

@@ -142,7 +142,7 @@ impl World {
     /// Does what the runner does, with the effects that it reports.
     pub fn act(&mut self, action: &Action, address: &Address) {
         match action {
-            Action::EnsureProvider { plane, provider, credentials } => {
+            Action::EnsureProvider { plane, provider, credentials, .. } => {
                 let key = ObjectKey {
                     plane: plane.clone(),
                     group: "apps".to_owned(),

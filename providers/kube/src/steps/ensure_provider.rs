@@ -5,11 +5,12 @@
 use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
 use windlass_core::marks::{CONTROL_PLANE_TAINT, FIELD_MANAGER};
+use windlass_core::plan::action::Takeover;
 use windlass_core::plan::{PlannedObject, ProviderSpec, Readiness};
 use windlass_kubeschema::Bundle;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 
-use crate::apply::{conflicts_with_ourselves, mark, marks, merge_into};
+use crate::apply::{MayTake, conflicts_are_listed, conflicts_with_ourselves, mark, marks, merge_into};
 use crate::error::{ApiError, failed};
 use crate::kinds::ObjectRef;
 use crate::plane::{Force, Persist, Plane};
@@ -23,7 +24,13 @@ pub const LABEL_CLUSTERCTL: &str = "clusterctl.cluster.x-k8s.io";
 pub const LABEL_PROVIDER: &str = "cluster.x-k8s.io/provider";
 
 /// Carries out the step.
-pub async fn run(work: &Work<'_>, plane: &Address, provider: &ProviderSpec, credentials: &[PlannedObject]) -> Result<Outcome, StepError> {
+pub async fn run(
+    work: &Work<'_>,
+    plane: &Address,
+    provider: &ProviderSpec,
+    credentials: &[PlannedObject],
+    takeovers: &[Takeover],
+) -> Result<Outcome, StepError> {
     let plane = work.plane(plane).await?;
     let bundle = facts(&provider.facts, &provider.version)?;
     let crds: Vec<Json> =
@@ -43,10 +50,10 @@ pub async fn run(work: &Work<'_>, plane: &Address, provider: &ProviderSpec, cred
         for object in [service_account(provider), binding(provider)] {
             ensured = more(ensured, send(work, &plane, &object, &work.step.address).await?);
         }
-        let (applied, changed) = work.apply_all(&plane, credentials, &[]).await?;
+        let (applied, changed) = work.apply_all(&plane, credentials, takeovers).await?;
         effects = applied;
         ensured = more(ensured, changed);
-        ensured = more(ensured, send(work, &plane, &deployment(provider, credentials), &work.step.address).await?);
+        ensured = more(ensured, send_taking(work, &plane, &deployment(provider, credentials), &work.step.address, takeovers).await?);
         let established = ObjectRef::new(CRD_API_VERSION, "CustomResourceDefinition", None, "providers.clusterctl.cluster.x-k8s.io");
         work.ready(&plane, &established, &Readiness::Established).await?;
         ensured = more(ensured, send(work, &plane, &inventory_entry(provider), &work.step.address).await?);
@@ -130,6 +137,17 @@ async fn runs_for_others(work: &Work<'_>, plane: &Plane, provider: &ProviderSpec
 
 /// Applies one of the provider's objects; only one that another lineage owns is refused.
 async fn send(work: &Work<'_>, plane: &Plane, object: &Json, address: &Address) -> Result<Ensured, StepError> {
+    send_taking(work, plane, object, address, &[]).await
+}
+
+/// As [`send`], and takes the fields that the plan lists from others.
+async fn send_taking(
+    work: &Work<'_>,
+    plane: &Plane,
+    object: &Json,
+    address: &Address,
+    takeovers: &[Takeover],
+) -> Result<Ensured, StepError> {
     let reference = ObjectRef::of(object).ok_or_else(|| work.damaged("an object of a provider has no name"))?;
     let failed_to = |error: ApiError| error.during(&plane.address, &format!("apply {}", reference.short()));
     let before = plane.get(&reference).await.map_err(failed_to)?;
@@ -143,7 +161,11 @@ async fn send(work: &Work<'_>, plane: &Plane, object: &Json, address: &Address) 
     let mut object = object.clone();
     mark(&mut object, &work.context.lineage, &address.to_string());
     let mut answer = plane.apply(&object, FIELD_MANAGER, Force::No, Persist::Yes).await;
-    if answer.as_ref().is_err_and(conflicts_with_ourselves) {
+    let listed = || {
+        let own = takeovers.iter().filter(|take| take.key.kind == reference.kind && take.key.name == reference.name);
+        own.map(|take| MayTake { path: take.path.clone(), manager: take.manager.clone() }).collect()
+    };
+    if answer.as_ref().is_err_and(|error| conflicts_with_ourselves(error) || conflicts_are_listed(error, listed())) {
         answer = plane.apply(&object, FIELD_MANAGER, Force::Yes, Persist::Yes).await;
     }
     let live = answer.map_err(failed_to)?;

@@ -340,9 +340,12 @@ impl<'v> Saga<'v> {
         for provider in providers_of(self.view.desired, self.cluster) {
             let credentials = self.view.wishes.credentials.get(&provider.address).map_or(&[][..], Vec::as_slice);
             let credentials = credentials.iter().map(|object| planned(self.view, object, plane)).collect();
+            let repairs =
+                self.verdict(address).repairs().iter().filter(|repair| repair.key.namespace.as_ref() == Some(&provider.spec.namespace));
+            let takeovers = repairs.flat_map(Repair::takeovers).collect();
             // Nobody else installs on a plane that is ours.
             let spec = ProviderSpec { install: true, ..provider.spec.clone() };
-            let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, credentials };
+            let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, credentials, takeovers };
             previous = vec![draft.add(address, action, previous, self.timeout())];
         }
         let mut ready = previous.clone();

@@ -188,7 +188,8 @@ impl<'v> Fall<'v> {
         for provider in &self.kept.providers {
             let plane = self.kept.management.clone();
             let owner = plane.with(Part::Provider(provider.name.clone()));
-            let action = Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(&owner) };
+            let action =
+                Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(&owner), takeovers: Vec::new() };
             let step = draft.add(&owner, action, self.gate.clone(), SHARED_TIMEOUT);
             if self.gate.is_empty() {
                 self.no_longer_whole(step, draft);

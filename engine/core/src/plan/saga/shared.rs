@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::objects::{begin_and_end, planned, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Root};
-use crate::plan::verdict::{Verdict, View};
+use crate::plan::verdict::{Repair, Verdict, View};
 use crate::plan::{Action, PlannedObject};
 
 /// Seconds for steps that belong to no cluster.
@@ -23,7 +23,8 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
         }
         let plane = provider.address.root();
         let credentials = view.manager_credentials(&provider.address).iter().map(|object| planned(view, object, &plane)).collect();
-        let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), credentials };
+        let takeovers = verdict.repairs().iter().flat_map(Repair::takeovers).collect();
+        let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), credentials, takeovers };
         let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
         begin_and_end(view, verdict, &provider.address, step, step, draft);
         previous = Some(step);
