@@ -162,10 +162,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Command line and environment by process.
+pub type Seen = BTreeMap<u32, (Vec<u8>, Vec<u8>)>;
+
 /// Looks at the command lines and environments of all processes that run our binary, until it is told to end.
 pub struct Watchman {
     stop: Arc<AtomicBool>,
-    seen: Arc<Mutex<BTreeMap<u32, (Vec<u8>, Vec<u8>)>>>,
+    seen: Arc<Mutex<Seen>>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
@@ -185,7 +188,7 @@ impl Watchman {
     }
 
     /// Command lines and environments seen, by process.
-    pub fn end(mut self) -> BTreeMap<u32, (Vec<u8>, Vec<u8>)> {
+    pub fn end(mut self) -> Seen {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             thread.join().expect("it only looks");
@@ -194,7 +197,7 @@ impl Watchman {
     }
 }
 
-fn look(program: &Path, all: &Mutex<BTreeMap<u32, (Vec<u8>, Vec<u8>)>>) {
+fn look(program: &Path, all: &Mutex<Seen>) {
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
         if all.lock().expect("nobody panics with it").contains_key(&pid)
