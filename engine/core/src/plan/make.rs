@@ -45,7 +45,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let going: Vec<Address> = doomed(desired, recorded, options.mode).into_iter().filter(|cluster| planned(cluster)).collect();
     let mut notes = BTreeMap::new();
     let mut gone: BTreeSet<Address> = BTreeSet::new();
-    for cluster in &going {
+    for cluster in &dependents_first(going, recorded) {
         notes.append(&mut destroy_cluster(&view, cluster, &mut draft, &mut diagnostics));
         gone.extend(index.below(cluster).iter().map(|(address, _)| (*address).clone()));
     }
@@ -60,6 +60,23 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let mut parts = PlanParts { warnings: warnings(recorded, facts), unplanned: reach.unplanned.clone(), gone, notes, protection, outputs };
     parts.unplanned.sort_by(|a, b| a.address.cmp(&b.address));
     (assemble(&view, verdicts, draft, parts), diagnostics)
+}
+
+/// Clusters in an order in which each comes after those that depend on it; by address where nothing else decides.
+fn dependents_first(clusters: Vec<Address>, recorded: &Recorded) -> Vec<Address> {
+    let place: BTreeMap<Address, u32> = clusters.iter().cloned().zip(0..).collect();
+    let mut graph = Graph::new(clusters.len());
+    for (dependent, index) in &place {
+        let needs = recorded.resources.get(dependent).into_iter().flat_map(|record| &record.needs);
+        for needed in needs.filter_map(|need| place.get(&need.root())).filter(|needed| *needed != index) {
+            graph.edge(*needed, *index, "goes after what depends on it");
+        }
+    }
+    match graph.order() {
+        Ok(order) => order.into_iter().filter_map(|index| clusters.get(index as usize).cloned()).collect(),
+        // HCL refuses circles; a state that holds one is destroyed by address.
+        Err(_) => clusters,
+    }
 }
 
 /// The state learns who the management plane is with the first steps on it.

@@ -201,3 +201,16 @@ fn a_cluster_whose_api_went_away_while_it_was_deleted_goes_on() {
     world.apply(&plan, usize::MAX);
     assert!(world.state.resources.is_empty());
 }
+
+#[test]
+fn what_depends_on_a_cluster_goes_before_it() {
+    let mut wish = desired(&[Wanted::new("base"), Wanted::new("edge")]);
+    wish.resources.get_mut(&cluster("edge")).unwrap().needs.insert(cluster("base"));
+    let world = up(&wish);
+    let plan = destroy(&world, &wish);
+    let own = |name: &str| -> Vec<usize> { (0..plan.steps.len()).filter(|at| plan.steps[*at].address.root() == cluster(name)).collect() };
+    let gone = *own("edge").last().unwrap();
+    assert!(own("base").iter().all(|step| *step > gone), "{:#?}", steps(&plan));
+    let first = &plan.steps[own("base")[0]];
+    assert!(first.needs.iter().any(|need| plan.steps[*need as usize].address.root() == cluster("edge")), "{first:#?}");
+}

@@ -17,7 +17,7 @@ use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::verdict::View;
 use crate::plan::{Action, PivotSpec, PlannedObject};
-use crate::recorded::{Effect, RecordedResource, ResourceStatus};
+use crate::recorded::{Effect, Recorded, RecordedResource, ResourceStatus};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
 
@@ -41,6 +41,7 @@ pub(in crate::plan) fn destroy_cluster(
         return notes;
     }
     fall.providers_on_management(draft);
+    fall.after_dependents(draft);
     fall.agent_stops(draft);
     fall.addons(draft);
     fall.cloud_resources(draft);
@@ -79,6 +80,12 @@ pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address
         }
     }
     gone
+}
+
+/// Whether one cluster was made after another because it depends on it.
+pub(in crate::plan) fn depends_on(recorded: &Recorded, cluster: &Address, other: &Address) -> bool {
+    cluster != other
+        && recorded.resources.get(cluster).is_some_and(|record| record.needs.iter().any(|need| need.is_cluster() && &need.root() == other))
 }
 
 fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, after: &[u32], draft: &mut Draft) {
@@ -196,6 +203,12 @@ impl<'v> Fall<'v> {
             }
             self.gate = vec![step];
         }
+    }
+
+    /// Clusters that were made after this one, because they depend on it, go before it.
+    fn after_dependents(&mut self, draft: &Draft) {
+        let gone = draft.ready.iter().filter(|(other, _)| depends_on(self.view.recorded, other, self.address));
+        self.gate.extend(gone.map(|(_, step)| *step));
     }
 
     /// From the first step on the cluster counts as unfinished, so that an apply after a destroy that was broken off makes it whole again.
