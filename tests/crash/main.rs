@@ -20,6 +20,8 @@ use support::Place;
 const AFTER: &str = "WL_CRASH_AFTER";
 /// Records that a life of the quickstart has at most; a run that needs more has stopped getting on.
 const MOST: u64 = 2000;
+/// Records between two deaths, and lives that begin one record later each: together a death after each record of a life.
+const STRIDE: u64 = 12;
 const APPLY: [&str; 2] = ["apply", "-auto-approve"];
 const DESTROY: [&str; 2] = ["destroy", "-auto-approve"];
 
@@ -79,6 +81,21 @@ fn steps_done_before(stdout: &str) -> u64 {
     line.rsplit(": ").next().and_then(|rest| rest.split(' ').next()).and_then(|number| number.parse().ok()).unwrap_or_default()
 }
 
+/// Dies after record `first`, and then again and again after `stride` more. Returns how often it died.
+#[track_caller]
+fn die_every(place: &Place, command: &[&str], first: u64, stride: u64) -> u64 {
+    let (mut deaths, mut after) = (0, first);
+    loop {
+        let done = place.run_with(command, &[(AFTER, &after.to_string())]);
+        if let Some(code) = done.code {
+            assert_eq!(code, 0, "after {deaths} deaths:\n{}\n{}", done.stdout, done.stderr);
+            return deaths;
+        }
+        (deaths, after) = (deaths + 1, stride);
+        assert!(deaths < MOST, "it does not get on:\n{}\n{}", done.stdout, done.stderr);
+    }
+}
+
 /// Dies once, after one record, and then runs to the end.
 #[track_caller]
 fn die_once(place: &Place, command: &[&str], after: u64) -> bool {
@@ -107,7 +124,8 @@ fn a_death_anywhere_is_no_harm() {
     }
 }
 
-/// A whole life of deaths, record by record.
+/// A whole life of deaths, step by step; then lives in which one process after the other dies twelve records after the one before it, the first
+/// after its first, its second, … its twelfth record.
 #[test]
 fn a_death_after_every_record_is_no_harm() {
     if !wanted("all") {
@@ -115,13 +133,20 @@ fn a_death_after_every_record_is_no_harm() {
     }
     let baseline = baseline();
     let place = Place::example("quickstart");
-    let created = die_everywhere(&place, &APPLY);
+    let (mut created, mut destroyed) = (die_everywhere(&place, &APPLY), 0);
     complete(&place, &baseline);
-    let destroyed = die_everywhere(&place, &DESTROY);
+    destroyed += die_everywhere(&place, &DESTROY);
     gone(&place);
+    for first in 1..=STRIDE {
+        let place = Place::example("quickstart");
+        created += die_every(&place, &APPLY, first, STRIDE);
+        complete(&place, &baseline);
+        destroyed += die_every(&place, &DESTROY, first, STRIDE);
+        gone(&place);
+    }
     let total = created + destroyed;
     println!("crash table, records: {total}/{total} ({created} deaths in create and pivot, {destroyed} in destroy)");
-    assert!(total > 60, "a life has more steps than {total}");
+    assert!(total > 200, "so many lives have more records than {total}");
 }
 
 /// Fifty deaths at random moments.
