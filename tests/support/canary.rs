@@ -200,13 +200,16 @@ impl Watchman {
 fn look(program: &Path, all: &Mutex<Seen>) {
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if all.lock().expect("nobody panics with it").contains_key(&pid)
-            || std::fs::read_link(entry.path().join("exe")).ok().as_deref() != Some(program)
-        {
+        if std::fs::read_link(entry.path().join("exe")).ok().as_deref() != Some(program) {
             continue;
         }
         let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
-        let (command, environment) = (read("cmdline"), read("environ"));
+        let command = read("cmdline");
+        // Between fork and exec a child still has its parent's words: what it says later counts.
+        if all.lock().expect("nobody panics with it").get(&pid).is_some_and(|(known, _)| *known == command) {
+            continue;
+        }
+        let environment = read("environ");
         if !command.is_empty() {
             all.lock().expect("nobody panics with it").insert(pid, (command, environment));
         }
