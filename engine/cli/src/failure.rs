@@ -92,7 +92,7 @@ impl From<StepError> for Failure {
     fn from(error: StepError) -> Self {
         let text = error.to_string();
         match error {
-            StepError::Failed { summary, hint } => {
+            StepError::Failed { summary, hint } | StepError::Refused { summary, hint } => {
                 let failure = Failure::new(Code::STEP_FAILED, summary);
                 match hint {
                     Some(hint) => failure.hint(hint),

@@ -9,6 +9,9 @@ pub const LAYER_PLURAL: &str = "layers";
 /// Kind of a layer handed to the agent.
 pub const LAYER_KIND: &str = "Layer";
 
+/// Condition of a `Layer` that the agent cannot apply however often it tries, until somebody changes something (kstatus' word for it).
+pub const LAYER_STALLED: &str = "Stalled";
+
 /// What the agent needs on a workload plane, in the order of application: Namespace, CustomResourceDefinition, ServiceAccount,
 /// ClusterRoleBinding, Deployment.
 ///

@@ -99,6 +99,7 @@ async fn run(
 fn kind_of(error: &StepError) -> &'static str {
     match error {
         StepError::Failed { .. } => "failed",
+        StepError::Refused { .. } => "refused",
         StepError::TimedOut { .. } => "timed out",
         StepError::Stale { .. } => "stale",
         StepError::Unreachable { .. } => "unreachable",

@@ -161,6 +161,14 @@ pub enum StepError {
         /// What to do.
         hint: Option<String>,
     },
+    /// The API, or a rule of ours, refuses it for good: the same request again gets the same answer. It has failed; who could wait need not.
+    #[error("{summary}")]
+    Refused {
+        /// What is refused, of which object and field, with the API's words.
+        summary: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// What it waits for has not come; it is in progress, not failed (exit 7).
     #[error("{what}: {reason}")]
     TimedOut {

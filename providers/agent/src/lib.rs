@@ -36,6 +36,8 @@ pub struct AgentOptions {
     pub heartbeat_every: Duration,
     /// Between two looks at a layer at which nothing happens.
     pub look_every: Duration,
+    /// Between two attempts at a layer that the API refuses: at the first, and at the most.
+    pub retry_between: (Duration, Duration),
 }
 
 impl Default for AgentOptions {
@@ -44,6 +46,7 @@ impl Default for AgentOptions {
             identity: windlass_core::marks::AGENT_NAME.to_owned(),
             heartbeat_every: Duration::from_secs(30),
             look_every: Duration::from_secs(60),
+            retry_between: (Duration::from_secs(2), Duration::from_secs(60)),
         }
     }
 }

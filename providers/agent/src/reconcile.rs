@@ -25,12 +25,16 @@ use windlass_kube::watch::Watches;
 use crate::AgentOptions;
 use crate::drift;
 use crate::layer::{Wanted, is_ready, waits_for, wanted};
-use crate::status::{LayerStatus, patch};
+use crate::status::{Health, LayerStatus, patch, retry_after, stalled_since};
 
 /// For CRDs to be established, and for pruned objects to be gone.
 const APPLY_PATIENCE: Duration = Duration::from_secs(60);
 /// Health is waited for in slices, so that the status stays fresh and a new content is not kept waiting.
 const HEALTH_SLICE: Duration = Duration::from_secs(3);
+
+/// What was refused is sent once more before it is called stalled: rights and schemas of objects that were just applied take a moment to
+/// be known to every server.
+const SECOND_TRY: Duration = Duration::from_secs(1);
 
 /// What every look needs.
 pub struct Agent {
@@ -81,7 +85,7 @@ pub async fn reconcile(layer: Arc<DynamicObject>, agent: Arc<Agent>) -> Result<A
         generation: layer.metadata.generation.unwrap_or_default(),
         digest: text("digest"),
         repaired: text("repaired"),
-        ready: false,
+        health: Health::NotYet,
         reason: "Progressing",
         message: String::new(),
         drift: Vec::new(),
@@ -103,10 +107,24 @@ pub async fn reconcile(layer: Arc<DynamicObject>, agent: Arc<Agent>) -> Result<A
     };
     let fresh = status.digest.as_deref() != Some(&wanted.digest) || (wanted.repair.is_some() && status.repaired != wanted.repair);
     if fresh || wanted.heal {
-        match look.apply(&wanted, objects.clone()).await {
+        if status.digest.as_deref().is_some_and(|digest| digest != wanted.digest) {
+            // From here on neither the old nor the new content is there whole: who goes back to the old one must get it applied.
+            status.digest = None;
+            look.say(&status).await?;
+        }
+        let stalled = stalled_since(&look.old, status.generation);
+        match look.apply_surely(&wanted, &objects, stalled.is_some()).await {
             Ok(_) => {
                 status.digest = Some(wanted.digest.clone());
                 status.repaired = wanted.repair.clone().or(status.repaired);
+            }
+            // The agent that comes next goes on; nothing is wrong that should be told.
+            Err(StepError::Stopped) => return Ok(Action::await_change()),
+            Err(StepError::Refused { summary, .. }) => {
+                tracing::warn!(layer = look.name, "refused: {summary}");
+                (status.health, status.reason, status.message) = (Health::Stalled, "ApplyRefused", summary);
+                look.say(&status).await?;
+                return Ok(Action::requeue(retry_after(stalled, Timestamp::now(), agent.options.retry_between)));
             }
             Err(error) => {
                 (status.reason, status.message) = ("ApplyFailed", error.to_string());
@@ -121,9 +139,10 @@ pub async fn reconcile(layer: Arc<DynamicObject>, agent: Arc<Agent>) -> Result<A
     }
     let after = match look.health().await {
         Ok(()) => {
-            (status.ready, status.reason) = (true, "Healthy");
+            (status.health, status.reason) = (Health::Ready, "Healthy");
             agent.options.look_every
         }
+        Err(StepError::Stopped) => return Ok(Action::await_change()),
         Err(StepError::TimedOut { what, reason }) => {
             status.message = format!("{what}: {reason}");
             Duration::from_millis(50)
@@ -164,6 +183,17 @@ impl Look<'_> {
             }
         }
         Ok(unpack(&wanted.digest, &secrets))
+    }
+
+    /// Applies; a first refusal is not believed at once.
+    async fn apply_surely(&self, wanted: &Wanted, objects: &[Json], refused_before: bool) -> Result<Done, StepError> {
+        match self.apply(wanted, objects.to_vec()).await {
+            Err(StepError::Refused { .. }) if !refused_before => {
+                tokio::time::sleep(SECOND_TRY).await;
+                self.apply(wanted, objects.to_vec()).await
+            }
+            other => other,
+        }
     }
 
     async fn apply(&self, wanted: &Wanted, objects: Vec<Json>) -> Result<Done, StepError> {

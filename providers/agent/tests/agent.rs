@@ -22,7 +22,7 @@ use windlass_core::recorded::{Effect, JournalRecord};
 use windlass_kube::kinds::ObjectRef;
 use windlass_kube::kubeconfig::{Origin, client, read};
 use windlass_kube::layers::content::layer_reference;
-use windlass_kube::plane::{Force, Persist, Plane};
+use windlass_kube::plane::{Force, Only, Persist, Plane};
 use windlass_kube::planes::PlaneSource;
 use windlass_kube::{Kube, KubeOptions};
 use windlass_run::ports::{Outcome, Progress, SecretLeaves, StepContext, StepError, StepJournal, StepRunner, StoreError};
@@ -80,8 +80,12 @@ impl Stage {
     async fn agent(&self) -> (JoinHandle<()>, watch::Sender<bool>) {
         let client = client(read(&self.kubeconfig, Origin::User).unwrap(), None).await.unwrap();
         let (stop, stopped) = watch::channel(false);
-        let options =
-            AgentOptions { identity: "pod-1".into(), heartbeat_every: Duration::from_millis(200), look_every: Duration::from_millis(300) };
+        let options = AgentOptions {
+            identity: "pod-1".into(),
+            heartbeat_every: Duration::from_millis(200),
+            look_every: Duration::from_millis(300),
+            retry_between: (Duration::from_millis(200), Duration::from_secs(1)),
+        };
         (tokio::spawn(windlass_agent::run(client, options, stopped)), stop)
     }
 
@@ -263,9 +267,113 @@ async fn what_does_not_get_ready_is_named() {
     });
     let error = stage.publish(layer("base", "sha256:1", &[], vec![space(), deployment]), None, 8).await.unwrap_err().to_string();
     assert!(error.starts_with("layer base on cluster.shop: Progressing: Deployment play/web on cluster.self: "), "{error}");
+}
 
-    let foreign = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "play"}, "data": {}});
-    stage.plane.apply(&foreign, "kubectl", Force::No, Persist::Yes).await.unwrap();
-    let error = stage.publish(layer("more", "sha256:2", &[], vec![foreign]), None, 4).await.unwrap_err().to_string();
-    assert!(error.contains("ApplyFailed: ConfigMap play/theirs exists already"), "{error}");
+/// What the agent says of a layer that it cannot apply.
+fn stall(status: &Json) -> Option<(String, String)> {
+    let conditions = status["conditions"].as_array()?;
+    let stalled = conditions.iter().find(|condition| condition["type"] == "Stalled" && condition["status"] == "True")?;
+    assert!(conditions.iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "False"), "{status:#}");
+    Some((stalled["reason"].as_str()?.to_owned(), stalled["message"].as_str()?.to_owned()))
+}
+
+/// A layer whose step must fail for good long before its timeout, with these words.
+async fn is_refused(stage: &Stage, content: LayerContent, words: &[&str]) {
+    let begun = std::time::Instant::now();
+    let name = content.name.clone();
+    let error = stage.publish(content, None, 60).await.unwrap_err();
+    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}: {error}", begun.elapsed());
+    let StepError::Refused { summary, hint: Some(_) } = &error else { panic!("{error:?}") };
+    let (reason, message) = stall(&stage.status(&name).await).unwrap();
+    assert_eq!(*summary, format!("layer {name} on cluster.shop: {reason}: {message}"));
+    for word in words {
+        assert!(message.contains(word), "{word:?} is missing in {message}");
+    }
+}
+
+fn web(selected: &str) -> Json {
+    json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "play"},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": selected}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+        },
+    })
+}
+
+#[tokio::test]
+async fn what_is_invalid_fails_its_step_at_once_and_nothing_else() {
+    let stage = Stage::open().await;
+    let (_agent, _stop) = stage.agent().await;
+    let broken = layer("broken", "sha256:1", &[], vec![space(), map("1"), web("other")]);
+    let words = ["Deployment play/web", "spec.template.metadata.labels", "does not match"];
+    let beside = layer("beside", "sha256:b", &[], vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "beside"}})]);
+    let (_, done) = tokio::join!(is_refused(&stage, broken, &words), stage.publish(beside, None, 30));
+    done.unwrap();
+
+    // Content that is valid takes its place; going back to what was never applied whole applies it.
+    stage.publish(layer("broken", "sha256:2", &[], vec![space(), map("2")]), None, 30).await.unwrap();
+    assert_eq!(stall(&stage.status("broken").await), None);
+    is_refused(&stage, layer("broken", "sha256:1", &[], vec![space(), map("1"), web("other")]), &words).await;
+    assert_eq!(stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"], "1", "what came before is applied");
+    stage.publish(layer("broken", "sha256:2", &[], vec![space(), map("2")]), None, 30).await.unwrap();
+    assert_eq!(stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"], "2");
+}
+
+#[tokio::test]
+async fn a_field_of_another_fails_its_step_until_the_world_is_mended() {
+    let stage = Stage::open().await;
+    let (_agent, _stop) = stage.agent().await;
+    stage.publish(layer("base", "sha256:1", &[], vec![space(), map("1")]), None, 30).await.unwrap();
+    stage.plane.apply(&map("2"), "kubectl", Force::Yes, Persist::Yes).await.unwrap();
+    let next = layer("base", "sha256:2", &[], vec![space(), map("3")]);
+    is_refused(&stage, next.clone(), &["ConfigMap play/m", "data.a is owned by kubectl"]).await;
+
+    // The other one lets go of it: the agent finds out by itself.
+    let mut without = map("2");
+    without.as_object_mut().unwrap().remove("data");
+    stage.plane.apply(&without, "kubectl", Force::Yes, Persist::Yes).await.unwrap();
+    stage.until("base", |status| status["ready"] == true && status["digest"] == "sha256:2").await;
+    assert_eq!(stage.get("v1", "ConfigMap", Some("play"), "m").await.unwrap()["data"]["a"], "3");
+    stage.publish(next, None, 30).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_old_stall_is_no_answer_to_a_new_apply() {
+    let stage = Stage::open().await;
+    let theirs = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "theirs", "namespace": "play"}, "data": {}});
+    stage.plane.apply(&space(), "kubectl", Force::No, Persist::Yes).await.unwrap();
+    stage.plane.apply(&theirs, "kubectl", Force::No, Persist::Yes).await.unwrap();
+    let (agent, stop) = stage.agent().await;
+    let content = layer("more", "sha256:1", &[], vec![theirs.clone()]);
+    is_refused(&stage, content.clone(), &["ConfigMap play/theirs exists already", "it was written by kubectl"]).await;
+    stop.send(true).unwrap();
+    agent.await.unwrap();
+
+    // Mended while no agent looks: the stall that still stands there is not believed.
+    stage.plane.delete(&ObjectRef::of(&theirs).unwrap(), Only::default()).await.unwrap();
+    assert!(stall(&stage.status("more").await).is_some());
+    let (done, _agent) = tokio::join!(stage.publish(content, None, 30), async {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        stage.agent().await
+    });
+    done.unwrap();
+}
+
+#[tokio::test]
+async fn what_may_still_come_is_waited_for() {
+    let stage = Stage::open().await;
+    let (_agent, _stop) = stage.agent().await;
+    let [toy, _, _, space, crd] = <[Json; 5]>::try_from(base()).unwrap();
+    let waiting = layer("toys", "sha256:1", &[], vec![space, toy]);
+    let ((), done) = tokio::join!(
+        async {
+            let status = stage.until("toys", |status| status["conditions"][0]["reason"] == "ApplyFailed").await;
+            assert!(stall(&status).is_none() && status.to_string().contains("the server has no kind Toy in example.org/v1"), "{status}");
+            stage.plane.apply(&crd, "kubectl", Force::No, Persist::Yes).await.unwrap();
+        },
+        stage.publish(waiting, None, 30)
+    );
+    done.unwrap();
 }

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use windlass_core::marks::{ANNOTATION_ADDRESS, FIELD_MANAGER, LABEL_LINEAGE};
 use windlass_run::ports::{Ensured, StepError};
 
-use crate::error::{ApiError, Cause, failed};
+use crate::error::{ApiError, Cause, failed, refused};
 use crate::kinds::ObjectRef;
 use crate::plane::{Force, Persist, Plane};
 
@@ -143,7 +143,7 @@ fn refuse_if_not_ours(found: &Json, wanted: &Json, reference: &ObjectRef, plane:
             managers => format!("it was written by {}", managers.join(", ")),
         },
     };
-    Err(failed(
+    Err(refused(
         format!("{} exists already on {}, and windlass did not make it: {owner}", reference.short(), plane.address),
         "give the resource another name, delete the object, or import it",
     ))
@@ -212,7 +212,7 @@ fn conflict_error(reference: &ObjectRef, plane: &Plane, conflicts: &[Cause], all
         .filter(|cause| !is_listed(listed, cause))
         .map(|cause| format!("{} is owned by {}", cause.field.trim_start_matches('.'), manager_in(&cause.message)))
         .collect();
-    failed(
+    refused(
         format!("{} on {}: {}", reference.short(), plane.address, texts.join("; ")),
         "plan again: it will show what is taken over; or leave the field out of the configuration",
     )

@@ -100,6 +100,18 @@ impl ApiError {
         matches!(self, ApiError::Connection { .. })
     }
 
+    /// The server has looked at the request and will say no to it as long as nobody changes the request or what is there: 400, 403, 422 and
+    /// the like. Not what may pass by itself: who we are (401), what is not there yet (404), conflicts (409), load (429), faults (5xx), and a
+    /// namespace that is being deleted (a 403).
+    pub fn is_final(&self) -> bool {
+        match self {
+            ApiError::Status { code: 400 | 402 | 403 | 405 | 406 | 413 | 414 | 415 | 422, causes, .. } => {
+                !causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+            }
+            _ => false,
+        }
+    }
+
     /// The same error with these texts replaced, so that no secret that a server echoes is ever shown.
     #[must_use]
     pub fn without(self, secrets: &[String]) -> Self {
@@ -127,7 +139,10 @@ impl ApiError {
     pub fn during(self, plane: &Address, doing: &str) -> StepError {
         match self {
             ApiError::Connection { reason, .. } => StepError::Unreachable { plane: plane.clone(), reason },
-            other => StepError::Failed { hint: other.hint(), summary: format!("{plane}: could not {doing}: {other}") },
+            other => {
+                let (hint, summary) = (other.hint(), format!("{plane}: could not {doing}: {other}"));
+                if other.is_final() { StepError::Refused { summary, hint } } else { StepError::Failed { summary, hint } }
+            }
         }
     }
 
@@ -158,4 +173,41 @@ impl std::error::Error for ApiError {}
 /// A step's failure with a hint.
 pub fn failed(summary: impl Into<String>, hint: impl Into<String>) -> StepError {
     StepError::Failed { summary: summary.into(), hint: Some(hint.into()) }
+}
+
+/// A step's failure that trying again does not mend.
+pub fn refused(summary: impl Into<String>, hint: impl Into<String>) -> StepError {
+    StepError::Refused { summary: summary.into(), hint: Some(hint.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_may_pass_by_itself_is_not_final() {
+        let answer = |code: u16, cause: &str| {
+            let body = json!({"reason": "R", "message": "m", "details": {"causes": [{"reason": cause, "field": "f", "message": "m"}]}});
+            ApiError::from_answer(code, None, body.to_string().as_bytes())
+        };
+        for (error, expected) in [
+            (answer(400, ""), true),
+            (answer(403, ""), true),
+            (answer(422, "FieldValueInvalid"), true),
+            (answer(403, "NamespaceTerminating"), false),
+            (answer(401, ""), false),
+            (answer(404, ""), false),
+            (answer(409, ""), false),
+            (answer(429, ""), false),
+            (answer(500, ""), false),
+            (answer(503, ""), false),
+            (ApiError::NoKind { api_version: "a/v1".into(), kind: "A".into() }, false),
+            (ApiError::Connection { reason: "r".into(), unsent: false }, false),
+        ] {
+            assert_eq!(error.is_final(), expected, "{error:?}");
+            let step = error.during(&"cluster.shop".parse().expect("an address"), "apply A b");
+            assert_eq!(matches!(step, StepError::Refused { .. }), expected, "{step:?}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use windlass_run::ports::{Ensured, StepError};
 
 use crate::apply::marks;
-use crate::error::failed;
+use crate::error::refused;
 use crate::kinds::ObjectRef;
 use crate::plane::{Only, Plane};
 
@@ -40,7 +40,7 @@ pub async fn remove(plane: &Plane, doomed: &Doomed, whose: Whose<'_>) -> Result<
     } else if let Whose::Lineage(lineage) = whose
         && marks(&live).0 != Some(lineage)
     {
-        return Err(failed(
+        return Err(refused(
             format!("{} on {} is not marked as ours and is not deleted", reference.short(), plane.address),
             "delete it yourself if it may go",
         ));
@@ -51,7 +51,7 @@ pub async fn remove(plane: &Plane, doomed: &Doomed, whose: Whose<'_>) -> Result<
     if let Whose::Lineage(lineage) = whose {
         let foreign = foreign_content(plane, &live, lineage).await?;
         if !foreign.is_empty() {
-            return Err(failed(
+            return Err(refused(
                 format!("{} on {} holds objects that are not ours: {}", reference.short(), plane.address, foreign.join(", ")),
                 "delete or move them first",
             ));

@@ -44,7 +44,7 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
         match before_switch(&crossing, pivot, &moving).await {
             Ok(()) => {}
             // What will not become better by trying again is undone while it can be.
-            Err(error @ StepError::Failed { .. }) => {
+            Err(error @ (StepError::Failed { .. } | StepError::Refused { .. })) => {
                 work.context.progress.note(&format!("{}: the pivot is rolled back", pivot.cluster));
                 roll_back(&crossing, pivot, &moving).await?;
                 return Err(error);

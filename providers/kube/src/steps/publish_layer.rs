@@ -2,14 +2,14 @@
 
 use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
-use windlass_core::agent_objects::LAYER_KIND;
+use windlass_core::agent_objects::{LAYER_KIND, LAYER_STALLED};
 use windlass_core::marks::{AGENT_API_VERSION, FIELD_MANAGER, SYSTEM_NAMESPACE};
 use windlass_core::plan::action::LayerContent;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 
 use super::apply_layer::{effects, takeovers_by_object};
 use crate::apply::mark;
-use crate::error::{ApiError, failed};
+use crate::error::{ApiError, failed, refused};
 use crate::kinds::ObjectRef;
 use crate::layers::content::{LABEL_LAYER, LayerName, layer_reference, pack};
 use crate::layers::inventory;
@@ -45,9 +45,20 @@ pub async fn run(work: &Work<'_>, plane: &Address, layer: &LayerContent, repair:
     let wanted = layer_object(work, layer, &names, repair, &address);
     let live = plane.apply(&wanted, FIELD_MANAGER, Force::Yes, Persist::Yes).await.map_err(failed_to)?;
 
+    let asked_again = forget_stall(&plane, &reference, &live).await.map_err(failed_to)?;
+
     let watch = work.watch(&plane, AGENT_API_VERSION, LAYER_KIND, Some(SYSTEM_NAMESPACE)).await?;
     let what = format!("layer {} on {}", layer.name, plane.address);
-    work.patience.until(&watch, &what, |view| judge(view.get(Some(SYSTEM_NAMESPACE), &layer.name), &layer.digest, repair)).await?;
+    let asked = Asked { digest: &layer.digest, repair, again: asked_again };
+    match work.patience.until(&watch, &what, |view| judge(view.get(Some(SYSTEM_NAMESPACE), &layer.name), &asked)).await? {
+        Said::Ready => {}
+        Said::Stalled(words) => {
+            return Err(refused(
+                format!("{what}: {words}"),
+                "mend the configuration or what is in the cluster, then apply again; the agent keeps trying meanwhile",
+            ));
+        }
+    }
 
     remove_old_content(&plane, layer, &names).await.map_err(failed_to)?;
     let inventory = inventory::read(&plane, &layer.name).await.map_err(failed_to)?;
@@ -63,15 +74,56 @@ pub async fn run(work: &Work<'_>, plane: &Address, layer: &LayerContent, repair:
     })
 }
 
+/// A stall of this spec from an earlier attempt is no answer to this one, since the world may have been mended meanwhile: it is wiped, and
+/// the agent, which sees that, tries again at once. Gives the version of the object from which on its words count.
+async fn forget_stall(plane: &Plane, reference: &ObjectRef, live: &Json) -> Result<Option<u64>, ApiError> {
+    if !is_stalled(live) {
+        return Ok(None);
+    }
+    let wiped = plane.merge_status(reference, &json!({"status": {"conditions": null}}), FIELD_MANAGER).await?;
+    Ok(version(&wiped))
+}
+
+fn is_stalled(live: &Json) -> bool {
+    observed(live).is_ok() && condition(live, LAYER_STALLED).is_some_and(|stalled| stalled.status == "True")
+}
+
+/// Versions of one object grow (Kubernetes promises it since 1.35, and etcd never did otherwise).
+fn version(live: &Json) -> Option<u64> {
+    live.pointer("/metadata/resourceVersion").and_then(Json::as_str)?.parse().ok()
+}
+
+/// What the agent was asked for.
+struct Asked<'a> {
+    digest: &'a str,
+    repair: Option<&'a str>,
+    /// It was asked again at this version of the object.
+    again: Option<u64>,
+}
+
+/// The agent's last word.
+#[derive(Debug, PartialEq, Eq)]
+enum Said {
+    Ready,
+    /// It cannot be applied, in these words.
+    Stalled(String),
+}
+
 /// What the agent says of a layer.
-fn judge(live: Option<&Json>, digest: &str, repair: Option<&str>) -> Result<(), String> {
+fn judge(live: Option<&Json>, asked: &Asked<'_>) -> Result<Said, String> {
     let live = live.ok_or_else(|| "it is not there yet".to_owned())?;
     observed(live).map_err(|_| "the agent has not looked at it yet".to_owned())?;
+    if is_stalled(live) {
+        if version(live) < asked.again {
+            return Err("the agent has not tried it again yet".to_owned());
+        }
+        return Ok(Said::Stalled(condition(live, LAYER_STALLED).map(|stalled| stalled.words()).unwrap_or_default()));
+    }
     let said = condition(live, "Ready");
     let text = |pointer: &str| live.pointer(pointer).and_then(Json::as_str);
-    let done = text("/status/digest") == Some(digest) && (repair.is_none() || text("/status/repaired") == repair);
+    let done = text("/status/digest") == Some(asked.digest) && (asked.repair.is_none() || text("/status/repaired") == asked.repair);
     match said {
-        Some(c) if c.status == "True" && done => Ok(()),
+        Some(c) if c.status == "True" && done => Ok(Said::Ready),
         Some(c) if c.status == "True" => Err("the agent has not applied the new content yet".to_owned()),
         Some(c) => Err(c.words()),
         None => Err("the agent has said nothing of it yet".to_owned()),
@@ -178,8 +230,31 @@ mod tests {
             (live("old", 2, "True"), None, "the agent has not applied the new content yet"),
             (live("d", 2, "False"), None, "Progressing: DaemonSet a/b: 0 of 1"),
         ] {
-            assert_eq!(judge(Some(&object), "d", repair).err().as_deref().unwrap_or("ready"), expected);
+            let asked = Asked { digest: "d", repair, again: None };
+            assert_eq!(judge(Some(&object), &asked).err().as_deref().unwrap_or("ready"), expected);
         }
-        assert!(judge(None, "d", None).is_err());
+        assert!(judge(None, &Asked { digest: "d", repair: None, again: None }).is_err());
+    }
+
+    #[test]
+    fn a_stall_counts_from_the_moment_of_asking() {
+        let live = |generation: u64, version: &str| {
+            json!({
+                "metadata": {"generation": 2, "resourceVersion": version},
+                "status": {
+                    "observedGeneration": generation,
+                    "conditions": [
+                        {"type": "Ready", "status": "False", "reason": "ApplyRefused", "message": "m"},
+                        {"type": "Stalled", "status": "True", "reason": "ApplyRefused", "message": "m"},
+                    ],
+                },
+            })
+        };
+        let asked = |again| Asked { digest: "d", repair: None, again };
+        let stalled = Ok(Said::Stalled("ApplyRefused: m".to_owned()));
+        assert_eq!(judge(Some(&live(2, "7")), &asked(None)), stalled);
+        assert_eq!(judge(Some(&live(2, "9")), &asked(Some(8))), stalled);
+        assert_eq!(judge(Some(&live(2, "7")), &asked(Some(8))), Err("the agent has not tried it again yet".to_owned()));
+        assert_eq!(judge(Some(&live(1, "9")), &asked(None)), Err("the agent has not looked at it yet".to_owned()), "of an older spec");
     }
 }

@@ -10,6 +10,7 @@ use windlass_core::plan::{Action, PlannedObject};
 use windlass_core::recorded::Effect;
 use windlass_kube::kinds::ObjectRef;
 use windlass_kube::layers::inventory;
+use windlass_run::ports::StepError;
 
 use crate::stage::{Memory, Stage, get, marked, run, step};
 
@@ -83,4 +84,24 @@ async fn a_layer_is_applied_in_order_and_pruned_by_its_inventory() {
     run(&kube, &step(&shop(), Action::DeleteLayer { plane: shop(), layer: "base".into(), objects }), &journal).await.unwrap();
     assert!(get(&stage.workload, &ObjectRef::of(&space()).unwrap()).await.is_none());
     assert!(get(&stage.workload, &inventory::reference("base")).await.is_none());
+}
+
+#[tokio::test]
+async fn what_is_refused_for_good_fails_at_once() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[&shop()]);
+    let journal = Arc::new(Memory::default());
+    let web = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web", "namespace": "play"},
+        "spec": {
+            "selector": {"matchLabels": {"app": "other"}},
+            "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+        },
+    });
+    let begun = std::time::Instant::now();
+    let error =
+        run(&kube, &step(&shop(), Action::ApplyLayer { plane: shop(), layer: layer(vec![space(), web]) }), &journal).await.unwrap_err();
+    assert!(begun.elapsed() < std::time::Duration::from_secs(10), "{:?}", begun.elapsed());
+    let StepError::Refused { summary, .. } = &error else { panic!("{error:?}") };
+    assert!(summary.contains("Deployment play/web") && summary.contains("spec.template.metadata.labels"), "{summary}");
 }
