@@ -125,7 +125,7 @@ impl Job<'_> {
         }
         self.prepared.recorded = self.current(&state).await?;
         let plan = make(&mut self.prepared, &self.world, mode, planning, release_foreign, compact, self.view).await?;
-        self.view.out(&format!("\n{}", view::plan_text(&plan)));
+        self.view.out(&format!("\n{}\n", view::plan_text(&plan)));
         if !has_changes(&plan) {
             return self.nothing(&plan, state);
         }
@@ -231,7 +231,7 @@ impl Job<'_> {
         self.world.kube.know_plan(plan);
         let secrets = secrets::for_plan(plan, &self.prepared.desired, &self.prepared.key)?;
         let ports = self.ports(state);
-        let (events, mut received) = mpsc::unbounded_channel();
+        let (events, received) = mpsc::unbounded_channel();
         let (stop, stopping) = watch::channel(StopRequest::None);
         let mut options = RunOptions::new(events, stopping);
         options.limits = Limits { steps: self.writing.parallelism.max(1), on_one_plane: ON_ONE_PLANE };
@@ -248,12 +248,7 @@ impl Job<'_> {
             Go::On => Start::GoOn,
             Go::FinishPivot => Start::FinishPivot,
         };
-        let printing = async {
-            let mut printer = ProgressPrinter::new(*self.view, plan);
-            while let Some(event) = received.recv().await {
-                printer.event(&event);
-            }
-        };
+        let printing = ProgressPrinter::new(*self.view, plan).follow(received);
         let (summary, ()) = tokio::join!(execute(plan, recorded, start, &ports, options), printing);
         listening.abort();
         Ok(summary)

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use anstyle::Style;
 use serde_json::Value as Json;
+use windlass_core::addr::Part;
 use windlass_core::diff::text::{LineKind, line_diff};
 use windlass_core::plan::{Actor, Change, ChangeAction, LeafChange, Mode, ObjectAction, ObjectChange, Plan};
 
@@ -105,16 +106,11 @@ fn change_text(change: &Change) -> String {
     }
     let _ = writeln!(text, "{}{} {} {{", " ".repeat(4usize.saturating_sub(mark.len() + 1)), paint(style, mark), change.address);
     if matches!(change.action, ChangeAction::Create | ChangeAction::Replace | ChangeAction::Pivot | ChangeAction::Adopt) {
-        let entries = change.input.as_object().into_iter().flatten();
-        let width = change
-            .input
-            .as_object()
-            .into_iter()
-            .flat_map(|entries| entries.keys())
-            .map(|key| key_text(key).chars().count())
-            .max()
-            .unwrap_or(0);
-        for (key, value) in entries {
+        // A layer's objects stand below, one a line.
+        let listed = matches!(change.address.part, Some(Part::Layer(_)));
+        let entries = || change.input.as_object().into_iter().flatten().filter(|(key, _)| !(listed && *key == "objects"));
+        let width = entries().map(|(key, _)| key_text(key).chars().count()).max().unwrap_or(0);
+        for (key, value) in entries() {
             let _ = writeln!(text, "      {} {:width$} = {}", paint(style, "+"), key_text(key), value_text(value, 8));
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
+use tokio::sync::mpsc::UnboundedReceiver;
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan, Step};
 use windlass_run::RunEvent;
 use windlass_run::ports::Ensured;
@@ -12,30 +13,86 @@ use windlass_run::summary::{Summary, Verdict};
 use super::View;
 use super::colour::{ADD, BOLD, CHANGE, DIM, REMOVE, paint};
 
-/// Shortest time between two lines of the same step about the same thing.
+/// A wait that is over before this is not told.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Shortest time between two lines of one waiting step when its reason changes.
 const REPEAT: Duration = Duration::from_secs(10);
+
+/// A step that waits for the same thing still says so this often.
+const HEARTBEAT: Duration = Duration::from_secs(60);
+
+/// Characters of a reason that are shown; the whole of it is told when the step times out.
+const REASON: usize = 240;
 
 /// Prints the events of one run.
 pub struct ProgressPrinter<'a> {
     view: View,
     steps: &'a [Step],
-    said: BTreeMap<usize, (String, Instant)>,
+    waits: BTreeMap<usize, Wait>,
+}
+
+/// What a running step waits for.
+struct Wait {
+    text: String,
+    since: Instant,
+    told: Option<(String, Instant)>,
 }
 
 impl<'a> ProgressPrinter<'a> {
     /// For the steps of a plan.
     pub fn new(view: View, plan: &'a Plan) -> Self {
-        Self { view, steps: &plan.steps, said: BTreeMap::new() }
+        Self { view, steps: &plan.steps, waits: BTreeMap::new() }
     }
 
-    /// One event.
-    pub fn event(&mut self, event: &RunEvent) {
-        if let Some(line) = self.line(event) {
+    /// Prints until the run is over.
+    pub async fn follow(mut self, mut events: UnboundedReceiver<RunEvent>) {
+        let mut tick = tokio::time::interval(PATIENCE);
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => {
+                        let line = self.line(&event, Instant::now());
+                        self.say(line);
+                    }
+                    None => return,
+                },
+                _ = tick.tick() => {
+                    for line in self.due(Instant::now()) {
+                        self.say(Some(line));
+                    }
+                }
+            }
+        }
+    }
+
+    fn say(&self, line: Option<String>) {
+        if let Some(line) = line {
             self.view.out(&format!("{line}\n"));
         }
     }
 
-    fn line(&mut self, event: &RunEvent) -> Option<String> {
+    /// Lines of the steps that have waited long enough to be told.
+    fn due(&mut self, now: Instant) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (step, wait) in &mut self.waits {
+            let due = match &wait.told {
+                None => now.duration_since(wait.since) >= PATIENCE,
+                Some((text, when)) => now.duration_since(*when) >= if *text == wait.text { HEARTBEAT } else { REPEAT },
+            };
+            if !due {
+                continue;
+            }
+            let address = self.steps.get(*step).map(|step| step.address.to_string()).unwrap_or_default();
+            let waited = now.duration_since(wait.since).as_secs();
+            let words = format!("waits for {} [{waited}s]", wait.text);
+            lines.push(format!("{}: {}", paint(BOLD, address), paint(DIM, words)));
+            wait.told = Some((wait.text.clone(), now));
+        }
+        lines
+    }
+
+    fn line(&mut self, event: &RunEvent, now: Instant) -> Option<String> {
         let name = |step: usize| {
             self.steps.get(step).map(|step| format!("{}: {}", paint(BOLD, &step.address), title(&step.action))).unwrap_or_default()
         };
@@ -48,36 +105,29 @@ impl<'a> ProgressPrinter<'a> {
                 silent(self.steps.get(*step)?).then_some(()).map_or_else(|| Some(format!("{}...", name(*step))), |()| None)
             }
             RunEvent::Waiting { step, what, reason } => {
-                let text = format!("{what}: {reason}");
-                let repeated = self.said.get(step).is_some_and(|(last, when)| *last == text && when.elapsed() < REPEAT);
-                if repeated {
-                    return None;
-                }
-                let line = match self.steps.get(*step).map(|step| &step.address) {
-                    Some(address) => format!("{}: {}", paint(BOLD, address), paint(DIM, format_args!("waits for {text}"))),
-                    None => text.clone(),
-                };
-                self.said.insert(*step, (text, Instant::now()));
-                Some(line)
+                let text = format!("{what}: {}", shortened(reason));
+                self.waits.entry(*step).or_insert_with(|| Wait { text: String::new(), since: now, told: None }).text = text;
+                None
             }
-            RunEvent::Note { step, text } => Some(format!("{} {text}", name(*step))),
+            RunEvent::Note { step, text } => Some(format!("{}: {text}", name(*step))),
             RunEvent::StepDone { step, ensured, elapsed } => {
+                self.waits.remove(step);
                 if silent(self.steps.get(*step)?) {
                     return None;
                 }
                 let word = match ensured {
                     _ if self.steps.get(*step).is_some_and(|step| step.action.only_waits()) => "ready",
-                    Ensured::Added => "done",
-                    Ensured::Updated => "updated",
-                    Ensured::NotNeeded => "was so already",
+                    Ensured::Added | Ensured::Updated => "done",
+                    Ensured::NotNeeded => "was done already",
                 };
-                Some(format!("{} {} after {}", name(*step), paint(ADD, word), seconds(*elapsed)))
+                Some(format!("{}: {} after {}", name(*step), paint(ADD, word), seconds(*elapsed)))
             }
             RunEvent::StepFailed { step, error, elapsed } => {
-                Some(format!("{} {} after {}: {error}", name(*step), paint(REMOVE, "failed"), seconds(*elapsed)))
+                self.waits.remove(step);
+                Some(format!("{}: {} after {}: {error}", name(*step), paint(REMOVE, "failed"), seconds(*elapsed)))
             }
             RunEvent::StepSkipped { step, because } => {
-                Some(format!("{} {} because of {}", name(*step), paint(CHANGE, "skipped"), name(*because)))
+                Some(format!("{}: {} because of {}", name(*step), paint(CHANGE, "skipped"), name(*because)))
             }
             RunEvent::Stopping { running, now: false } => Some(format!(
                 "\n{} {running} running steps may end, no others begin. Interrupt again to stop them too.",
@@ -93,6 +143,15 @@ impl<'a> ProgressPrinter<'a> {
 /// Steps that do nothing in the world are not told.
 fn silent(step: &Step) -> bool {
     matches!(step.action, Action::Record | Action::StoreOutputs { .. })
+}
+
+/// The beginning of a reason: a control plane's names every condition of every machine.
+fn shortened(reason: &str) -> String {
+    let one_line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    match one_line.char_indices().nth(REASON) {
+        Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default().trim_end()),
+        None => one_line,
+    }
 }
 
 /// `1 object`, `2 objects`.
@@ -120,7 +179,7 @@ pub fn title(action: &Action) -> String {
             many => format!("waiting for {} objects", many.len()),
         },
         Action::OpenPlane { plane, .. } => format!("API of {plane}"),
-        Action::WaitNodes { nodes, .. } => format!("waiting for {nodes} ready nodes"),
+        Action::WaitNodes { nodes, .. } => format!("waiting for {}", counted(*nodes as usize, "ready node")),
         Action::ApplyLayer { layer, .. } => format!("applying layer {}", layer.name),
         Action::PublishLayer { layer, .. } => format!("layer {} by the agent", layer.name),
         Action::DeleteLayer { layer, .. } => format!("deleting layer {layer}"),
@@ -130,7 +189,7 @@ pub fn title(action: &Action) -> String {
         Action::VerifyPivot { .. } => "verifying the pivot".to_owned(),
         Action::RefreshAccess { .. } => "access".to_owned(),
         Action::Quiesce { plane, .. } => format!("stopping controllers on {plane}"),
-        Action::ReleaseCloudResources { objects, .. } => format!("releasing {} load balancers and volumes", objects.len()),
+        Action::ReleaseCloudResources { objects, .. } => format!("releasing load balancers and volumes ({})", objects.len()),
         Action::Delete { plane, objects } => match objects.as_slice() {
             [one] => format!("deleting {} from {plane}", one.key.short()),
             many => format!("deleting {} objects from {plane}", many.len()),
@@ -187,4 +246,55 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::addr::Address;
+
+    use super::*;
+
+    fn after(start: Instant, seconds: u64) -> Instant {
+        start + Duration::from_secs(seconds)
+    }
+
+    fn waiting(reason: &str) -> RunEvent {
+        RunEvent::Waiting { step: 0, what: "Deployment web".into(), reason: reason.into() }
+    }
+
+    fn printer(steps: &[Step]) -> ProgressPrinter<'_> {
+        ProgressPrinter { view: View { plain: true }, steps, waits: BTreeMap::new() }
+    }
+
+    fn step() -> Step {
+        let address: Address = "cluster.shop".parse().unwrap();
+        let (needs, expects, on_start, on_done) = Default::default();
+        Step { id: "1".into(), address, action: Action::Record, needs, expects, timeout_seconds: 60, on_start, on_done }
+    }
+
+    #[test]
+    fn a_wait_is_told_late_seldom_and_not_after_its_end() {
+        let steps = [step()];
+        let mut printer = printer(&steps);
+        let start = Instant::now();
+        assert_eq!(printer.line(&waiting("0 of 3 pods"), start), None, "nothing at once");
+        assert!(printer.due(start).is_empty(), "a wait may be over in no time");
+        let first = printer.due(after(start, 1)).concat();
+        assert!(first.contains("cluster.shop") && first.contains("waits for Deployment web: 0 of 3 pods [1s]"), "{first}");
+        printer.line(&waiting("1 of 3 pods"), after(start, 2));
+        assert!(printer.due(after(start, 9)).is_empty(), "a change of reason waits its turn");
+        assert!(printer.due(after(start, 11)).concat().contains("1 of 3 pods [11s]"));
+        assert!(printer.due(after(start, 60)).is_empty(), "the same again only as a heartbeat");
+        assert!(printer.due(after(start, 71)).concat().contains("1 of 3 pods [71s]"));
+        printer.line(&RunEvent::StepDone { step: 0, ensured: Ensured::Added, elapsed: Duration::ZERO }, after(start, 72));
+        assert!(printer.due(after(start, 500)).is_empty());
+    }
+
+    #[test]
+    fn long_reasons_are_cut_between_characters() {
+        let long = "é".repeat(REASON + 1);
+        assert_eq!(shortened(&long).chars().count(), REASON + 1);
+        assert!(shortened(&long).ends_with('…'));
+        assert_eq!(shortened("* a\n  * b"), "* a * b");
+    }
 }

@@ -192,7 +192,7 @@ async fn before_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Mov
     for level in levels_of(moving)? {
         let copies = level.iter().filter_map(|uid| by_uid.get(uid.as_str())).map(|object| copy(crossing, object));
         first_error(join_all(copies).await)?;
-        work.context.progress.note(&format!("{}: {} of {} objects copied", pivot.cluster, copied(crossing), moving.len()));
+        work.context.progress.note(&format!("{} of {} objects copied", copied(crossing), moving.len()));
     }
     if pivot.to == pivot.cluster {
         ensure_access(work, &pivot.access, &pivot.from, &pivot.cluster).await?;
