@@ -45,6 +45,7 @@ delete_layer cluster.shop.layer[\"spaces\"]
 quiesce cluster.shop.pivot
 apply cluster.shop
 pivot cluster.shop.pivot
+verify_pivot cluster.shop.pivot
 delete cluster.shop
 remove_leftovers cluster.shop
 delete cluster.shop

@@ -298,12 +298,25 @@ impl<'v> Fall<'v> {
         }
     }
 
-    /// The workload plane's managers stop, and the CAPI objects come back to the management plane.
+    /// The workload plane's managers stop, the CAPI objects come back to the management plane, and nothing is deleted before each
+    /// machine has been seen there.
     fn pivot_back(&mut self, draft: &mut Draft) {
+        let address = self.address.with(Part::Pivot);
+        let pivot = PivotSpec {
+            cluster: self.address.clone(),
+            access: self.access.clone(),
+            from: self.address.clone(),
+            to: self.kept.management.clone(),
+            providers: self.kept.providers.clone(),
+        };
         if !self.pivoted {
+            // An earlier run has moved everything and may have ended before it looked.
+            let begun = self.view.recorded.resources.get(&address).is_some_and(|pivot| pivot.status == ResourceStatus::Deleting);
+            if begun && self.open {
+                self.gate = vec![draft.add(&address, Action::VerifyPivot { pivot }, self.gate.clone(), self.timeout())];
+            }
             return;
         }
-        let address = self.address.with(Part::Pivot);
         let deployments = self.kept.providers.iter().map(|provider| manager(self.address, provider)).collect();
         let quiesce = draft.add(&address, Action::Quiesce { plane: self.address.clone(), deployments }, self.gate.clone(), self.timeout());
         self.deleting(&address, quiesce, draft);
@@ -326,15 +339,8 @@ impl<'v> Fall<'v> {
                 Action::Apply { plane: self.kept.management.clone(), objects: namespaces, takeovers: Vec::new(), prune: Vec::new() };
             needs.push(draft.add(self.address, action, self.gate.clone(), self.timeout()));
         }
-        let pivot = PivotSpec {
-            cluster: self.address.clone(),
-            access: self.access.clone(),
-            from: self.address.clone(),
-            to: self.kept.management.clone(),
-            providers: self.kept.providers.clone(),
-        };
-        let moved = draft.add(&address, Action::Pivot { pivot }, needs, self.timeout());
-        self.gate = vec![moved];
+        let moved = draft.add(&address, Action::Pivot { pivot: pivot.clone() }, needs, self.timeout());
+        self.gate = vec![draft.add(&address, Action::VerifyPivot { pivot }, [moved], self.timeout())];
     }
 
     /// Only the Cluster is deleted; CAPI takes the rest down in its order.
