@@ -233,7 +233,7 @@ fn lease(live: Option<&Json>, reference: &ObjectRef, run: &str, serial: u64, now
         "annotations": {ANNOTATION_SERIAL: serial.to_string()},
     });
     if let Some(version) = live.and_then(|live| live.pointer("/metadata/resourceVersion")) {
-        crate::apply::merge_into(&mut metadata, &json!({"resourceVersion": version}));
+        windlass_core::encode::merge_patch(&mut metadata, &json!({"resourceVersion": version}));
     }
     json!({
         "apiVersion": LEASE_API_VERSION,

@@ -108,6 +108,8 @@ codes! {
     412 STILL_NEEDED "Something would be destroyed that others still need."
     413 BROKEN_RECORD "The state lacks what the planner needs to know of a resource."
     414 CLUSTER_CYCLE "Clusters wait for each other in a circle."
+    415 PROVIDER_MISSING "A provider that somebody else installs does not run."
+    416 OVERRIDE "A capi_override would change what is not its to change, or names a kind that is not there."
     500 USAGE "The command line asks for something that cannot be."
     501 FILE_SYSTEM "A file or folder cannot be used."
     502 NO_CONFIGURATION "The folder holds no configuration."

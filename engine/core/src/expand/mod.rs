@@ -5,6 +5,7 @@
 
 mod access;
 mod cluster;
+mod components;
 mod kubeadm;
 mod layers;
 mod mark;

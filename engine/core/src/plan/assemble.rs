@@ -8,7 +8,7 @@ use windlass_kubeschema::fieldpath::FieldSet;
 
 use super::demands::planes;
 use super::saga::Draft;
-use super::verdict::{Repair, Verdict, Verdicts, View};
+use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
 use super::wish::{Placed, Wish};
 use super::{
     Action, Change, ChangeAction, Fingerprint, LeafChange, ObjectAction, ObjectChange, PLAN_FORMAT, Plan, PlanOutput, PlanPlane, Reason,
@@ -140,7 +140,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             change.objects = new_objects(view, wish);
         }
         Verdict::Repair(repairs) | Verdict::Update(repairs) => {
-            change.action = ChangeAction::Update;
+            change.action = if is_gone(view, address, repairs) { ChangeAction::Create } else { ChangeAction::Update };
             for repair in repairs {
                 change.reasons.extend(reasons(repair, matches!(verdict, Verdict::Update(_))));
                 change.objects.push(object_change(repair));
@@ -155,11 +155,18 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
     change
 }
 
+/// Whether nothing is left of a resource, so that putting it right is making it.
+fn is_gone(view: &View<'_>, address: &Address, repairs: &[Repair]) -> bool {
+    let deleted: BTreeSet<&ObjectKey> = repairs.iter().filter(|repair| repair.drift.deleted).map(|repair| &repair.key).collect();
+    let mut own = view.index.owned(address).iter().filter(|(key, _)| !is_bookkeeping(key)).peekable();
+    own.peek().is_some() && own.all(|(key, _)| deleted.contains(key))
+}
+
 fn new_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
-    let credentials = view.manager_credentials(&wish.resource.address);
+    let components = view.components(&wish.resource.address);
     let cluster = view.desired.clusters.get(&wish.resource.address.root());
     let mut objects = Vec::new();
-    for object in wish.objects.iter().chain(credentials) {
+    for object in wish.objects.iter().chain(&components) {
         let moved = cluster.map(|cluster| object.key.on(&view.final_home(cluster)));
         let made = view.recorded.objects.contains_key(&object.key)
             || (object.home == Home::Capi && moved.is_some_and(|key| view.recorded.objects.contains_key(&key)));
@@ -257,13 +264,14 @@ fn access_change(change: &mut Change, address: &Address, draft: &Draft) {
 }
 
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
-    let own = view.index.owned(address).iter();
-    let objects: Vec<ObjectChange> =
-        own.map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
     let is_provider = matches!(address.part, Some(Part::Provider(_)));
+    let (own, staying): (Vec<_>, Vec<_>) = view.index.owned(address).iter().partition(|(key, _)| !is_provider || key.kind == "Secret");
+    let objects: Vec<ObjectChange> =
+        own.into_iter().map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
     let mut notes = notes.get(address).cloned().unwrap_or_default();
     if is_provider {
         notes.push("the provider itself stays on the management plane".to_owned());
+        notes.extend(staying.iter().map(|(key, _)| format!("stays: {}", key.short())));
     }
     let rule = if view.destroys_all() { "destroy" } else { "no longer in configuration" };
     Change {

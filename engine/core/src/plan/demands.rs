@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kept_facts::{KeptCluster, KeptProvider, kept};
+use super::wish::providers_of;
 use super::{Mode, ProviderSpec};
 use crate::addr::{Address, Part};
 use crate::agent_objects::LAYER_KIND;
-use crate::desired::{Desired, Home};
+use crate::desired::{Desired, DesiredCluster, Home};
 use crate::facts::{ClusterAccess, Demand, Facts};
 use crate::marks;
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, split_api_version};
 use crate::recorded::{Recorded, ResourceStatus};
 
 /// `apiVersion` of CAPI's core kinds.
@@ -95,6 +96,17 @@ pub(crate) fn manager(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
     }
 }
 
+/// clusterctl's entry of a provider.
+pub(super) fn inventory(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
+    ObjectKey {
+        plane: plane.clone(),
+        group: split_api_version(marks::INVENTORY_API_VERSION).0.to_owned(),
+        kind: "Provider".to_owned(),
+        namespace: Some(provider.namespace.clone()),
+        name: provider.label.clone(),
+    }
+}
+
 /// The object by which the agent knows of a layer.
 pub(super) fn layer_object(plane: &Address, layer: &str) -> ObjectKey {
     ObjectKey {
@@ -142,13 +154,12 @@ pub(super) fn planes(desired: &Desired, recorded: &Recorded) -> BTreeMap<Address
 fn wanted(desired: &Desired, recorded: &Recorded) -> BTreeMap<ObjectKey, String> {
     let mut wanted = BTreeMap::new();
     let objects = desired.resources.values().flat_map(|resource| resource.objects.iter().map(move |object| (&resource.address, object)));
-    let credentials =
-        desired.providers.iter().flat_map(|provider| provider.credentials.iter().map(move |object| (&provider.address, object)));
-    for (owner, object) in objects.chain(credentials) {
+    let components = desired.providers.iter().flat_map(|provider| provider.objects.iter().map(move |object| (&provider.address, object)));
+    for (owner, object) in objects.chain(components) {
         if !owner.is_cluster() {
             wanted.insert(object.key.clone(), object.api_version.clone());
             for (address, cluster) in &desired.clusters {
-                let copied = cluster.pivot && (&cluster.cloud == owner || matches!(owner.part, Some(Part::Provider(_))));
+                let copied = cluster.pivot && (&cluster.cloud == owner || is_provider_of(desired, owner, cluster));
                 if copied && recorded.planes.contains_key(address) {
                     wanted.insert(object.key.on(address), object.api_version.clone());
                 }
@@ -165,6 +176,10 @@ fn wanted(desired: &Desired, recorded: &Recorded) -> BTreeMap<ObjectKey, String>
         }
     }
     wanted
+}
+
+fn is_provider_of(desired: &Desired, address: &Address, cluster: &DesiredCluster) -> bool {
+    matches!(address.part, Some(Part::Provider(_))) && providers_of(desired, cluster).any(|provider| &provider.address == address)
 }
 
 /// Providers on management planes, as wished, and on all planes, as recorded.

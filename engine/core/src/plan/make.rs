@@ -57,7 +57,14 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let outputs = if view.destroys_all() && !reach.unplanned.is_empty() { BTreeMap::new() } else { outputs(&view, &mut draft) };
     know_management(&view, &mut draft);
     forget_management(&view, &gone, &verdicts, &mut draft);
-    let mut parts = PlanParts { warnings: warnings(recorded, facts), unplanned: reach.unplanned.clone(), gone, notes, protection, outputs };
+    let mut parts = PlanParts {
+        warnings: [warnings(recorded, facts), verdicts.warnings.clone()].concat(),
+        unplanned: reach.unplanned.clone(),
+        gone,
+        notes,
+        protection,
+        outputs,
+    };
     parts.unplanned.sort_by(|a, b| a.address.cmp(&b.address));
     (assemble(&view, verdicts, draft, parts), diagnostics)
 }

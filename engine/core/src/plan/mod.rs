@@ -18,6 +18,7 @@ pub mod show_json;
 mod assemble;
 mod day_two;
 mod index;
+mod others_providers;
 mod planes;
 pub mod reach;
 mod saga;

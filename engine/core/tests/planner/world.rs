@@ -142,19 +142,7 @@ impl World {
     /// Does what the runner does, with the effects that it reports.
     pub fn act(&mut self, action: &Action, address: &Address) {
         match action {
-            Action::EnsureProvider { plane, provider, credentials, .. } => {
-                let key = ObjectKey {
-                    plane: plane.clone(),
-                    group: "apps".to_owned(),
-                    kind: "Deployment".to_owned(),
-                    namespace: Some(provider.namespace.clone()),
-                    name: provider.deployment.clone(),
-                };
-                self.objects
-                    .entry(key)
-                    .or_insert_with(|| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"uid": "provider"}}));
-                credentials.iter().for_each(|object| self.apply_object(object, address));
-            }
+            Action::EnsureProvider { objects, .. } => objects.iter().for_each(|object| self.apply_object(object, address)),
             Action::Apply { objects, prune, .. } => {
                 objects.iter().for_each(|object| self.apply_object(object, address));
                 self.delete(prune);

@@ -105,7 +105,8 @@ fn provider_ids<'o>(objects: impl Iterator<Item = &'o Json>) -> BTreeSet<String>
 /// Which nodes have no machine on the plane from which the cluster will be deleted: their machines would stay for ever.
 fn missing(nodes: &BTreeSet<String>, machines: &BTreeSet<String>) -> Option<String> {
     let lost: Vec<&str> = nodes.difference(machines).map(String::as_str).collect();
-    (!lost.is_empty()).then(|| format!("no Machine for {}; a Node that is no machine of the cluster must be deleted by hand", lost.join(", ")))
+    (!lost.is_empty())
+        .then(|| format!("no Machine for {}; a Node that is no machine of the cluster must be deleted by hand", lost.join(", ")))
 }
 
 fn provider_id(object: &Json) -> Option<&str> {

@@ -7,6 +7,7 @@ use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
 use crate::addr::{Address, Part, Root};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::encode::is_secret_object;
 use crate::facts::ClusterAccess;
 use crate::graph::Graph;
 use crate::marks;
@@ -15,7 +16,9 @@ use crate::plan::action::DoomedObject;
 use crate::plan::demands::{access_secret, manager};
 use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
+use crate::plan::others_providers::check;
 use crate::plan::verdict::View;
+use crate::plan::wish::Placed;
 use crate::plan::{Action, PivotSpec, PlannedObject};
 use crate::recorded::{Effect, Recorded, RecordedResource, ResourceStatus};
 
@@ -91,8 +94,9 @@ pub(in crate::plan) fn depends_on(recorded: &Recorded, cluster: &Address, other:
 fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, after: &[u32], draft: &mut Draft) {
     let mut planes: BTreeMap<&Address, Vec<DoomedObject>> = BTreeMap::new();
     for (key, object) in view.index.owned(address).iter().filter(|(key, _)| view.facts.reachable(&key.plane).is_some()) {
-        // Copies in clusters go with them.
-        if key.plane.is_management() && key.kind != "Namespace" {
+        // Copies in clusters go with them. Of a provider only its Secrets go: others may use it.
+        let goes = if matches!(address.part, Some(Part::Provider(_))) { is_secret_object(key) } else { key.kind != "Namespace" };
+        if key.plane.is_management() && goes {
             planes.entry(&key.plane).or_default().push(doomed(key, &object.api_version, &object.uid));
         }
     }
@@ -183,10 +187,13 @@ impl<'v> Fall<'v> {
                 diagnostics.push(Diagnostic::error(Code::FOREIGN_CONTENT, summary).hint("delete it, or destroy with -release-foreign"));
             }
             let lines: Vec<String> = holdings.into_iter().map(|holding| format!("deletes {}", holding.line)).collect();
-            if !lines.is_empty() {
-                notes.insert(self.address.clone(), lines);
-            }
+            notes.insert(self.address.clone(), lines);
         }
+        for provider in self.kept.providers.iter().filter(|provider| !provider.install) {
+            let line = check(self.view, &self.kept.management, provider, span, diagnostics);
+            notes.entry(self.address.clone()).or_default().extend(line);
+        }
+        notes.retain(|_, lines| !lines.is_empty());
         diagnostics.len() > before
     }
 
@@ -196,7 +203,7 @@ impl<'v> Fall<'v> {
             let plane = self.kept.management.clone();
             let owner = plane.with(Part::Provider(provider.name.clone()));
             let action =
-                Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(&owner), takeovers: Vec::new() };
+                Action::EnsureProvider { plane, provider: provider.clone(), objects: self.components(&owner), takeovers: Vec::new() };
             let step = draft.add(&owner, action, self.gate.clone(), SHARED_TIMEOUT);
             if self.gate.is_empty() {
                 self.no_longer_whole(step, draft);
@@ -219,10 +226,29 @@ impl<'v> Fall<'v> {
         }
     }
 
-    /// Manager credentials, where HCL and state still have them; else those on the plane serve.
-    fn credentials(&self, provider: &Address) -> Vec<PlannedObject> {
-        let wished = self.view.manager_credentials(provider).iter().filter(|_| self.view.recorded.resources.contains_key(provider));
-        wished.map(|object| object.planned(&self.kept.management, false)).collect()
+    /// The objects of a provider as they were applied. Secrets, of which the state keeps digests, only where HCL still has them; else
+    /// those on the plane serve.
+    fn components(&self, provider: &Address) -> Vec<PlannedObject> {
+        if !self.view.recorded.resources.contains_key(provider) {
+            return Vec::new();
+        }
+        let wished: Vec<Placed> = self.view.components(provider);
+        let own = self.view.index.owned(provider).iter().filter(|(key, _)| key.plane == self.kept.management && !is_secret_object(key));
+        let mut objects: Vec<PlannedObject> = own
+            .map(|(key, object)| PlannedObject {
+                key: (*key).clone(),
+                api_version: object.api_version.clone(),
+                content: object.applied.clone(),
+                create: false,
+            })
+            .collect();
+        if objects.is_empty() {
+            return wished.iter().map(|object| object.planned(&self.kept.management, false)).collect();
+        }
+        let secrets = wished.iter().filter(|object| is_secret_object(&object.key));
+        objects.extend(secrets.map(|object| object.planned(&self.kept.management, false)));
+        objects.sort_by_key(|object| (application_rank(&object.key), object.key.clone()));
+        objects
     }
 
     /// The agent's Deployment goes: nobody puts back what is deleted from now on.
@@ -402,6 +428,18 @@ impl<'v> Fall<'v> {
     fn namespace_is_shared(&self) -> bool {
         let mut others = self.view.index.clusters().iter().filter(|(address, _)| **address != self.address);
         others.any(|(_, other)| other.namespace == self.kept.namespace && other.management == self.kept.management)
+    }
+}
+
+/// Namespaces and definitions before accounts, accounts and Secrets before what runs, custom resources last.
+fn application_rank(key: &ObjectKey) -> u8 {
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("", "Namespace") => 0,
+        ("apiextensions.k8s.io", _) => 1,
+        ("rbac.authorization.k8s.io", _) | ("", "ServiceAccount") => 2,
+        ("", _) => 3,
+        ("apps", _) => 4,
+        _ => 5,
     }
 }
 
