@@ -16,7 +16,7 @@ use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, NodeModel};
 use super::naming::{BlockInstance, Instances};
 use super::profile::{self, Profiles, Target};
 use super::variable::Variables;
-use super::{Inputs, layer, pool, schema};
+use super::{Inputs, layer, overrides, pool, schema};
 
 /// Name of the layer that a provider renders.
 pub const CLOUD_CONTROLLER: &str = "cloud-controller";
@@ -110,6 +110,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         );
     }
     let timeout_seconds = timeout(&body, block.header_span, context.diagnostics);
+    let patches = overrides::read(&body, &what, context.diagnostics);
     let input = ClusterInput {
         address: instance.address.clone(),
         name,
@@ -134,6 +135,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         prevent_destroy: flag(&["lifecycle", "prevent_destroy"], false),
         depends_on: depends_on(block, &what, instances, context.diagnostics),
         timeout_seconds,
+        overrides: patches,
         nodes,
         profiles: evaluation.versions,
         layers,

@@ -14,6 +14,7 @@ mod management;
 mod model;
 mod naming;
 mod output;
+mod overrides;
 mod pool;
 mod profile;
 pub mod schema;
@@ -27,6 +28,7 @@ use crate::provider::Provider;
 use crate::value::Value;
 
 pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, Model, NodeModel};
+pub use overrides::{CAPI_OVERRIDE, OverrideModel};
 pub use variable::{VariableInput, VariableOrigin, VariableText, parse_variable_file};
 
 /// What a configuration is made from.

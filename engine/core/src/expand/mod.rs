@@ -10,6 +10,7 @@ mod kubeadm;
 mod layers;
 mod mark;
 mod names;
+mod overrides;
 mod providers;
 mod template;
 

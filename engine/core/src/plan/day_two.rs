@@ -49,6 +49,7 @@ pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec
 fn name_of(address: &Address, field: &str) -> &'static str {
     let under = |name: &str| field == name || field.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
     match &address.part {
+        _ if under("capi_override") => "a change of capi_override",
         None if under("kubernetes_version") => "a change of the Kubernetes version",
         None if under("pivot") => "switching the pivot",
         None if under("credentials") => "a change of cloud credentials",
