@@ -83,7 +83,13 @@ pub const CLUSTER: BlockSchema = BlockSchema {
         attribute("ssh_authorized_keys", T::Strings, P::Default(""), C::Repave, "OpenSSH public keys of user `windlass` on every machine."),
         attribute("pod_cidr", T::String, P::Default("192.168.0.0/16"), C::Recreate, "Addresses of pods."),
         attribute("service_cidr", T::String, P::Default("10.128.0.0/12"), C::Recreate, "Addresses of services."),
-        attribute("capi_override", T::Any, P::Optional, C::Repave, "Merge patches (RFC 7396) on the cluster's Cluster API objects, by kind."),
+        attribute(
+            "capi_override",
+            T::Any,
+            P::Optional,
+            C::Repave,
+            "Merge patches (RFC 7396) on the cluster's Cluster API objects, by kind.",
+        ),
     ],
     blocks: &[
         NestedBlock {
@@ -129,7 +135,13 @@ pub const TIMEOUTS: BlockSchema = BlockSchema {
 pub const CONTROL_PLANE: BlockSchema = BlockSchema {
     attributes: &[
         attribute("replicas", T::Integer, P::Default("1"), C::InPlace, "Machines: 1, 3 or 5."),
-        attribute("capi_override", T::Any, P::Optional, C::Repave, "Merge patches on the control plane's objects, by kind, after the cluster's."),
+        attribute(
+            "capi_override",
+            T::Any,
+            P::Optional,
+            C::Repave,
+            "Merge patches on the control plane's objects, by kind, after the cluster's.",
+        ),
         attribute("labels", T::StringMap, P::Default(""), C::Repave, "Labels that the kubelet gives its node."),
     ],
     blocks: &[NestedBlock {

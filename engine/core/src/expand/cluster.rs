@@ -39,7 +39,16 @@ pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &
     // An unknown version has been reported with the providers.
     let Ok(release) = providers::release(model, cluster.provider) else { return };
     let address = &cluster.input.address;
-    let mut work = Work { cluster, address, management: &model.management.address, release, marker, overrides: Overrides::default(), desired, diagnostics };
+    let mut work = Work {
+        cluster,
+        address,
+        management: &model.management.address,
+        release,
+        marker,
+        overrides: Overrides::default(),
+        desired,
+        diagnostics,
+    };
     check_overrides(&mut work);
     let owns_namespace = !GIVEN_NAMESPACES.contains(&cluster.input.namespace.as_str())
         && model

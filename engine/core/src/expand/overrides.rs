@@ -215,8 +215,16 @@ mod tests {
             (json!({"Cluster": {"spec": "x"}}), "may not change `spec`", "pauses"),
             (json!({"Cluster": {"spec": {"clusterNetwork": {"pods": {}}}}}), "may not change `spec.clusterNetwork.pods`", "set `pod_cidr`"),
             (json!({"Cluster": {"metadata": {"labels": {"windlass.dev/lineage": null}}}}), "windlass.dev/lineage`", "marks"),
-            (json!({"KubeadmControlPlane": {"spec": {"replicas": 3}}}), "may not change `spec.replicas`", "set `replicas` in `control_plane`"),
-            (json!({"MachineDeployment": {"spec": {"template": {"spec": {"version": null}}}}}), "`spec.template.spec.version`", "`kubernetes`"),
+            (
+                json!({"KubeadmControlPlane": {"spec": {"replicas": 3}}}),
+                "may not change `spec.replicas`",
+                "set `replicas` in `control_plane`",
+            ),
+            (
+                json!({"MachineDeployment": {"spec": {"template": {"spec": {"version": null}}}}}),
+                "`spec.template.spec.version`",
+                "`kubernetes`",
+            ),
             (json!({"MachineDeployment": {"spec": {"template": {"spec": null}}}}), "may not change `spec.template.spec`", "references"),
         ] {
             let mut diagnostics = Diagnostics::new();
