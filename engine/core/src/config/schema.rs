@@ -1,10 +1,6 @@
 //! Schemas of the engine's own blocks, as data; providers add theirs.
 
-use crate::schema::{Attribute, AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P};
-
-const fn attribute(name: &'static str, ty: T, presence: P, on_change: C, doc: &'static str) -> Attribute {
-    Attribute { name, ty, presence, sensitive: false, on_change, doc }
-}
+use crate::schema::{AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P, attribute};
 
 /// `windlass { … }`
 pub const WINDLASS: BlockSchema = BlockSchema {
