@@ -19,6 +19,9 @@ use windlass_core::plan::{ChangeAction, Mode};
 #[allow(dead_code, clippy::all, clippy::pedantic, reason = "the planner's tests use all of it")]
 mod world;
 
+#[path = "support/memory.rs"]
+mod memory;
+
 /// What the world in memory takes from the planner's tests.
 mod wish {
     use windlass_core::addr::{Address, Instance};
@@ -125,13 +128,6 @@ fn wish(clusters: usize) -> Desired {
     desired
 }
 
-/// Largest memory of this process so far, in MB; 0 where the system does not say.
-fn peak_megabytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap_or_default() / 1024
-}
-
 fn measure(clusters: usize) {
     let (desired, evaluated) = timed(|| wish(clusters));
     let mut world = World::empty();
@@ -150,7 +146,7 @@ fn measure(clusters: usize) {
         format!("{settled:.0?}"),
         format!("{encoded:.0?}"),
         bytes.len() / 1024,
-        peak_megabytes()
+        memory::peak_megabytes("self")
     );
 }
 
