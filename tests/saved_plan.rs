@@ -85,6 +85,9 @@ fn two_ci_jobs_share_a_state_and_a_real_api() {
     assert!(kubeconfig.contains("https://127.0.0.1:"), "a real API over HTTPS");
 
     let planner = minimal::place(MANAGEMENT, "");
+    // The pivot waits until both APIs have answered for a while: a minute on a real plane, which is cut short here.
+    planner.replace("main.wl.hcl", "pivot    = false", "pivot    = true");
+    let soon = [("WL_STABLE_SECONDS", "1")];
     planner.write("management.kubeconfig", &kubeconfig);
     planner.run(&["plan", "-out=ci.wlplan"]).expect(0).says("management.ci.provider[\"aws\"]");
     let text = String::from_utf8(read(&planner, "ci.wlplan")).expect("a plan is text");
@@ -95,8 +98,11 @@ fn two_ci_jobs_share_a_state_and_a_real_api() {
     // This copy is made before anything is applied.
     let old = Place::empty();
     copy(&planner, &old);
-    applier.run(&["apply", "ci.wlplan"]).expect(0).says("Apply complete!");
+    applier.run_with(&["apply", "ci.wlplan"], &soon).expect(0).says("Apply complete!");
     applier.settled();
+    let clusters = "/apis/cluster.x-k8s.io/v1beta2/namespaces/small/clusters/small";
+    assert!(applier.kubectl("small").get(clusters).is_some(), "it lives in itself");
+    assert!(server.kubectl_on_management().get(clusters).is_none(), "and no longer on the management plane");
     assert!(!applier.path().join(".windlass/sandbox").exists(), "a real API needs no sandbox");
     assert_eq!(server.ledger().get("instance"), Some(&2));
     assert!(applier.run(&["kubeconfig", "small"]).expect(0).stdout.contains("https://127.0.0.1:"));
@@ -113,7 +119,7 @@ fn two_ci_jobs_share_a_state_and_a_real_api() {
     std::fs::copy(applier.path().join("windlass.wlstate"), planner.path().join("windlass.wlstate")).expect("a copy");
     planner.settled();
     assert_eq!(planner.objects(), objects);
-    planner.run(&["destroy", "-auto-approve"]).expect(0);
+    planner.run_with(&["destroy", "-auto-approve"], &soon).expect(0);
     assert_eq!(server.ledger(), Default::default());
     // Who only checked the providers does not remove them.
     server.settled();

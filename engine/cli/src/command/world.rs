@@ -31,6 +31,19 @@ pub struct World {
 /// How long APIs of real planes must have answered without fail before a pivot.
 const STABLE: Duration = Duration::from_secs(60);
 
+/// How long APIs must have answered before a pivot. A debug build, which only tests run, takes seconds from the environment: the real API of
+/// a test is a sandbox's, and the command that works on it is not to know.
+fn stable_for(management: &DesiredManagement) -> Duration {
+    if management.sandbox {
+        return Duration::ZERO;
+    }
+    #[cfg(debug_assertions)]
+    if let Some(seconds) = std::env::var("WL_STABLE_SECONDS").ok().and_then(|text| text.parse().ok()) {
+        return Duration::from_secs(seconds);
+    }
+    STABLE
+}
+
 /// How a command treats the sandbox.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Banner {
@@ -65,8 +78,7 @@ pub async fn open(
     }
     sources.extend(overrides(session, given, recorded)?);
     sources.values().try_for_each(usable)?;
-    let stable_for = if management.sandbox { Duration::ZERO } else { STABLE };
-    let options = KubeOptions { lineage: recorded.lineage.clone(), digest_key: key.clone(), sources, stable_for };
+    let options = KubeOptions { lineage: recorded.lineage.clone(), digest_key: key.clone(), sources, stable_for: stable_for(management) };
     Ok(World { kube: Arc::new(Kube::new(options)) })
 }
 
