@@ -9,8 +9,6 @@ use crate::layer::LayerKind;
 use crate::provider::{CloudInput, ClusterInput, Provider};
 use crate::value::Value;
 
-use super::overrides::OverrideModel;
-
 /// The whole configuration.
 #[derive(Clone)]
 pub struct Model {
@@ -63,9 +61,7 @@ pub struct ClusterModel {
     pub depends_on: BTreeSet<Address>,
     /// Seconds that a wait may take.
     pub timeout_seconds: u64,
-    /// `capi_override` of the cluster.
-    pub overrides: OverrideModel,
-    /// Labels, taints and overrides of the control plane's machines (`None`) and of pools.
+    /// Labels and taints of the control plane's machines (`None`) and of pools.
     pub nodes: BTreeMap<Option<String>, NodeModel>,
     /// Profiles with their versions, in order.
     pub profiles: Vec<(String, String)>,
@@ -82,8 +78,6 @@ pub struct NodeModel {
     pub labels: BTreeMap<String, String>,
     /// Taints: key, value, effect.
     pub taints: Vec<(String, Option<String>, String)>,
-    /// `capi_override` of the group.
-    pub overrides: OverrideModel,
     /// Where the block stands.
     pub span: Option<Span>,
 }

@@ -5,12 +5,10 @@
 
 mod access;
 mod cluster;
-mod components;
 mod kubeadm;
 mod layers;
 mod mark;
 mod names;
-mod overrides;
 mod providers;
 mod template;
 

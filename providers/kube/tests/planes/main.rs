@@ -9,4 +9,3 @@ mod objects;
 mod observe;
 mod pivot;
 mod stage;
-mod watches;

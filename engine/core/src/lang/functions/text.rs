@@ -4,30 +4,41 @@ use regex::{Captures, Regex, RegexBuilder};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::collection::{count, elements, integer, text};
-use super::{Body, Fault, Function, Kind, Param, Policy, Run, plain, required};
+use super::{Body, Fault, Function, Kind, Param, Policy, Run, required};
 use crate::value::{Entries, Value};
 
 const STRING: &[Param] = &[required("string", Kind::String)];
 const TWO: &[Param] = &[required("string", Kind::String), required("part", Kind::String)];
 
+const fn stringy(
+    name: &'static str,
+    params: &'static [Param],
+    result: Kind,
+    doc: &'static str,
+    example: (&'static str, &'static str),
+    body: fn(&mut Run<'_>, &[Value]) -> Result<Value, Fault>,
+) -> Function {
+    Function { name, params, variadic: None, policy: Policy::Plain, result, doc, example, body: Body::Eager(body) }
+}
+
 pub(super) const FUNCTIONS: &[Function] = &[
-    plain("upper", STRING, Kind::String, "The string in capital letters.", ("upper(\"a\")", "\"A\""), |_, a| {
+    stringy("upper", STRING, Kind::String, "The string in capital letters.", ("upper(\"a\")", "\"A\""), |_, a| {
         Ok(text(a, 0).chars().map(|c| single(c, c.to_uppercase())).collect::<String>().into())
     }),
-    plain("lower", STRING, Kind::String, "The string in small letters.", ("lower(\"A\")", "\"a\""), |_, a| {
+    stringy("lower", STRING, Kind::String, "The string in small letters.", ("lower(\"A\")", "\"a\""), |_, a| {
         Ok(text(a, 0).chars().map(lower).collect::<String>().into())
     }),
-    plain("title", STRING, Kind::String, "The string with each word capitalised.", ("title(\"a bc\")", "\"A Bc\""), title),
-    plain("strrev", STRING, Kind::String, "The characters in the opposite order.", ("strrev(\"ab\")", "\"ba\""), |_, a| {
+    stringy("title", STRING, Kind::String, "The string with each word capitalised.", ("title(\"a bc\")", "\"A Bc\""), title),
+    stringy("strrev", STRING, Kind::String, "The characters in the opposite order.", ("strrev(\"ab\")", "\"ba\""), |_, a| {
         Ok(graphemes(text(a, 0)).rev().collect::<String>().into())
     }),
-    plain("trimspace", STRING, Kind::String, "The string without blanks at both ends.", ("trimspace(\" a \")", "\"a\""), |_, a| {
+    stringy("trimspace", STRING, Kind::String, "The string without blanks at both ends.", ("trimspace(\" a \")", "\"a\""), |_, a| {
         Ok(text(a, 0).trim().into())
     }),
-    plain("chomp", STRING, Kind::String, "The string without line ends at its end.", ("chomp(\"a\\n\")", "\"a\""), |_, a| {
+    stringy("chomp", STRING, Kind::String, "The string without line ends at its end.", ("chomp(\"a\\n\")", "\"a\""), |_, a| {
         Ok(text(a, 0).trim_end_matches(['\n', '\r']).into())
     }),
-    plain(
+    stringy(
         "trim",
         &[required("string", Kind::String), required("characters", Kind::String)],
         Kind::String,
@@ -38,22 +49,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(text(a, 0).trim_matches(set.as_slice()).into())
         },
     ),
-    plain("trimprefix", TWO, Kind::String, "The string without that begin.", ("trimprefix(\"v1\", \"v\")", "\"1\""), |_, a| {
+    stringy("trimprefix", TWO, Kind::String, "The string without that begin.", ("trimprefix(\"v1\", \"v\")", "\"1\""), |_, a| {
         Ok(text(a, 0).strip_prefix(text(a, 1)).unwrap_or(text(a, 0)).into())
     }),
-    plain("trimsuffix", TWO, Kind::String, "The string without that end.", ("trimsuffix(\"a.md\", \".md\")", "\"a\""), |_, a| {
+    stringy("trimsuffix", TWO, Kind::String, "The string without that end.", ("trimsuffix(\"a.md\", \".md\")", "\"a\""), |_, a| {
         Ok(text(a, 0).strip_suffix(text(a, 1)).unwrap_or(text(a, 0)).into())
     }),
-    plain("startswith", TWO, Kind::Bool, "Whether the string begins so.", ("startswith(\"ab\", \"a\")", "true"), |_, a| {
+    stringy("startswith", TWO, Kind::Bool, "Whether the string begins so.", ("startswith(\"ab\", \"a\")", "true"), |_, a| {
         Ok(Value::Bool(text(a, 0).starts_with(text(a, 1))))
     }),
-    plain("endswith", TWO, Kind::Bool, "Whether the string ends so.", ("endswith(\"ab\", \"b\")", "true"), |_, a| {
+    stringy("endswith", TWO, Kind::Bool, "Whether the string ends so.", ("endswith(\"ab\", \"b\")", "true"), |_, a| {
         Ok(Value::Bool(text(a, 0).ends_with(text(a, 1))))
     }),
-    plain("strcontains", TWO, Kind::Bool, "Whether the part is in the string.", ("strcontains(\"abc\", \"b\")", "true"), |_, a| {
+    stringy("strcontains", TWO, Kind::Bool, "Whether the part is in the string.", ("strcontains(\"abc\", \"b\")", "true"), |_, a| {
         Ok(Value::Bool(text(a, 0).contains(text(a, 1))))
     }),
-    plain(
+    stringy(
         "substr",
         &[required("string", Kind::String), required("offset", Kind::Number), required("length", Kind::Number)],
         Kind::String,
@@ -61,7 +72,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ("substr(\"hello\", 1, 3)", "\"ell\""),
         substr,
     ),
-    plain(
+    stringy(
         "indent",
         &[required("spaces", Kind::Number), required("string", Kind::String)],
         Kind::String,
@@ -76,7 +87,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(text(a, 1).replace('\n', &format!("\n{}", " ".repeat(spaces))).into())
         },
     ),
-    plain(
+    stringy(
         "split",
         &[required("separator", Kind::String), required("string", Kind::String)],
         Kind::Strings,
@@ -100,7 +111,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         example: ("join(\"-\", [\"a\", \"b\"])", "\"a-b\""),
         body: Body::Eager(join),
     },
-    plain(
+    stringy(
         "replace",
         &[required("string", Kind::String), required("part", Kind::String), required("replacement", Kind::String)],
         Kind::String,
@@ -108,7 +119,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ("replace(\"1+2\", \"+\", \"-\")", "\"1-2\""),
         replace,
     ),
-    plain(
+    stringy(
         "regex",
         &[required("pattern", Kind::String), required("string", Kind::String)],
         Kind::Any,
@@ -122,7 +133,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             }
         },
     ),
-    plain(
+    stringy(
         "regexall",
         &[required("pattern", Kind::String), required("string", Kind::String)],
         Kind::List,
