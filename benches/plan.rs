@@ -19,6 +19,9 @@ use windlass_core::plan::{ChangeAction, Mode};
 #[allow(dead_code, clippy::all, clippy::pedantic, reason = "the planner's tests use all of it")]
 mod world;
 
+#[path = "support/memory.rs"]
+mod memory;
+
 /// What the world in memory takes from the planner's tests.
 mod wish {
     use windlass_core::addr::{Address, Instance};
@@ -116,26 +119,13 @@ fn wish(clusters: usize) -> Desired {
     let mut sources = SourceMap::default();
     let (body, found) = lang::parse(&mut sources, "bench.wl.hcl", text.as_bytes());
     assert!(!found.has_errors(), "{found:?}");
-    let inputs = Inputs {
-        body: &body,
-        variables: &[],
-        providers: PROVIDERS,
-        files: &NoFiles,
-        version: "0.1.0",
-        agent_image: "ghcr.io/windlass-dev/windlass:bench",
-    };
+    let inputs =
+        Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &NoFiles, agent_image: "ghcr.io/windlass-dev/windlass:bench" };
     let (model, found) = evaluate(&inputs, &mut sources);
     assert!(!found.has_errors(), "{found:?}");
     let (desired, found) = expand(&model, wish::LINEAGE);
     assert!(!found.has_errors(), "{found:?}");
     desired
-}
-
-/// Largest memory of this process so far, in MB; 0 where the system does not say.
-fn peak_megabytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap_or_default() / 1024
 }
 
 fn measure(clusters: usize) {
@@ -156,7 +146,7 @@ fn measure(clusters: usize) {
         format!("{settled:.0?}"),
         format!("{encoded:.0?}"),
         bytes.len() / 1024,
-        peak_megabytes()
+        memory::peak_megabytes("self")
     );
 }
 

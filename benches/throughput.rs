@@ -1,9 +1,10 @@
 //! How fast the engine itself is: plans of steps that do nothing, with the real state file. Prints a table.
 //!
 //! `cargo bench -p windlass-state --bench throughput`. The figure to reach is 1,000 steps in less than 1 s (design section 9).
+//! Without `--bench` it runs once, small, and measures nothing.
 #![expect(clippy::print_stdout, reason = "its table is for people")]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,15 +13,20 @@ use futures::future::BoxFuture;
 use serde_json::{Value as Json, json};
 use tokio::sync::{mpsc, watch};
 use windlass_core::addr::{Address, Instance, Part};
-use windlass_core::facts::{Demand, Facts, PlaneFact, PlaneIdentity};
+use windlass_core::facts::{Demand, Facts};
 use windlass_core::object::ObjectKey;
-use windlass_core::plan::{Action, Fingerprint, Mode, PLAN_FORMAT, Plan, PlanPlane, PlannedObject, Step};
+use windlass_core::plan::{Action, Fingerprint, Plan, PlannedObject, Step};
 use windlass_core::recorded::{Effect, RecordedObject, RecordedResource, ResourceStatus};
 use windlass_run::clock::TokioClock;
 use windlass_run::execute::{Ports, RunOptions, Start, StopRequest, execute};
-use windlass_run::ports::{Observer, Outcome, PlaneLocks, StepContext, StepError, StepRunner, Store};
+use windlass_run::ports::{Observer, Outcome, StepContext, StepError, StepRunner, Store};
 use windlass_run::summary::Verdict;
 use windlass_state::{DigestKey, Opening, StateFile, create, read};
+
+#[path = "../state/tests/support/planes.rs"]
+mod planes;
+
+use planes::FreeLocks;
 
 /// Answers at once and remembers nothing.
 struct Trivial;
@@ -42,45 +48,11 @@ impl StepRunner for Trivial {
 
 impl Observer for Trivial {
     fn observe<'a>(&'a self, demands: &'a [Demand]) -> BoxFuture<'a, Facts> {
-        let mut facts = Facts::default();
-        for demand in demands {
-            if let Demand::Plane { plane, .. } = demand {
-                let identity = PlaneIdentity {
-                    uid: "u".into(),
-                    version: String::new(),
-                    endpoint: String::new(),
-                    ca_certificate: String::new(),
-                    last_serial: None,
-                    agent_heartbeat_age: None,
-                    certificate_days: None,
-                    access_outdated: false,
-                };
-                facts.planes.insert(plane.clone(), PlaneFact::Reachable(identity));
-            }
-        }
-        Box::pin(async { facts })
+        Box::pin(async { planes::all_answer(demands) })
     }
 
     fn stale<'a>(&'a self, _: &'a [&'a Fingerprint]) -> BoxFuture<'a, Vec<StepError>> {
         Box::pin(async { Vec::new() })
-    }
-}
-
-impl PlaneLocks for Trivial {
-    fn acquire<'a>(&'a self, _: &'a [PlanPlane], _: &'a str, _: u64) -> BoxFuture<'a, Result<(), StepError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn join<'a>(&'a self, _: &'a Address, _: &'a str, _: u64) -> BoxFuture<'a, Result<(), StepError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn fresh(&self, _: &Address) -> bool {
-        true
-    }
-
-    fn release<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
     }
 }
 
@@ -140,21 +112,7 @@ fn plan(shape: Shape, count: u32) -> Plan {
             address,
         }
     };
-    Plan {
-        windlass_plan: PLAN_FORMAT,
-        tool_version: String::new(),
-        lineage: "l".into(),
-        serial: 0,
-        mode: Mode::Apply,
-        desired_digest: String::new(),
-        planes: Vec::new(),
-        changes: Vec::new(),
-        steps: (0..count).map(step).collect(),
-        fingerprints: Vec::new(),
-        outputs: BTreeMap::new(),
-        warnings: Vec::new(),
-        unplanned: Vec::new(),
-    }
+    planes::plan((0..count).map(step).collect(), Vec::new())
 }
 
 /// Applies a plan to a new state. Returns the time of the run, and of reading the state afterwards.
@@ -168,7 +126,7 @@ async fn measure(plan: &Plan, parallelism: usize) -> Result<(Duration, Duration)
         store: state.clone(),
         runner: Arc::new(Trivial),
         observer: Arc::new(Trivial),
-        locks: Arc::new(Trivial),
+        locks: Arc::new(FreeLocks),
         clock: Arc::new(TokioClock::start()),
     };
     let (events, _told) = mpsc::unbounded_channel();
@@ -197,14 +155,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     println!("| steps | shape | at once | run | steps/s | read the state |");
     println!("|---|---|---|---|---|---|");
-    for (shape, count, parallelism) in [
+    let real = std::env::args().any(|argument| argument == "--bench");
+    let sizes = [
         (Shape::Wide, 1_000, 10),
         (Shape::Waves, 1_000, 10),
         (Shape::Chain, 1_000, 10),
         (Shape::Wide, 1_000, 100),
         (Shape::Waves, 10_000, 10),
         (Shape::Wide, 10_000, 100),
-    ] {
+    ];
+    for (shape, count, parallelism) in sizes {
+        let count = if real { count } else { count / 20 };
         let plan = plan(shape, count);
         let (ran, read) = runtime.block_on(measure(&plan, parallelism))?;
         let rate = f64::from(count) / ran.as_secs_f64();

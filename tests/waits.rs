@@ -1,18 +1,17 @@
-//! What never comes is waited for, told, and not held against the cluster: exit 7, apply again goes on, destroy works; Ctrl-C lets steps end,
-//! SIGTERM does not.
+//! What never comes is waited for, told, and not held against the cluster: exit 7, apply again goes on, destroy works; Ctrl-C lets steps end.
 
+#[path = "support/running.rs"]
+mod running;
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use running::{begun, ends, signal};
+use rustix::process::Signal;
 use support::small::{base, cluster};
 use support::{Done, Place};
 
 const SHORT: &str = "  timeouts {\n    wait = \"6s\"\n  }\n";
-/// Longest that anything here may take.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Applies until the cluster stands still for these reasons: on a slow machine an earlier step may take longer than the timeout.
 #[track_caller]
@@ -115,57 +114,60 @@ fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
     destroyed(&place);
 }
 
-/// An apply that has begun to work on something, and its lines so far.
-fn begun(place: &Place, marker: &str) -> (Child, std::thread::JoinHandle<String>) {
-    let mut child =
-        place.command(&["apply", "-auto-approve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
-    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-    let mut seen = String::new();
-    for line in lines.by_ref().map_while(Result::ok) {
-        seen.push_str(&line);
-        seen.push('\n');
-        if line.contains(marker) {
-            break;
+#[test]
+fn a_layer_that_the_api_refuses_fails_at_once_and_stops_only_what_needs_it() {
+    let addons = r#"
+  addon "broken" {
+    objects = [
+      { apiVersion = "v1", kind = "Namespace", metadata = { name = "broken" } },
+      {
+        apiVersion = "apps/v1"
+        kind       = "Deployment"
+        metadata   = { name = "broken", namespace = "broken" }
+        spec = {
+          selector = { matchLabels = { app = "another" } }
+          template = {
+            metadata = { labels = { app = "broken" } }
+            spec     = { containers = [{ name = "main", image = "registry.example.com/broken:1" }] }
+          }
         }
-    }
-    assert!(seen.contains(marker), "{marker:?} did not come:\n{seen}");
-    let rest = std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            seen.push_str(&line);
-            seen.push('\n');
-        }
-        seen
-    });
-    (child, rest)
-}
+      },
+    ]
+  }
+  addon "after" {
+    manifests  = ["${path.module}/platform/*.yaml"]
+    depends_on = [addon.broken]
+  }
+  addon "beside" {
+    objects = [{ apiVersion = "v1", kind = "Namespace", metadata = { name = "beside" } }]
+  }
+"#;
+    // The timeout is the usual hour: nobody waits for it.
+    let place = Place::small(&[base(addons), cluster("shop", "")]);
+    let done = place.run(&["apply", "-auto-approve"]).expect(1);
+    let words = ["cluster.shop.layer[\"broken\"]", "Deployment broken/broken", "spec.template.metadata.labels", "layer[\"after\"]"];
+    let done = words.iter().fold(done, |done, words| done.says(words));
+    assert!(!done.stdout.contains("Apply complete!"));
+    let kubectl = place.kubectl("shop");
+    let layer = kubectl.get("/apis/agent.windlass.dev/v1alpha1/namespaces/windlass-system/layers/broken").expect("it is handed over");
+    let stalled = layer["status"]["conditions"].as_array().into_iter().flatten().find(|condition| condition["type"] == "Stalled");
+    assert!(stalled.is_some_and(|stalled| stalled["message"].as_str().is_some_and(|text| text.contains("Deployment broken/broken"))));
+    assert!(kubectl.get("/api/v1/namespaces/beside").is_some(), "an independent layer goes on");
+    assert!(kubectl.get("/api/v1/namespaces/platform").is_none(), "a layer that needs it does not");
+    place.run(&["apply", "-auto-approve"]).expect(1).says("spec.template.metadata.labels");
 
-fn interrupt(child: &Child) {
-    signal(child, rustix::process::Signal::INT);
-}
-
-fn signal(child: &Child, signal: rustix::process::Signal) {
-    rustix::process::kill_process(rustix::process::Pid::from_child(child), signal).expect("the process is there");
-}
-
-/// The exit code of a process that has to end by itself.
-#[track_caller]
-fn ends(child: &mut Child) -> Option<i32> {
-    let start = Instant::now();
-    while start.elapsed() < PATIENCE {
-        if let Some(status) = child.try_wait().expect("a child can be asked") {
-            return status.code();
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child.kill().expect("the process is there");
-    panic!("it does not end");
+    place.replace("main.wl.hcl", "app = \"another\"", "app = \"broken\"");
+    place.apply();
+    place.settled();
+    assert!(kubectl.get("/api/v1/namespaces/platform").is_some());
+    destroyed(&place);
 }
 
 #[test]
 fn one_interrupt_lets_running_steps_end_and_apply_goes_on() {
     let place = Place::small(&[base(""), cluster("shop", "")]);
-    let (mut child, lines) = begun(&place, "cluster.shop.control_plane: waiting for");
-    interrupt(&child);
+    let (mut child, lines) = begun(&place, "apply", "cluster.shop.control_plane: waiting for");
+    signal(&child, Signal::INT);
     assert_eq!(ends(&mut child), Some(130));
     let lines = lines.join().expect("the lines are read");
     // What had started has ended before the process did.
@@ -183,31 +185,15 @@ fn one_interrupt_lets_running_steps_end_and_apply_goes_on() {
 #[test]
 fn two_interrupts_stop_at_once_and_apply_goes_on() {
     let place = Place::small(&[base("  cloud_controller {\n    enabled = false\n  }"), cluster("shop", "")]);
-    let (mut child, lines) = begun(&place, "no providerID");
-    interrupt(&child);
+    let (mut child, lines) = begun(&place, "apply", "no providerID");
+    signal(&child, Signal::INT);
     std::thread::sleep(Duration::from_millis(300));
     assert!(child.try_wait().expect("a child can be asked").is_none(), "the first lets a running step end");
-    interrupt(&child);
+    signal(&child, Signal::INT);
     let start = Instant::now();
     assert_eq!(ends(&mut child), Some(130));
     assert!(start.elapsed() < Duration::from_secs(10), "the second does not wait");
     drop(lines.join());
     assert_eq!(place.ledger().get("instance"), Some(&1));
-    destroyed(&place);
-}
-
-#[test]
-fn sigterm_stops_at_once_with_its_own_exit_code_and_apply_goes_on() {
-    let place = Place::small(&[base(""), cluster("shop", "")]);
-    let (mut child, lines) = begun(&place, "cluster.shop.control_plane: waiting for");
-    let start = Instant::now();
-    signal(&child, rustix::process::Signal::TERM);
-    assert_eq!(ends(&mut child), Some(143));
-    assert!(start.elapsed() < Duration::from_secs(10), "it does not wait for what is under way");
-    let lines = lines.join().expect("the lines are read");
-    assert!(lines.contains("Stopping at once.") && lines.contains("Apply again to go on."), "{lines}");
-    place.run(&["apply", "-auto-approve"]).expect(0).says("An earlier run did not end. It goes on.");
-    place.settled();
-    assert_eq!(place.ledger().get("instance"), Some(&2));
     destroyed(&place);
 }

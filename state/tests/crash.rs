@@ -15,15 +15,20 @@ use futures::future::BoxFuture;
 use serde_json::{Value as Json, json};
 use tokio::sync::{mpsc, watch};
 use windlass_core::addr::Address;
-use windlass_core::facts::{Demand, Facts, PlaneFact, PlaneIdentity};
+use windlass_core::facts::{Demand, Facts};
 use windlass_core::object::ObjectKey;
-use windlass_core::plan::{Action, Fingerprint, Mode, PLAN_FORMAT, Plan, PlanPlane, PlannedObject, Step};
+use windlass_core::plan::{Action, Fingerprint, Plan, PlannedObject, Step};
 use windlass_core::recorded::{Effect, Recorded, RecordedObject};
 use windlass_run::clock::TokioClock;
 use windlass_run::execute::{Ports, RunOptions, Start, StopRequest, execute};
-use windlass_run::ports::{Observer, Outcome, PlaneLocks, StepContext, StepError, StepRunner, Store};
+use windlass_run::ports::{Observer, Outcome, StepContext, StepError, StepRunner, Store};
 use windlass_run::summary::Verdict;
 use windlass_state::{DigestKey, Opening, RunStatus, StateFile, create, read};
+
+#[path = "support/planes.rs"]
+mod planes;
+
+use planes::FreeLocks;
 
 const STEPS: u32 = 6;
 
@@ -54,22 +59,7 @@ impl StepRunner for Folder {
 
 impl Observer for Folder {
     fn observe<'a>(&'a self, demands: &'a [Demand]) -> BoxFuture<'a, Facts> {
-        let mut facts = Facts::default();
-        for demand in demands {
-            let Demand::Plane { plane, .. } = demand else { continue };
-            let identity = PlaneIdentity {
-                uid: "u".into(),
-                version: String::new(),
-                endpoint: String::new(),
-                ca_certificate: String::new(),
-                last_serial: None,
-                agent_heartbeat_age: None,
-                certificate_days: None,
-                access_outdated: false,
-            };
-            facts.planes.insert(plane.clone(), PlaneFact::Reachable(identity));
-        }
-        Box::pin(async { facts })
+        Box::pin(async { planes::all_answer(demands) })
     }
 
     fn stale<'a>(&'a self, fingerprints: &'a [&'a Fingerprint]) -> BoxFuture<'a, Vec<StepError>> {
@@ -82,24 +72,6 @@ impl Observer for Folder {
         };
         let errors = there.map(stale).collect();
         Box::pin(async { errors })
-    }
-}
-
-impl PlaneLocks for Folder {
-    fn acquire<'a>(&'a self, _: &'a [PlanPlane], _: &'a str, _: u64) -> BoxFuture<'a, Result<(), StepError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn join<'a>(&'a self, _: &'a Address, _: &'a str, _: u64) -> BoxFuture<'a, Result<(), StepError>> {
-        Box::pin(async { Ok(()) })
-    }
-
-    fn fresh(&self, _: &Address) -> bool {
-        true
-    }
-
-    fn release<'a>(&'a self, _: &'a str) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
     }
 }
 
@@ -133,21 +105,7 @@ fn plan() -> Plan {
         hash: "absent".into(),
         leaves: BTreeMap::new(),
     };
-    Plan {
-        windlass_plan: PLAN_FORMAT,
-        tool_version: String::new(),
-        lineage: "l".into(),
-        serial: 0,
-        mode: Mode::Apply,
-        desired_digest: String::new(),
-        planes: Vec::new(),
-        changes: Vec::new(),
-        steps: (0..STEPS).map(step).collect(),
-        fingerprints: (0..STEPS).map(fingerprint).collect(),
-        outputs: BTreeMap::new(),
-        warnings: Vec::new(),
-        unplanned: Vec::new(),
-    }
+    planes::plan((0..STEPS).map(step).collect(), (0..STEPS).map(fingerprint).collect())
 }
 
 /// One process's attempt: begins, or goes on with what is unfinished, and dies after its `last` record.
@@ -163,8 +121,8 @@ fn child() {
         let ports = Ports {
             store: state.clone(),
             runner: world.clone(),
-            observer: world.clone(),
-            locks: world,
+            observer: world,
+            locks: Arc::new(FreeLocks),
             clock: Arc::new(TokioClock::start()),
         };
         let recorded = state.load().await.unwrap();

@@ -4,6 +4,7 @@
 mod crash;
 mod crds;
 mod docs;
+mod proving_ground;
 mod wire;
 
 use std::process::ExitCode;
@@ -11,7 +12,9 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) engine/kubeschema/facts
        cargo xtask docs [--check]   generate (or compare) docs/reference
        cargo xtask wire [--check]   generate (or compare) providers/sandbox/api/facts
-       cargo xtask crash            run the whole crash table";
+       cargo xtask crash            run the whole crash table
+       cargo xtask proving-ground build|up|down|test
+                                    real Kubernetes and Cluster API as processes of this host (tests/proving-ground)";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,6 +23,8 @@ fn main() -> ExitCode {
         ["crds"] => crds::run(crds::Mode::Write),
         ["crds", "--check"] => crds::run(crds::Mode::Check),
         ["crash"] => crash::run(),
+        ["proving-ground", "test"] => proving_ground::test(),
+        ["proving-ground", words @ ..] => proving_ground::run(words),
         ["docs"] => docs::run(crds::Mode::Write),
         ["docs", "--check"] => docs::run(crds::Mode::Check),
         ["wire"] => wire::run(crds::Mode::Write),

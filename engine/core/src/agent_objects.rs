@@ -56,8 +56,14 @@ pub fn layer_crd() -> Json {
     })
 }
 
+/// What names a leaf of an object and who owns it.
+const OWNED_LEAF: [&str; 6] = ["apiVersion", "kind", "namespace", "name", "path", "manager"];
+
+fn texts(names: &[&str]) -> Json {
+    names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect::<serde_json::Map<_, _>>().into()
+}
+
 fn spec_schema() -> Json {
-    let text = json!({"type": "string"});
     let strings = json!({"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "atomic"});
     json!({
         "type": "object",
@@ -74,14 +80,7 @@ fn spec_schema() -> Json {
                 "items": {
                     "type": "object",
                     "required": ["apiVersion", "kind", "name", "path", "manager"],
-                    "properties": {
-                        "apiVersion": text,
-                        "kind": text,
-                        "namespace": text,
-                        "name": text,
-                        "path": text,
-                        "manager": text,
-                    },
+                    "properties": texts(&OWNED_LEAF),
                 },
             },
         },
@@ -119,15 +118,7 @@ fn status_schema() -> Json {
                 "x-kubernetes-list-type": "atomic",
                 "items": {
                     "type": "object",
-                    "properties": {
-                        "apiVersion": text,
-                        "kind": text,
-                        "namespace": text,
-                        "name": text,
-                        "path": text,
-                        "manager": text,
-                        "time": text,
-                    },
+                    "properties": texts(&[&OWNED_LEAF[..], &["time"]].concat()),
                 },
             },
         },

@@ -48,8 +48,8 @@ pub struct DesiredProvider {
     pub address: Address,
     /// What is installed.
     pub spec: ProviderSpec,
-    /// Secrets that its manager needs; `key.plane` is the management plane.
-    pub credentials: Vec<DesiredObject>,
+    /// Its objects in the order in which they are applied, Secrets of its manager included; `key.plane` is the management plane.
+    pub objects: Vec<DesiredObject>,
     /// Whether every cluster needs it (`false`: only clusters of the provider of this name).
     pub core: bool,
 }

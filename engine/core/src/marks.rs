@@ -23,6 +23,13 @@ pub const CONTROL_PLANE_TAINT: &str = "node-role.kubernetes.io/control-plane";
 /// CAPI's label that names the cluster of an object.
 pub const LABEL_CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
 
+/// API version of clusterctl's inventory.
+pub const INVENTORY_API_VERSION: &str = "clusterctl.cluster.x-k8s.io/v1alpha3";
+/// clusterctl's label on everything that belongs to a provider.
+pub const LABEL_CLUSTERCTL: &str = "clusterctl.cluster.x-k8s.io";
+/// Label that names the provider of an object.
+pub const LABEL_PROVIDER: &str = "cluster.x-k8s.io/provider";
+
 /// Name of the ConfigMap that lists what a layer applied.
 pub fn layer_inventory(layer: &str) -> String {
     format!("windlass-layer-{layer}")

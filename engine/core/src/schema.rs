@@ -106,6 +106,16 @@ pub struct Attribute {
     pub doc: &'static str,
 }
 
+/// An attribute that may be shown.
+pub const fn attribute(name: &'static str, ty: AttributeType, presence: Presence, on_change: OnChange, doc: &'static str) -> Attribute {
+    Attribute { name, ty, presence, sensitive: false, on_change, doc }
+}
+
+/// An optional text that is never shown; a change of it is made in place.
+pub const fn secret(name: &'static str, doc: &'static str) -> Attribute {
+    Attribute { name, ty: AttributeType::String, presence: Presence::Optional, sensitive: true, on_change: OnChange::InPlace, doc }
+}
+
 /// How often a nested block may stand in its parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {

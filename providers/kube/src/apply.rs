@@ -1,6 +1,7 @@
 //! Server-side apply of one object with the house's rules: never over somebody else's object, force only where the plan said so.
 
 use serde_json::{Value as Json, json};
+use windlass_core::encode::merge_patch;
 use windlass_core::marks::{ANNOTATION_ADDRESS, FIELD_MANAGER, LABEL_LINEAGE};
 use windlass_run::ports::{Ensured, StepError};
 
@@ -106,27 +107,7 @@ pub fn marks(object: &Json) -> (Option<&str>, Option<&str>) {
 /// Adds the marks to an object.
 pub fn mark(object: &mut Json, lineage: &str, address: &str) {
     let patch = json!({"metadata": {"labels": {LABEL_LINEAGE: lineage}, "annotations": {ANNOTATION_ADDRESS: address}}});
-    merge_into(object, &patch);
-}
-
-/// RFC 7396.
-pub fn merge_into(target: &mut Json, patch: &Json) {
-    let Json::Object(fields) = patch else {
-        *target = patch.clone();
-        return;
-    };
-    if !target.is_object() {
-        *target = json!({});
-    }
-    let Some(map) = target.as_object_mut() else { return };
-    for (key, value) in fields {
-        match value {
-            Json::Null => {
-                map.remove(key);
-            }
-            value => merge_into(map.entry(key.clone()).or_insert(Json::Null), value),
-        }
-    }
+    merge_patch(object, &patch);
 }
 
 fn refuse_if_not_ours(found: &Json, wanted: &Json, reference: &ObjectRef, plane: &Plane) -> Result<(), StepError> {
@@ -246,12 +227,5 @@ mod tests {
         assert!(may_take(&take("kubectl-edit"), std::slice::from_ref(&cause)));
         assert!(!may_take(&take("other"), std::slice::from_ref(&cause)));
         assert!(may_take(&Conflicts::All, std::slice::from_ref(&cause)));
-    }
-
-    #[test]
-    fn merge_patches_merge() {
-        let mut target = json!({"a": {"b": 1, "c": 2}});
-        merge_into(&mut target, &json!({"a": {"b": null, "d": 3}, "e": [1]}));
-        assert_eq!(target, json!({"a": {"c": 2, "d": 3}, "e": [1]}));
     }
 }

@@ -8,11 +8,12 @@ use futures::future::join_all;
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use serde_json::Value as Json;
-use windlass_core::addr::Address;
-use windlass_core::encode::{DigestKey, hide_secret_data};
+use windlass_core::addr::{Address, Part};
+use windlass_core::encode::{DigestKey, cut_schemas, hide_secret_data};
 use windlass_core::facts::{ClusterAccess, Demand, Facts, PlaneFact, PlaneIdentity};
 use windlass_core::marks::{AGENT_NAME, LABEL_LINEAGE, SYSTEM_NAMESPACE, state_lease};
 
+use crate::apply::marks;
 use crate::error::ApiError;
 use crate::kinds::ObjectRef;
 use crate::kubeconfig::{certificate_days, secret_text};
@@ -114,6 +115,9 @@ impl Observatory<'_> {
                 .into_iter()
                 .filter_map(|mut live| {
                     hide_secret_data(&mut live, self.digests);
+                    if is_of_a_provider(&live) {
+                        cut_schemas(&mut live);
+                    }
                     Some((ObjectRef::of(&live)?, live))
                 })
                 .collect()
@@ -162,6 +166,12 @@ impl Observatory<'_> {
 struct Access {
     days: Option<i64>,
     outdated: bool,
+}
+
+/// Kinds of providers are recorded with digests in the place of their schemas, and the schemas of many clusters are long.
+fn is_of_a_provider(live: &Json) -> bool {
+    let owner = marks(live).1.and_then(|address| address.parse::<Address>().ok());
+    matches!(owner.and_then(|owner| owner.part), Some(Part::Provider(_) | Part::Pivot))
 }
 
 fn kind_on(kind: &str, plane: &Plane) -> String {

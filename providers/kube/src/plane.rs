@@ -26,6 +26,9 @@ pub const PROBE_PATIENCE: Duration = Duration::from_secs(4);
 /// Objects in one page of a LIST, as client-go's pager.
 const PAGE: u32 = 500;
 
+/// Content type of server-side apply.
+const APPLY: &str = "application/apply-patch+yaml";
+
 /// A Kubernetes API.
 pub struct Plane {
     /// Its address.
@@ -218,7 +221,7 @@ impl Plane {
             force == Force::Yes,
             dry_run(persist)
         );
-        self.write(Method::PATCH, path, "application/apply-patch+yaml", object, true).await
+        self.write(Method::PATCH, path, APPLY, object, true).await
     }
 
     /// JSON merge patch of an object.
@@ -293,6 +296,12 @@ impl Plane {
                 ApiError::Status { code: 429, retry_after, .. } => retry_after.map_or(pause, Duration::from_secs),
                 ApiError::Status { code: 500 | 502 | 503 | 504, retry_after, .. } if call.repeatable => {
                     retry_after.map_or(pause, Duration::from_secs)
+                }
+                // Somebody else wrote the object at the same moment; an apply carries no version of its own.
+                ApiError::Status { code: 409, causes, .. }
+                    if call.content_type == Some(APPLY) && !causes.iter().any(|cause| cause.reason == "FieldManagerConflict") =>
+                {
+                    pause
                 }
                 ApiError::Connection { unsent, .. } if call.repeatable || *unsent => pause,
                 _ => return Err(error),

@@ -3,7 +3,7 @@
 use futures::{StreamExt, stream};
 use serde_json::Value as Json;
 use windlass_core::diff::path_from_text;
-use windlass_core::encode::{DigestKey, Placeholder, hide_secret_data};
+use windlass_core::encode::{DigestKey, Placeholder, cut_schemas, hide_secret_data};
 use windlass_core::plan::Fingerprint;
 use windlass_run::ports::StepError;
 
@@ -36,6 +36,7 @@ async fn check(planes: &Planes, digests: &DigestKey, fingerprint: &Fingerprint) 
         Ok(mut live) => {
             if let Some(live) = &mut live {
                 hide_secret_data(live, digests);
+                cut_schemas(live);
             }
             compare(fingerprint, live.as_ref())
         }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
 use kube::Api;
 use kube::core::DynamicObject;
-use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{Config, Event, watcher};
 use serde_json::Value as Json;
 use tokio::sync::watch;
@@ -123,32 +123,47 @@ impl Watches {
     }
 }
 
+/// Between a watch that failed and the next list: at first, and at the most.
+const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(15));
+
+/// Lists and watches until nobody waits any more. After an error everything is listed again: a watch that is taken up where it broke off
+/// says nothing until something changes, so nobody would learn that the plane answers again.
 async fn follow(api: Api<DynamicObject>, kind: Arc<Kind>, watch: Weak<Watch>) {
-    let mut objects = Objects::new();
-    let mut listed = Objects::new();
-    let mut complete = false;
-    let mut events = watcher(api, Config::default()).default_backoff().into_stream().boxed();
-    while let Some(event) = events.next().await {
+    let mut pause = AGAIN_AFTER.0;
+    loop {
+        let mut objects = Objects::new();
+        let mut listed = Objects::new();
+        let mut complete = false;
+        let mut events = watcher(api.clone(), Config::default()).boxed();
+        let trouble = loop {
+            let event = match events.try_next().await {
+                Ok(Some(event)) => event,
+                Ok(None) => break "the watch has ended".to_owned(),
+                Err(error) => break crate::plane::chain(&error),
+            };
+            match event {
+                Event::Init => listed = Objects::new(),
+                Event::InitApply(object) => keep(&mut listed, &object, &kind),
+                Event::InitDone => {
+                    objects = std::mem::take(&mut listed);
+                    complete = true;
+                    pause = AGAIN_AFTER.0;
+                }
+                Event::Apply(object) => keep(&mut objects, &object, &kind),
+                Event::Delete(object) => {
+                    objects.remove(&place(&object));
+                }
+            }
+            if complete {
+                let Some(watch) = watch.upgrade() else { return };
+                watch.set(Some(Arc::new(objects.clone())), None);
+            }
+        };
         let Some(watch) = watch.upgrade() else { return };
-        match event {
-            Ok(Event::Init) => listed = Objects::new(),
-            Ok(Event::InitApply(object)) => keep(&mut listed, &object, &kind),
-            Ok(Event::InitDone) => {
-                objects = std::mem::take(&mut listed);
-                complete = true;
-            }
-            Ok(Event::Apply(object)) => keep(&mut objects, &object, &kind),
-            Ok(Event::Delete(object)) => {
-                objects.remove(&place(&object));
-            }
-            Err(error) => {
-                watch.set(None, Some(crate::plane::chain(&error)));
-                continue;
-            }
-        }
-        if complete {
-            watch.set(Some(Arc::new(objects.clone())), None);
-        }
+        watch.set(None, Some(trouble));
+        drop(watch);
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(AGAIN_AFTER.1);
     }
 }
 

@@ -3,6 +3,7 @@
 mod process;
 mod report;
 mod serve;
+mod settings;
 
 pub use process::{ensure, find, reset, stop};
 pub use report::report;

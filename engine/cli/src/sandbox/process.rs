@@ -8,6 +8,7 @@ use kube::config::Kubeconfig;
 use serde::{Deserialize, Serialize};
 use windlass_core::diag::Code;
 
+use super::settings::Settings;
 use super::{KUBECONFIG, SERVER};
 use crate::failure::{Failure, io};
 
@@ -96,6 +97,8 @@ pub fn private_folder(data: &Path) -> Result<(), Failure> {
 
 fn start(data: &Path) -> Result<Child, Failure> {
     use std::os::unix::fs::OpenOptionsExt;
+    // It would end at once, and say why in its log only.
+    Settings::from_environment()?;
     private_folder(data)?;
     let log = log(data);
     let out = std::fs::OpenOptions::new()

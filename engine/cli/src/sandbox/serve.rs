@@ -13,10 +13,11 @@ use windlass_agent::AgentOptions;
 use windlass_core::diag::Code;
 use windlass_sandbox_api::{Boot, Options, Sandbox};
 use windlass_sandbox_controllers::{
-    BootPlane, Faults, Planes, PodHandle, PodRuntime, PodStart, PortError, Simulation, SimulationConfig, SystemClock,
+    BootPlane, Planes, PodHandle, PodRuntime, PodStart, PortError, Simulation, SimulationConfig, SystemClock,
 };
 
 use super::process::{Server, private_folder};
+use super::settings::Settings;
 use super::{KUBECONFIG, SERVER, STORE, ledger};
 use crate::failure::{Failure, io};
 
@@ -24,10 +25,6 @@ use crate::failure::{Failure, io};
 const IDLE: Duration = Duration::from_secs(30 * 60);
 /// How often idleness and the folder are looked at.
 const LOOK: Duration = Duration::from_secs(2);
-/// Factor by which simulated delays are shortened; 0: none at all.
-const SPEED: &str = "WL_SANDBOX_SPEED";
-/// Seed of faults that the simulation makes on purpose.
-const FAULTS: &str = "WL_SANDBOX_FAULTS";
 /// Name by which controllers are known to their planes.
 const CONTROLLERS: &str = "sandbox-controllers";
 
@@ -43,14 +40,9 @@ pub async fn serve(data: &Path, detached: bool) -> Result<(), Failure> {
     private_folder(data)?;
     let store = data.join(STORE);
     private_folder(&store)?;
-    let speed = number(SPEED)?.unwrap_or(1.0);
-    let faults = match number(FAULTS)? {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a seed is any number; its fraction says nothing")]
-        Some(seed) => Faults::seeded(seed.abs() as u64),
-        None => Faults::NONE,
-    };
-    let sandbox =
-        Arc::new(Sandbox::open(&store, Options::default()).await.map_err(|error| Failure::new(Code::SANDBOX, error.to_string()))?);
+    let settings = Settings::from_environment()?;
+    let options = Options { faults: settings.api_faults, ..Options::default() };
+    let sandbox = Arc::new(Sandbox::open(&store, options).await.map_err(|error| Failure::new(Code::SANDBOX, error.to_string()))?);
     let management = sandbox.management().await.map_err(|error| Failure::new(Code::SANDBOX, error.to_string()))?;
     let kubeconfig = Kubeconfig::from_yaml(&management.internal_kubeconfig(CONTROLLERS))
         .map_err(|error| Failure::new(Code::SANDBOX, error.to_string()))?;
@@ -59,8 +51,8 @@ pub async fn serve(data: &Path, detached: bool) -> Result<(), Failure> {
         planes: Arc::new(Servers { sandbox: sandbox.clone() }),
         pods: Arc::new(Images),
         ledger_path: ledger(data),
-        speed,
-        faults,
+        speed: settings.speed,
+        faults: settings.faults,
         clock: Arc::new(SystemClock),
     };
     let simulation =
@@ -95,14 +87,6 @@ async fn until_the_end(sandbox: &Sandbox, data: &Path) {
                 }
             }
         }
-    }
-}
-
-fn number(name: &str) -> Result<Option<f64>, Failure> {
-    let Ok(text) = std::env::var(name) else { return Ok(None) };
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() && number >= 0.0 => Ok(Some(number)),
-        _ => Err(Failure::new(Code::USAGE, format!("{name} must be a number, not {text:?}"))),
     }
 }
 

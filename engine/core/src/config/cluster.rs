@@ -16,7 +16,7 @@ use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, NodeModel};
 use super::naming::{BlockInstance, Instances};
 use super::profile::{self, Profiles, Target};
 use super::variable::Variables;
-use super::{Inputs, layer, pool, schema};
+use super::{Inputs, layer, overrides, pool, schema};
 
 /// Name of the layer that a provider renders.
 pub const CLOUD_CONTROLLER: &str = "cloud-controller";
@@ -110,6 +110,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         );
     }
     let timeout_seconds = timeout(&body, block.header_span, context.diagnostics);
+    let patches = overrides::read(&body, &what, context.diagnostics);
     let input = ClusterInput {
         address: instance.address.clone(),
         name,
@@ -134,6 +135,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         prevent_destroy: flag(&["lifecycle", "prevent_destroy"], false),
         depends_on: depends_on(block, &what, instances, context.diagnostics),
         timeout_seconds,
+        overrides: patches,
         nodes,
         profiles: evaluation.versions,
         layers,
@@ -252,12 +254,17 @@ fn pools(reader: &Reader<'_>, block: &Block, cloud: &CloudModel, diagnostics: &m
 /// Seconds of `timeouts { wait }`.
 fn timeout(body: &crate::provider::Body, span: Span, diagnostics: &mut Diagnostics) -> u64 {
     const DEFAULT: u64 = 3600;
-    // A million hours.
-    const LONGEST: u64 = 3_600_000_000;
     let Some(text) = body.value.get_path(&["timeouts", "wait"]).and_then(Value::as_str) else { return DEFAULT };
-    match crate::duration::seconds(text).filter(|seconds| (1..=LONGEST).contains(seconds)) {
-        Some(seconds) => seconds,
-        None => {
+    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
+    let factor = match unit {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    match (digits.parse::<u64>(), factor) {
+        (Ok(count), Some(factor)) if count > 0 && count <= 1_000_000 => count * factor,
+        _ => {
             let place = body.span_of("timeouts.wait").unwrap_or(span);
             diagnostics.push(
                 Diagnostic::error(Code::INVALID_VALUE, format!("{text:?} is no duration")).at(place).hint("write `90s`, `60m` or `2h`"),

@@ -14,9 +14,9 @@ mod management;
 mod model;
 mod naming;
 mod output;
+mod overrides;
 mod pool;
 mod profile;
-mod required_version;
 pub mod schema;
 mod toplevel;
 mod variable;
@@ -28,6 +28,7 @@ use crate::provider::Provider;
 use crate::value::Value;
 
 pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, Model, NodeModel};
+pub use overrides::{CAPI_OVERRIDE, OverrideModel};
 pub use variable::{VariableInput, VariableOrigin, VariableText, parse_variable_file};
 
 /// What a configuration is made from.
@@ -40,8 +41,6 @@ pub struct Inputs<'a> {
     pub providers: &'a [&'static dyn Provider],
     /// Files of the module folder.
     pub files: &'a dyn Files,
-    /// Version of windlass, which `required_version` is held against.
-    pub version: &'a str,
     /// Image of the agent, unless HCL names one.
     pub agent_image: &'a str,
 }

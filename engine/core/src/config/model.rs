@@ -9,6 +9,8 @@ use crate::layer::LayerKind;
 use crate::provider::{CloudInput, ClusterInput, Provider};
 use crate::value::Value;
 
+use super::overrides::OverrideModel;
+
 /// The whole configuration.
 #[derive(Clone)]
 pub struct Model {
@@ -61,7 +63,9 @@ pub struct ClusterModel {
     pub depends_on: BTreeSet<Address>,
     /// Seconds that a wait may take.
     pub timeout_seconds: u64,
-    /// Labels and taints of the control plane's machines (`None`) and of pools.
+    /// `capi_override` of the cluster.
+    pub overrides: OverrideModel,
+    /// Labels, taints and overrides of the control plane's machines (`None`) and of pools.
     pub nodes: BTreeMap<Option<String>, NodeModel>,
     /// Profiles with their versions, in order.
     pub profiles: Vec<(String, String)>,
@@ -78,6 +82,8 @@ pub struct NodeModel {
     pub labels: BTreeMap<String, String>,
     /// Taints: key, value, effect.
     pub taints: Vec<(String, Option<String>, String)>,
+    /// `capi_override` of the group.
+    pub overrides: OverrideModel,
     /// Where the block stands.
     pub span: Option<Span>,
 }

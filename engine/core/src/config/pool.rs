@@ -8,7 +8,7 @@ use crate::value::Value;
 
 use super::block::{Handled, Reader};
 use super::model::NodeModel;
-use super::schema;
+use super::{overrides, schema};
 
 /// Effects of taints (core/v1 Taint).
 const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
@@ -94,5 +94,5 @@ fn nodes(body: &Body, span: Span, what: &str, diagnostics: &mut Diagnostics) -> 
         }
         taints.push((key, text("value"), effect));
     }
-    NodeModel { labels, taints, span: Some(span) }
+    NodeModel { labels, taints, overrides: overrides::read(body, what, diagnostics), span: Some(span) }
 }

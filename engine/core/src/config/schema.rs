@@ -1,10 +1,6 @@
 //! Schemas of the engine's own blocks, as data; providers add theirs.
 
-use crate::schema::{Attribute, AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P};
-
-const fn attribute(name: &'static str, ty: T, presence: P, on_change: C, doc: &'static str) -> Attribute {
-    Attribute { name, ty, presence, sensitive: false, on_change, doc }
-}
+use crate::schema::{AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P, attribute};
 
 /// `windlass { … }`
 pub const WINDLASS: BlockSchema = BlockSchema {
@@ -83,6 +79,13 @@ pub const CLUSTER: BlockSchema = BlockSchema {
         attribute("ssh_authorized_keys", T::Strings, P::Default(""), C::Repave, "OpenSSH public keys of user `windlass` on every machine."),
         attribute("pod_cidr", T::String, P::Default("192.168.0.0/16"), C::Recreate, "Addresses of pods."),
         attribute("service_cidr", T::String, P::Default("10.128.0.0/12"), C::Recreate, "Addresses of services."),
+        attribute(
+            "capi_override",
+            T::Any,
+            P::Optional,
+            C::Repave,
+            "Merge patches (RFC 7396) on the cluster's Cluster API objects, by kind.",
+        ),
     ],
     blocks: &[
         NestedBlock {
@@ -128,6 +131,13 @@ pub const TIMEOUTS: BlockSchema = BlockSchema {
 pub const CONTROL_PLANE: BlockSchema = BlockSchema {
     attributes: &[
         attribute("replicas", T::Integer, P::Default("1"), C::InPlace, "Machines: 1, 3 or 5."),
+        attribute(
+            "capi_override",
+            T::Any,
+            P::Optional,
+            C::Repave,
+            "Merge patches on the control plane's objects, by kind, after the cluster's.",
+        ),
         attribute("labels", T::StringMap, P::Default(""), C::Repave, "Labels that the kubelet gives its node."),
     ],
     blocks: &[NestedBlock {
@@ -145,6 +155,7 @@ pub const WORKER_POOL: BlockSchema = BlockSchema {
         attribute("replicas", T::Integer, P::Default("1"), C::InPlace, "Machines."),
         attribute("labels", T::StringMap, P::Default(""), C::Repave, "Labels that the kubelet gives its node."),
         attribute("failure_domain", T::String, P::Optional, C::Repave, "Failure domain (availability zone) of all machines."),
+        attribute("capi_override", T::Any, P::Optional, C::Repave, "Merge patches on the pool's objects, by kind, after the cluster's."),
     ],
     blocks: &[NestedBlock { name: "taint", labels: &[], count: Count::Many, body: &TAINT, doc: "A taint of the nodes." }],
 };

@@ -9,7 +9,7 @@ use windlass_kubeschema::fieldpath::{FieldPath, Form, PathElement, Shape};
 use super::equality::{covers, is_zero, same_scalar};
 use super::owners::Owners;
 use super::path::path_to_text;
-use crate::encode::{DigestKey, Placeholder};
+use crate::encode::{DigestKey, Placeholder, cut_like};
 use crate::plan::{Actor, LeafChange};
 
 /// Deepest nesting that is walked (serde_json reads no deeper text than 128).
@@ -60,6 +60,8 @@ impl LeafDiff {
 
 /// All leaves that differ, sorted by path: those that we applied, and those that we own but no longer apply. Fields of others are nothing.
 pub fn compare(comparison: Comparison<'_>) -> Vec<LeafDiff> {
+    let live = cut_like(comparison.applied, comparison.live);
+    let comparison = Comparison { live: &live, ..comparison };
     let owners = Owners::of(comparison.live);
     let secret = is_secret(comparison.applied) || is_secret(comparison.live);
     let shape = comparison.schema.map_or(Shape::Deduced, |schema| Shape::of(schema.as_resource()));

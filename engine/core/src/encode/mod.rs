@@ -3,8 +3,10 @@
 //! Must not know planning. JSON with real values of secrets is made in one other place only, the request encoder of `providers/kube`.
 
 mod canonical;
+mod content;
 mod digest;
 mod live;
+mod merge_patch;
 mod object;
 mod placeholder;
 mod secrets;
@@ -13,8 +15,11 @@ mod secrets;
 mod tests;
 
 pub use canonical::{canonical_text, sha256_digest};
+pub(crate) use content::cut_like;
+pub use content::{content_digest, cut_schemas, restore_content, schemas_by_digest};
 pub use digest::DigestKey;
 pub use live::hide_secret_data;
+pub use merge_patch::merge_patch;
 pub use object::{Encoder, is_secret_object};
 pub use placeholder::{MARK, Placeholder, contains_placeholder, resolve_unknowns};
 pub use secrets::collect_secrets;

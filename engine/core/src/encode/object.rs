@@ -27,6 +27,8 @@ struct Place<'a> {
     secrets: bool,
     /// Unknown leaves become placeholders; else they are errors.
     unknowns: bool,
+    /// Digests of large leaves may stand in it: it was rendered by us and not written by a user.
+    contents: bool,
     /// For messages.
     what: String,
     span: Option<Span>,
@@ -83,8 +85,28 @@ impl Encoder<'_> {
     fn shown(&self, value: &Value, source: String) -> Json {
         let mut diagnostics = Diagnostics::new();
         let what = source.clone();
-        let mut place = Place { source, secrets: true, unknowns: true, what, span: None, diagnostics: &mut diagnostics, revealed: None };
+        let mut place = Place {
+            source,
+            secrets: true,
+            unknowns: true,
+            contents: false,
+            what,
+            span: None,
+            diagnostics: &mut diagnostics,
+            revealed: None,
+        };
         self.value(value, &mut ValuePath::default(), &mut place)
+    }
+
+    /// An object of a provider: large leaves stand in it as digests.
+    pub fn component(&self, object: &DesiredObject, owner: &Address, span: Option<Span>, diagnostics: &mut Diagnostics) -> Json {
+        if is_secret_object(&object.key) {
+            return self.whole_object(object, owner, false, span, diagnostics, None);
+        }
+        let what = object.key.short();
+        let source = format!("{owner}.{what}");
+        let mut place = Place { source, secrets: false, unknowns: false, contents: true, what, span, diagnostics, revealed: None };
+        self.value(&object.content, &mut ValuePath::default(), &mut place)
     }
 
     /// Like [`Encoder::object`], and puts the real values of its secret leaves into `revealed`.
@@ -98,7 +120,8 @@ impl Encoder<'_> {
         revealed: Option<&mut BTreeMap<String, Json>>,
     ) -> Json {
         let what = object.key.short();
-        let mut place = Place { source: format!("{owner}.{what}"), secrets: false, unknowns, what, span, diagnostics, revealed };
+        let mut place =
+            Place { source: format!("{owner}.{what}"), secrets: false, unknowns, contents: false, what, span, diagnostics, revealed };
         let Some(entries) = object.content.as_entries().filter(|_| is_secret_object(&object.key)) else {
             return self.value(&object.content, &mut ValuePath::default(), &mut place);
         };
@@ -190,7 +213,7 @@ impl Encoder<'_> {
                 let mut out = Map::new();
                 for (name, value) in entries.iter() {
                     path.0.push(PathStep::Key(name.clone()));
-                    if name.as_ref() == MARK {
+                    if name.as_ref() == MARK && !place.contents {
                         place.refuse(
                             Code::RESERVED_KEY,
                             format!("{} uses the key `{MARK}` at `{path}`", place.what),
@@ -220,6 +243,7 @@ impl Encoder<'_> {
                     source: String::new(),
                     secrets: true,
                     unknowns: true,
+                    contents: false,
                     what: String::new(),
                     span: None,
                     diagnostics: place.diagnostics,

@@ -22,6 +22,11 @@ pub enum Placeholder<'a> {
         /// The reference; empty where nothing is known of it (outputs).
         reference: &'a str,
     },
+    /// A large leaf that is public and kept elsewhere (the schema of a CustomResourceDefinition): its digest.
+    Content {
+        /// `sha256:…` of its canonical text.
+        digest: &'a str,
+    },
     /// A number that no JSON number stands for.
     Number {
         /// As a decimal.
@@ -37,6 +42,7 @@ impl<'a> Placeholder<'a> {
         match text(MARK)? {
             "secret" => Some(Placeholder::Secret { digest: text("digest").unwrap_or(""), source: text("source") }),
             "unknown" => Some(Placeholder::Unknown { reference: text("ref").unwrap_or("") }),
+            "content" => Some(Placeholder::Content { digest: text("digest").unwrap_or("") }),
             "number" => Some(Placeholder::Number { value: text("value").unwrap_or("") }),
             _ => None,
         }
@@ -48,6 +54,7 @@ impl<'a> Placeholder<'a> {
             Placeholder::Secret { digest, source: Some(source) } => json!({MARK: "secret", "digest": digest, "source": source}),
             Placeholder::Secret { digest, source: None } => json!({MARK: "secret", "digest": digest}),
             Placeholder::Unknown { reference } => json!({MARK: "unknown", "ref": reference}),
+            Placeholder::Content { digest } => json!({MARK: "content", "digest": digest}),
             Placeholder::Number { value } => json!({MARK: "number", "value": value}),
         }
     }

@@ -18,8 +18,7 @@ pub fn collect_secrets(desired: &Desired, key: &DigestKey) -> BTreeMap<String, J
     let mut ignored = Diagnostics::new();
     let of_resources =
         desired.resources.values().flat_map(|resource| resource.objects.iter().map(move |object| (&resource.address, object)));
-    let of_providers =
-        desired.providers.iter().flat_map(|provider| provider.credentials.iter().map(move |object| (&provider.address, object)));
+    let of_providers = desired.providers.iter().flat_map(|provider| provider.objects.iter().map(move |object| (&provider.address, object)));
     for (owner, object) in of_resources.chain(of_providers).filter(|(_, object)| is_secret_object(&object.key)) {
         encoder.whole_object(object, owner, true, None, &mut ignored, Some(&mut found));
     }

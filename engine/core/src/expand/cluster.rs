@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::addr::{Address, Part};
-use crate::config::{ClusterModel, Model};
+use crate::config::{CAPI_OVERRIDE, ClusterModel, Model, OverrideModel};
 use crate::desired::{Desired, DesiredCluster, DesiredLayer, DesiredObject, DesiredResource, Home};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::marks;
@@ -13,6 +13,7 @@ use crate::value::Value;
 
 use super::RENDER_REVISION;
 use super::mark::{Marker, merged, with_entry};
+use super::overrides::Overrides;
 use super::{kubeadm, layers, providers, template};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
@@ -28,6 +29,7 @@ struct Work<'a> {
     management: &'a Address,
     release: &'static Release,
     marker: &'a Marker,
+    overrides: Overrides,
     desired: &'a mut Desired,
     diagnostics: &'a mut Diagnostics,
 }
@@ -37,7 +39,17 @@ pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &
     // An unknown version has been reported with the providers.
     let Ok(release) = providers::release(model, cluster.provider) else { return };
     let address = &cluster.input.address;
-    let mut work = Work { cluster, address, management: &model.management.address, release, marker, desired, diagnostics };
+    let mut work = Work {
+        cluster,
+        address,
+        management: &model.management.address,
+        release,
+        marker,
+        overrides: Overrides::default(),
+        desired,
+        diagnostics,
+    };
+    check_overrides(&mut work);
     let owns_namespace = !GIVEN_NAMESPACES.contains(&cluster.input.namespace.as_str())
         && model
             .clusters
@@ -103,15 +115,37 @@ impl Work<'_> {
     }
 
     /// The machine template of a pool as an object, with its name.
-    fn machine_template(&mut self, stem: &str, pool: &PoolInput) -> Option<(MachineTemplate, String)> {
-        let template = self.cluster.provider.machine_template(&self.cluster.input, pool, self.release);
-        match template::name(stem, &template.kind, &template.spec) {
-            Ok(name) => Some((template, name)),
+    fn machine_template(&mut self, stem: &str, pool: &PoolInput) -> Option<(Value, Template)> {
+        let MachineTemplate { api_version, kind, spec } = self.cluster.provider.machine_template(&self.cluster.input, pool, self.release);
+        self.template(stem, &api_version, &kind, spec, pool)
+    }
+
+    /// A template with the user's patches on it, named by what it holds then.
+    fn template(&mut self, stem: &str, api_version: &str, kind: &str, spec: Value, pool: &PoolInput) -> Option<(Value, Template)> {
+        let unnamed = object(api_version, kind, self.metadata(stem), spec);
+        let patched = self.overridden(unnamed, &pool.pool);
+        match template::name(stem, kind, patched.get("spec").unwrap_or(&Value::Null)) {
+            Ok(name) => {
+                let named = with_entry(&patched, &["metadata", "name"], Value::string(&name));
+                Some((named, Template { api_version: api_version.to_owned(), kind: kind.to_owned(), name }))
+            }
             Err(diagnostic) => {
                 self.refuse(*diagnostic, pool.machine.span);
                 None
             }
         }
+    }
+
+    /// An object with the patches of the cluster on it, and then those of the pool (`None`: of the control plane).
+    fn overridden(&mut self, object: Value, pool: &Option<String>) -> Value {
+        let nodes = self.cluster.nodes.get(pool).map(|nodes| &nodes.overrides);
+        let models: Vec<&OverrideModel> = std::iter::once(&self.cluster.overrides).chain(nodes).collect();
+        self.overrides.apply(object, &models, self.diagnostics)
+    }
+
+    /// An object of the cluster itself with the patches of the cluster on it.
+    fn overridden_base(&mut self, object: Value) -> Value {
+        self.overrides.apply(object, &[&self.cluster.overrides], self.diagnostics)
     }
 
     /// Where the control plane (`None`) or a pool is written.
@@ -126,6 +160,29 @@ impl Work<'_> {
 
     fn version(&self) -> Value {
         Value::string(format!("v{}", self.cluster.input.kubernetes_version))
+    }
+}
+
+/// What refers to a template must know of it.
+struct Template {
+    api_version: String,
+    kind: String,
+    name: String,
+}
+
+/// Which kinds a cluster has, and so what may be overridden where.
+fn check_overrides(work: &mut Work<'_>) {
+    let cluster = work.cluster;
+    let infrastructure = cluster.provider.infrastructure(&cluster.input, work.release).object;
+    let infrastructure = infrastructure.get("kind").and_then(Value::as_str).unwrap_or_default();
+    let machine = cluster.provider.machine_template(&cluster.input, &cluster.input.control_plane, work.release).kind;
+    let control_plane = ["KubeadmControlPlane", machine.as_str()];
+    let pool = ["MachineDeployment", "KubeadmConfigTemplate", machine.as_str()];
+    let all = ["Cluster", infrastructure, "KubeadmControlPlane", "MachineDeployment", "KubeadmConfigTemplate", machine.as_str()];
+    work.overrides.check(&cluster.overrides, &all, work.diagnostics);
+    for (name, nodes) in &cluster.nodes {
+        let kinds: &[&str] = if name.is_some() { &pool } else { &control_plane };
+        work.overrides.check(&nodes.overrides, kinds, work.diagnostics);
     }
 }
 
@@ -170,6 +227,7 @@ fn base(work: &mut Work<'_>, owns_namespace: bool) {
         ("infrastructureRef", reference(&text("apiVersion"), &text("kind"), &input.name)),
     ]);
     let cluster = object(CORE, "Cluster", work.metadata(&input.name), spec);
+    let (infrastructure, cluster) = (work.overridden_base(infrastructure), work.overridden_base(cluster));
     objects.extend(work.object(infrastructure, &address, Home::Capi, span));
     objects.extend(work.object(cluster, &address, Home::Capi, span));
     let shown = merged(
@@ -185,6 +243,7 @@ fn base(work: &mut Work<'_>, owns_namespace: bool) {
         ]),
         &input.body.value,
     );
+    let shown = with_overrides(shown, &work.cluster.overrides);
     let needs = needs_of_cluster(work);
     work.resource(address, shown, objects, needs, span);
 }
@@ -214,7 +273,15 @@ fn pool_input(pool: &PoolInput, work: &Work<'_>) -> Value {
     if let Some(domain) = &pool.failure_domain {
         shown.push(("failure_domain", Value::string(domain)));
     }
-    Value::object(shown)
+    let shown = Value::object(shown);
+    work.cluster.nodes.get(&pool.pool).map_or(shown.clone(), |nodes| with_overrides(shown, &nodes.overrides))
+}
+
+fn with_overrides(shown: Value, overrides: &OverrideModel) -> Value {
+    match overrides.shown() {
+        Some(patches) => with_entry(&shown, &[CAPI_OVERRIDE], patches),
+        None => shown,
+    }
 }
 
 /// Machine template and KubeadmControlPlane.
@@ -223,10 +290,10 @@ fn control_plane(work: &mut Work<'_>) {
     let address = work.address.with(Part::ControlPlane);
     let name = marks::control_plane(&input.name);
     let span = input.control_plane.machine.span;
-    let Some((template, template_name)) = work.machine_template(&name, &input.control_plane) else { return };
-    let rendered = work.cluster.provider.kubeadm(input, Role::ControlPlane, &template_name);
+    let Some((template, machine)) = work.machine_template(&name, &input.control_plane) else { return };
+    let rendered = work.cluster.provider.kubeadm(input, Role::ControlPlane, &machine.name);
     let kubeadm = kubeadm::complete(&rendered, work.cluster, &None, Role::ControlPlane);
-    let infrastructure = Value::object([("infrastructureRef", reference(&template.api_version, &template.kind, &template_name))]);
+    let infrastructure = Value::object([("infrastructureRef", reference(&machine.api_version, &machine.kind, &machine.name))]);
     let spec = Value::object([
         ("version", work.version()),
         ("replicas", Value::from(input.control_plane.replicas)),
@@ -234,8 +301,8 @@ fn control_plane(work: &mut Work<'_>) {
         ("kubeadmConfigSpec", kubeadm),
         ("rollout", rollout([("maxSurge", 1)])),
     ]);
-    let template = object(&template.api_version, &template.kind, work.metadata(&template_name), template.spec);
     let plane = object(CONTROL_PLANE, "KubeadmControlPlane", work.metadata(&name), spec);
+    let plane = work.overridden(plane, &None);
     let mut objects = Vec::new();
     objects.extend(work.object(template, &address, Home::Capi, span));
     objects.extend(work.object(plane, &address, Home::Capi, span));
@@ -258,14 +325,11 @@ fn worker_pool(work: &mut Work<'_>, pool: &PoolInput) {
     let address = work.address.with(Part::WorkerPool(label.clone()));
     let name = marks::machine_deployment(&input.name, &label);
     let span = pool.machine.span;
-    let Some((template, template_name)) = work.machine_template(&name, pool) else { return };
-    let rendered = work.cluster.provider.kubeadm(input, Role::Worker, &template_name);
+    let Some((template, infrastructure)) = work.machine_template(&name, pool) else { return };
+    let rendered = work.cluster.provider.kubeadm(input, Role::Worker, &infrastructure.name);
     let kubeadm = kubeadm::complete(&rendered, work.cluster, &pool.pool, Role::Worker);
     let bootstrap_spec = Value::object([("template", Value::object([("spec", kubeadm)]))]);
-    let bootstrap_name = match template::name(&name, "KubeadmConfigTemplate", &bootstrap_spec) {
-        Ok(name) => name,
-        Err(diagnostic) => return work.refuse(*diagnostic, span),
-    };
+    let Some((bootstrap, configuration)) = work.template(&name, BOOTSTRAP, "KubeadmConfigTemplate", bootstrap_spec, pool) else { return };
     let labels = Value::object([
         (marks::LABEL_CLUSTER_NAME, Value::string(&input.name)),
         ("cluster.x-k8s.io/deployment-name", Value::string(&name)),
@@ -273,8 +337,8 @@ fn worker_pool(work: &mut Work<'_>, pool: &PoolInput) {
     let mut machine = vec![
         ("clusterName", Value::string(&input.name)),
         ("version", work.version()),
-        ("bootstrap", Value::object([("configRef", reference(BOOTSTRAP, "KubeadmConfigTemplate", &bootstrap_name))])),
-        ("infrastructureRef", reference(&template.api_version, &template.kind, &template_name)),
+        ("bootstrap", Value::object([("configRef", reference(&configuration.api_version, &configuration.kind, &configuration.name))])),
+        ("infrastructureRef", reference(&infrastructure.api_version, &infrastructure.kind, &infrastructure.name)),
     ];
     if let Some(domain) = &pool.failure_domain {
         machine.push(("failureDomain", Value::string(domain)));
@@ -286,9 +350,8 @@ fn worker_pool(work: &mut Work<'_>, pool: &PoolInput) {
         ("rollout", rollout([("maxSurge", 1), ("maxUnavailable", 0)])),
         ("template", Value::object([("metadata", Value::object([("labels", labels)])), ("spec", Value::object(machine))])),
     ]);
-    let template = object(&template.api_version, &template.kind, work.metadata(&template_name), template.spec);
-    let bootstrap = object(BOOTSTRAP, "KubeadmConfigTemplate", work.metadata(&bootstrap_name), bootstrap_spec);
     let deployment = object(CORE, "MachineDeployment", work.metadata(&name), spec);
+    let deployment = work.overridden(deployment, &pool.pool);
     let mut objects = Vec::new();
     for value in [template, bootstrap, deployment] {
         objects.extend(work.object(value, &address, Home::Capi, span));

@@ -67,20 +67,23 @@ pub fn with_entry(object: &Value, path: &[&str], value: Value) -> Value {
     Value::from(entries)
 }
 
-/// `over` laid on `under`: objects are merged key by key, everything else is replaced.
+/// `over` laid on `under` by RFC 7396: objects are merged key by key, `null` removes, everything else is replaced.
 pub fn merged(under: &Value, over: &Value) -> Value {
     match (under.as_entries(), over.as_entries()) {
         (Some(below), Some(above)) => {
             let mut entries = below.clone();
             for (key, value) in above {
-                let value = match entries.get(key) {
-                    Some(present) => merged(present, value),
-                    None => value.clone(),
-                };
+                if value.is_null() {
+                    entries.remove(key);
+                    continue;
+                }
+                let value = merged(entries.get(key).unwrap_or(&Value::Null), value);
                 entries.insert(key.clone(), value);
             }
             Value::from(entries)
         }
+        // Nothing is there to be removed, so that only the rest is left of a patch.
+        (None, Some(_)) => merged(&Value::object::<&str, Value>([]), over),
         _ => over.clone(),
     }
 }

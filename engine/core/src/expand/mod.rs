@@ -5,10 +5,12 @@
 
 mod access;
 mod cluster;
+mod components;
 mod kubeadm;
 mod layers;
 mod mark;
 mod names;
+mod overrides;
 mod providers;
 mod template;
 

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::addr::Part;
+use crate::addr::{Address, Part};
 use crate::config::Model;
-use crate::desired::{Desired, DesiredObject, DesiredProvider, DesiredResource, Home};
+use crate::desired::{Desired, DesiredManagement, DesiredObject, DesiredProvider, DesiredResource, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::plan::ProviderSpec;
 use crate::provider::Release;
 use crate::value::Value;
 
-use super::RENDER_REVISION;
 use super::mark::Marker;
+use super::{RENDER_REVISION, components};
 
 /// Version of Cluster API that this release installs unless HCL says otherwise (reference: CAPI versions page, v1.14.0 of 2026-08-11).
 const CLUSTER_API: &str = "v1.14.0";
@@ -85,15 +85,9 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
             groups: groups.iter().map(|group| (*group).to_owned()).collect(),
             install: management.install_providers,
         };
-        add(
-            desired,
-            DesiredProvider {
-                address: management.address.with(Part::Provider(name.to_owned())),
-                spec,
-                credentials: Vec::new(),
-                core: true,
-            },
-        );
+        let address = management.address.with(Part::Provider(name.to_owned()));
+        let objects = components(&spec, &address, management, Vec::new(), marker, diagnostics);
+        add(desired, DesiredProvider { address, spec, objects, core: true });
     }
     let mut used = BTreeMap::new();
     for cloud in model.clouds.values() {
@@ -118,6 +112,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
                 }
             }
         }
+        let credentials = credentials.into_values().collect();
         let spec = ProviderSpec {
             name: name.to_owned(),
             label: format!("infrastructure-{name}"),
@@ -131,6 +126,32 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
             groups: Vec::new(),
             install: management.install_providers,
         };
-        add(desired, DesiredProvider { address, spec, credentials: credentials.into_values().collect(), core: false });
+        let objects = components(&spec, &address, management, credentials, marker, diagnostics);
+        add(desired, DesiredProvider { address, spec, objects, core: false });
     }
+}
+
+/// The marked objects of a provider, its Secrets among them, in the order in which they are applied.
+fn components(
+    spec: &ProviderSpec,
+    address: &Address,
+    management: &DesiredManagement,
+    credentials: Vec<DesiredObject>,
+    marker: &Marker,
+    diagnostics: &mut Diagnostics,
+) -> Vec<DesiredObject> {
+    let secrets: Vec<String> =
+        credentials.iter().filter(|object| object.key.kind == "Secret").map(|object| object.key.name.clone()).collect();
+    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
+    let mut marked = |objects: Vec<serde_json::Value>| -> Vec<DesiredObject> {
+        let mark = |object: &serde_json::Value| {
+            marker.mark(&Value::from_json(object), address, Home::Management, &management.address, management.span, diagnostics)
+        };
+        objects.iter().filter_map(mark).collect()
+    };
+    let mut all = marked(components::before_credentials(spec));
+    let last = marked(components::after_credentials(spec, &secrets));
+    all.extend(credentials);
+    all.extend(last);
+    all
 }

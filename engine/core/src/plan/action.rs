@@ -20,8 +20,8 @@ pub enum Action {
         plane: Address,
         /// Which one.
         provider: ProviderSpec,
-        /// Secrets that its manager needs.
-        credentials: Vec<PlannedObject>,
+        /// Its objects in the order in which they are applied, Secrets of its manager included; none where somebody else looks after it.
+        objects: Vec<PlannedObject>,
         /// Fields of its objects that are taken from others.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         takeovers: Vec<Takeover>,

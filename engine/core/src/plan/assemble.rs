@@ -7,8 +7,8 @@ use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
 
 use super::demands::planes;
-use super::saga::{Abandoned, Draft};
-use super::verdict::{Repair, Verdict, Verdicts, View};
+use super::saga::Draft;
+use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
 use super::wish::{Placed, Wish};
 use super::{
     Action, Change, ChangeAction, Fingerprint, LeafChange, ObjectAction, ObjectChange, PLAN_FORMAT, Plan, PlanOutput, PlanPlane, Reason,
@@ -22,14 +22,11 @@ use crate::kinds::known_kind;
 use crate::object::ObjectKey;
 
 /// What a plan is put together from beside verdicts and steps.
-#[derive(Default)]
 pub(super) struct PlanParts {
     pub(super) warnings: Vec<String>,
     pub(super) unplanned: Vec<Unplanned>,
     /// Resources that go.
     pub(super) gone: BTreeSet<Address>,
-    /// Clusters that are forgotten.
-    pub(super) abandoned: BTreeMap<Address, Abandoned>,
     /// Lines for a reviewer.
     pub(super) notes: BTreeMap<Address, Vec<String>>,
     /// `prevent_destroy` that changes.
@@ -54,9 +51,6 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
     }
     for address in &parts.gone {
         changes.insert(address.clone(), deletion(view, address, &parts.notes));
-    }
-    for (cluster, abandoned) in &parts.abandoned {
-        changes.extend(abandoned.resources.iter().map(|address| (address.clone(), forgotten(address, cluster, abandoned))));
     }
     let mut steps = draft.steps;
     let fingerprints = if steps.is_empty() { Vec::new() } else { verdicts_and_doomed(view, verdicts, &steps) };
@@ -146,7 +140,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             change.objects = new_objects(view, wish);
         }
         Verdict::Repair(repairs) | Verdict::Update(repairs) => {
-            change.action = ChangeAction::Update;
+            change.action = if is_gone(view, address, repairs) { ChangeAction::Create } else { ChangeAction::Update };
             for repair in repairs {
                 change.reasons.extend(reasons(repair, matches!(verdict, Verdict::Update(_))));
                 change.objects.push(object_change(repair));
@@ -161,11 +155,18 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
     change
 }
 
+/// Whether nothing is left of a resource, so that putting it right is making it.
+fn is_gone(view: &View<'_>, address: &Address, repairs: &[Repair]) -> bool {
+    let deleted: BTreeSet<&ObjectKey> = repairs.iter().filter(|repair| repair.drift.deleted).map(|repair| &repair.key).collect();
+    let mut own = view.index.owned(address).iter().filter(|(key, _)| !is_bookkeeping(key)).peekable();
+    own.peek().is_some() && own.all(|(key, _)| deleted.contains(key))
+}
+
 fn new_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
-    let credentials = view.manager_credentials(&wish.resource.address);
+    let components = view.components(&wish.resource.address);
     let cluster = view.desired.clusters.get(&wish.resource.address.root());
     let mut objects = Vec::new();
-    for object in wish.objects.iter().chain(credentials) {
+    for object in wish.objects.iter().chain(&components) {
         let moved = cluster.map(|cluster| object.key.on(&view.final_home(cluster)));
         let made = view.recorded.objects.contains_key(&object.key)
             || (object.home == Home::Capi && moved.is_some_and(|key| view.recorded.objects.contains_key(&key)));
@@ -263,13 +264,14 @@ fn access_change(change: &mut Change, address: &Address, draft: &Draft) {
 }
 
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
-    let own = view.index.owned(address).iter();
-    let objects: Vec<ObjectChange> =
-        own.map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
     let is_provider = matches!(address.part, Some(Part::Provider(_)));
+    let (own, staying): (Vec<_>, Vec<_>) = view.index.owned(address).iter().partition(|(key, _)| !is_provider || key.kind == "Secret");
+    let objects: Vec<ObjectChange> =
+        own.into_iter().map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
     let mut notes = notes.get(address).cloned().unwrap_or_default();
     if is_provider {
         notes.push("the provider itself stays on the management plane".to_owned());
+        notes.extend(staying.iter().map(|(key, _)| format!("stays: {}", key.short())));
     }
     let rule = if view.destroys_all() { "destroy" } else { "no longer in configuration" };
     Change {
@@ -283,18 +285,6 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
     }
 }
 
-fn forgotten(address: &Address, cluster: &Address, abandoned: &Abandoned) -> Change {
-    Change {
-        address: address.clone(),
-        action: ChangeAction::Forget,
-        reasons: vec![Reason { field: None, old: Json::Null, new: Json::Null, rule: format!("abandoned, {}", abandoned.reason) }],
-        input: Json::Null,
-        objects: Vec::new(),
-        machines: 0,
-        notes: if address == cluster { abandoned.notes.clone() } else { Vec::new() },
-    }
-}
-
 fn plan_planes(view: &View<'_>) -> Vec<PlanPlane> {
     let plane = |(address, access): (Address, Option<crate::facts::ClusterAccess>)| {
         let management = view.desired.management.as_ref().filter(|management| management.address == address);
@@ -302,6 +292,7 @@ fn plan_planes(view: &View<'_>) -> Vec<PlanPlane> {
         PlanPlane {
             uid: uid.or_else(|| view.recorded.planes.get(&address).map(|plane| plane.uid.clone())),
             sandbox: management.is_some_and(|management| management.sandbox),
+            kubeconfig: management.and_then(|management| management.kubeconfig.clone()),
             context: management.and_then(|management| management.context.clone()),
             access,
             address,

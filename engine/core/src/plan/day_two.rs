@@ -12,10 +12,22 @@ use crate::recorded::RecordedResource;
 /// The refusal of one named change; `old` and `new` are shown where they are known.
 pub(super) fn refusal(address: &Address, what: &str, field: &str, old: &Json, new: &Json, span: Option<Span>) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(Code::DAY_TWO, format!("{address}: {what} is not possible yet"))
-        .detail(format!("`{field}` was {}, is now {}.", shown(old), shown(new)))
+        .detail(went(field, old, new))
         .hint("this release creates, repairs and destroys clusters; put the old value back, or destroy and create the cluster");
     diagnostic.primary = span;
     diagnostic
+}
+
+/// What happened to a field, in a sentence.
+fn went(field: &str, old: &Json, new: &Json) -> String {
+    match (old.is_null(), new.is_null()) {
+        (true, true) => format!("`{field}` has changed."),
+        (true, false) if new == "new" => format!("`{field}` is new."),
+        (true, false) => format!("`{field}` was not set and is {} now.", shown(new)),
+        (false, true) if old == "applied" || old == "recorded" => format!("`{field}` is gone."),
+        (false, true) => format!("`{field}` was {} and is gone.", shown(old)),
+        (false, false) => format!("`{field}` was {}, is now {}.", shown(old), shown(new)),
+    }
 }
 
 /// What differs between the input that a ready resource was applied with and the one it has now, each by name.
@@ -37,6 +49,7 @@ pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec
 fn name_of(address: &Address, field: &str) -> &'static str {
     let under = |name: &str| field == name || field.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
     match &address.part {
+        _ if under("capi_override") => "a change of capi_override",
         None if under("kubernetes_version") => "a change of the Kubernetes version",
         None if under("pivot") => "switching the pivot",
         None if under("credentials") => "a change of cloud credentials",
@@ -73,9 +86,6 @@ fn attributes(old: &Json, new: &Json, path: &str, out: &mut Vec<(String, Json, J
 }
 
 fn shown(value: &Json) -> String {
-    if value.is_null() {
-        return "not set".to_owned();
-    }
     if crate::encode::Placeholder::of(value).is_some() {
         return "(sensitive)".to_owned();
     }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::kept_facts::{KeptCluster, KeptProvider, kept};
+use super::wish::providers_of;
 use super::{Mode, ProviderSpec};
 use crate::addr::{Address, Part};
 use crate::agent_objects::LAYER_KIND;
-use crate::desired::{Desired, Home};
+use crate::desired::{Desired, DesiredCluster, Home};
 use crate::facts::{ClusterAccess, Demand, Facts};
 use crate::marks;
-use crate::object::ObjectKey;
+use crate::object::{ObjectKey, split_api_version};
 use crate::recorded::{Recorded, ResourceStatus};
 
 /// `apiVersion` of CAPI's core kinds.
@@ -73,18 +74,6 @@ pub fn drift_demands(recorded: &Recorded) -> Vec<Demand> {
     unique.into_iter().collect()
 }
 
-/// What giving clusters up asks beside: which machines their management planes know, and whether they have an endpoint.
-pub fn abandon_demands(recorded: &Recorded, abandon: &[Address]) -> Vec<Demand> {
-    let kept = abandon.iter().filter_map(|address| kept::<KeptCluster>(recorded.resources.get(address)?));
-    let planes: BTreeSet<Address> = kept.map(|kept| kept.kind.management).collect();
-    let demand = |(plane, kind): (&Address, &str)| Demand::ListAll {
-        plane: plane.clone(),
-        api_version: CAPI_CORE.to_owned(),
-        kind: kind.to_owned(),
-    };
-    planes.iter().flat_map(|plane| [(plane, "Machine"), (plane, "Cluster")]).map(|asked| demand(asked)).collect()
-}
-
 /// The second round: recorded objects that no LIST by label has brought. Their label may have been taken away, which is not the same
 /// as their being gone. Empty for a healthy world.
 pub fn follow_up(recorded: &Recorded, facts: &Facts) -> Vec<Demand> {
@@ -104,6 +93,17 @@ pub(crate) fn manager(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
         kind: "Deployment".to_owned(),
         namespace: Some(provider.namespace.clone()),
         name: provider.deployment.clone(),
+    }
+}
+
+/// clusterctl's entry of a provider.
+pub(super) fn inventory(plane: &Address, provider: &ProviderSpec) -> ObjectKey {
+    ObjectKey {
+        plane: plane.clone(),
+        group: split_api_version(marks::INVENTORY_API_VERSION).0.to_owned(),
+        kind: "Provider".to_owned(),
+        namespace: Some(provider.namespace.clone()),
+        name: provider.label.clone(),
     }
 }
 
@@ -154,13 +154,12 @@ pub(super) fn planes(desired: &Desired, recorded: &Recorded) -> BTreeMap<Address
 fn wanted(desired: &Desired, recorded: &Recorded) -> BTreeMap<ObjectKey, String> {
     let mut wanted = BTreeMap::new();
     let objects = desired.resources.values().flat_map(|resource| resource.objects.iter().map(move |object| (&resource.address, object)));
-    let credentials =
-        desired.providers.iter().flat_map(|provider| provider.credentials.iter().map(move |object| (&provider.address, object)));
-    for (owner, object) in objects.chain(credentials) {
+    let components = desired.providers.iter().flat_map(|provider| provider.objects.iter().map(move |object| (&provider.address, object)));
+    for (owner, object) in objects.chain(components) {
         if !owner.is_cluster() {
             wanted.insert(object.key.clone(), object.api_version.clone());
             for (address, cluster) in &desired.clusters {
-                let copied = cluster.pivot && (&cluster.cloud == owner || matches!(owner.part, Some(Part::Provider(_))));
+                let copied = cluster.pivot && (&cluster.cloud == owner || is_provider_of(desired, owner, cluster));
                 if copied && recorded.planes.contains_key(address) {
                     wanted.insert(object.key.on(address), object.api_version.clone());
                 }
@@ -177,6 +176,10 @@ fn wanted(desired: &Desired, recorded: &Recorded) -> BTreeMap<ObjectKey, String>
         }
     }
     wanted
+}
+
+fn is_provider_of(desired: &Desired, address: &Address, cluster: &DesiredCluster) -> bool {
+    matches!(address.part, Some(Part::Provider(_))) && providers_of(desired, cluster).any(|provider| &provider.address == address)
 }
 
 /// Providers on management planes, as wished, and on all planes, as recorded.

@@ -1,5 +1,6 @@
 //! Fingerprints: what the plan read of an object, and whether it still holds (design section 7, Fingerprint). Reads no plane itself.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
@@ -7,7 +8,7 @@ use windlass_kubeschema::fieldpath::FieldPath;
 
 use super::Fingerprint;
 use crate::diff::{path_from_text, path_to_text};
-use crate::encode::{canonical_text, sha256_digest};
+use crate::encode::{canonical_text, cut_schemas, sha256_digest};
 use crate::object::ObjectKey;
 
 /// A leaf that is not as the plan read it.
@@ -25,8 +26,9 @@ impl Fingerprint {
     /// The fingerprint of a live object (data of Secrets as digests) over these leaves; `None`: it does not exist.
     pub fn of(object: &ObjectKey, api_version: &str, live: Option<&Json>, leaves: impl IntoIterator<Item = FieldPath>) -> Self {
         let uid = live.map(|live| uid_of(live).to_owned());
+        let live = live.map(short);
         let leaves: BTreeMap<String, Json> = match live {
-            Some(live) => leaves.into_iter().map(|path| (path_to_text(&path), path.get(live).cloned().unwrap_or(Json::Null))).collect(),
+            Some(live) => leaves.into_iter().map(|path| (path_to_text(&path), path.get(&live).cloned().unwrap_or(Json::Null))).collect(),
             None => BTreeMap::new(),
         };
         let hash = hash(uid.as_deref(), &leaves);
@@ -40,10 +42,10 @@ impl Fingerprint {
             let json = |uid: Option<&str>| uid.map_or(Json::Null, |uid| Json::String(uid.to_owned()));
             return vec![StaleLeaf { field: "metadata.uid".to_owned(), then: json(self.uid.as_deref()), now: json(now) }];
         }
-        let Some(live) = live else { return Vec::new() };
+        let Some(live) = live.map(short) else { return Vec::new() };
         let mut stale = Vec::new();
         for (text, then) in &self.leaves {
-            let now = path_from_text(text).ok().and_then(|path| path.get(live).cloned()).unwrap_or(Json::Null);
+            let now = path_from_text(text).ok().and_then(|path| path.get(&live).cloned()).unwrap_or(Json::Null);
             if &now != then {
                 stale.push(StaleLeaf { field: text.clone(), then: then.clone(), now });
             }
@@ -55,6 +57,16 @@ impl Fingerprint {
     pub fn is_consistent(&self) -> bool {
         self.hash == hash(self.uid.as_deref(), &self.leaves)
     }
+}
+
+/// A CustomResourceDefinition with its schemas as digests; the plan keeps leaves, and these are long.
+fn short(live: &Json) -> Cow<'_, Json> {
+    if live.get("kind").and_then(Json::as_str) != Some("CustomResourceDefinition") {
+        return Cow::Borrowed(live);
+    }
+    let mut live = live.clone();
+    cut_schemas(&mut live);
+    Cow::Owned(live)
 }
 
 fn uid_of(live: &Json) -> &str {

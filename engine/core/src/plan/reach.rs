@@ -53,7 +53,7 @@ impl Action {
     /// The objects that it names as its own to write or delete. What a pivot moves is not known before it runs.
     pub fn writes(&self) -> Vec<ObjectKey> {
         match self {
-            Action::EnsureProvider { credentials, .. } => planned(credentials).collect(),
+            Action::EnsureProvider { objects, .. } => planned(objects).collect(),
             Action::Apply { objects, prune, .. } => planned(objects).chain(doomed(prune)).collect(),
             Action::ApplyLayer { layer, plane } | Action::PublishLayer { layer, plane, .. } => layer_objects(layer, plane),
             Action::DeleteLayer { objects, .. }

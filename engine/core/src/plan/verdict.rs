@@ -8,18 +8,19 @@ use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, PathElement};
 
 use super::action::Takeover;
 use super::day_two::{input_changes, refusal};
-use super::demands::{layer_object, manager, recorded_providers};
+use super::demands::{inventory, layer_object, manager, recorded_providers};
 use super::index::Index;
 use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
-use super::wish::{Placed, Wish, Wishes};
+use super::others_providers::check;
+use super::wish::{Placed, Wish, Wishes, providers_of};
 use super::{Fingerprint, Mode};
 use crate::addr::{Address, Part};
-use crate::desired::{Desired, DesiredCluster, Home};
+use crate::desired::{Desired, DesiredCluster, DesiredProvider, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::diff::{Comparison, Owners, compare};
 use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
-use crate::encode::MARK;
+use crate::encode::{MARK, is_secret_object};
 use crate::facts::Facts;
 use crate::kinds::known_kind;
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
@@ -97,6 +98,8 @@ impl Repair {
 pub(super) struct Verdicts {
     pub(super) by_address: BTreeMap<Address, Verdict>,
     pub(super) fingerprints: BTreeMap<ObjectKey, Fingerprint>,
+    /// Lines for a reviewer.
+    pub(super) warnings: Vec<String>,
 }
 
 impl<'a> View<'a> {
@@ -123,6 +126,10 @@ impl<'a> View<'a> {
         for (address, wish) in &self.wishes.resources {
             if !planned(&address.root()) {
                 continue;
+            }
+            if let Some(provider) = self.desired.providers.iter().find(|provider| &provider.address == *address && !provider.spec.install) {
+                let span = wish.resource.span;
+                verdicts.warnings.extend(check(self, &address.root(), &provider.spec, span, diagnostics));
             }
             let (before, mut anew) = (diagnostics.len(), Diagnostics::new());
             let verdict = self.judge_one(address, wish, &mut verdicts, diagnostics, &mut anew);
@@ -180,7 +187,8 @@ impl<'a> View<'a> {
         if changed {
             return Verdict::Keep;
         }
-        let expected = self.expected(address, wish);
+        let components = self.components(address);
+        let expected = self.expected(address, wish, &components);
         let mut updates = Vec::new();
         let mut repairs = Vec::new();
         for (key, object) in &expected {
@@ -225,10 +233,7 @@ impl<'a> View<'a> {
     }
 
     /// Where the objects of a ready resource are, on planes that answer.
-    fn expected<'w>(&self, address: &Address, wish: &'w Wish<'_>) -> Vec<(ObjectKey, &'w Placed)>
-    where
-        'a: 'w,
-    {
+    fn expected<'w>(&self, address: &Address, wish: &'w Wish<'_>, components: &'w [Placed]) -> Vec<(ObjectKey, &'w Placed)> {
         let cluster = self.desired.clusters.get(&address.root());
         let home = cluster.map(|cluster| self.final_home(cluster));
         let mut expected = Vec::new();
@@ -250,14 +255,7 @@ impl<'a> View<'a> {
                 }
             }
         }
-        if let (Some(Part::Provider(_)), Some(credentials)) = (&address.part, self.wishes.credentials.get(address)) {
-            expected.extend(
-                credentials
-                    .iter()
-                    .filter(|object| self.recorded.objects.contains_key(&object.key))
-                    .map(|object| (object.key.clone(), object)),
-            );
-        }
+        expected.extend(components.iter().map(|object| (object.key.clone(), object)));
         expected
     }
 
@@ -283,7 +281,8 @@ impl<'a> View<'a> {
 
     /// Whether an object that is rendered in another way than it was applied may be updated; else that is reported.
     ///
-    /// Only the agent may: its image follows the release. A layer's objects come from files, so their change is the user's.
+    /// The agent may, since its image follows the release, and so may what a provider of the same version consists of, but for its
+    /// Secrets. A layer's objects come from files, so their change is the user's.
     fn rendered_anew(
         &self,
         address: &Address,
@@ -293,7 +292,12 @@ impl<'a> View<'a> {
         new: &Json,
         diagnostics: &mut Diagnostics,
     ) -> bool {
-        if matches!(address.part, Some(Part::Agent)) {
+        let follows_release = match &address.part {
+            Some(Part::Agent) => true,
+            Some(Part::Provider(_) | Part::Pivot) => !is_secret_object(key),
+            _ => false,
+        };
+        if follows_release {
             return true;
         }
         let what = rendering_of(address);
@@ -331,9 +335,14 @@ impl<'a> View<'a> {
 
     /// Deployments of managers that are gone or stopped on the plane where a provider or a pivot has put them.
     fn lost_managers(&self, address: &Address) -> Vec<Repair> {
+        let wished = self.desired.providers.iter().find(|provider| &provider.address == address);
+        if wished.is_some_and(|provider| !provider.spec.install) {
+            // Nothing is repaired that somebody else installs; that it is gone has been reported.
+            return Vec::new();
+        }
         let standing = recorded_providers(self.recorded).into_iter().filter(|(owner, _, _)| owner == address);
         let keys = standing.map(|(_, plane, provider)| manager(&plane, &provider));
-        keys.filter(|key| self.facts.reachable(&key.plane).is_some())
+        keys.filter(|key| self.facts.reachable(&key.plane).is_some() && !self.recorded.objects.contains_key(key))
             .filter_map(|key| unrecorded_drift(&key, self.facts.object(&key)).map(|drift| Repair { key, wish: None, drift }))
             .collect()
     }
@@ -407,7 +416,7 @@ impl<'a> View<'a> {
 
     /// Objects that will be made: fingerprints of their absence; those that exist and are not ours are reported.
     fn expect_absent(&self, address: &Address, wish: &Wish<'_>, verdicts: &mut Verdicts, diagnostics: &mut Diagnostics) {
-        for object in wish.objects.iter().chain(self.manager_credentials(address)) {
+        for object in wish.objects.iter().chain(&self.components(address)) {
             let mut keys = vec![object.key.clone()];
             if object.home == Home::Capi {
                 keys.push(object.key.on(&address.root()));
@@ -425,7 +434,8 @@ impl<'a> View<'a> {
                         verdicts.fingerprints.insert(key, fingerprint);
                     }
                     (Some(live), None) => {
-                        if !is_shared(&key) && !self.is_ours(live, address) {
+                        let taken = !is_shared(&key) && !self.is_ours(live, address);
+                        if taken && !self.may_be_taken_over(&key, live, address) {
                             diagnostics.push(self.somebody_elses(&key, live, address, wish));
                         }
                     }
@@ -438,6 +448,12 @@ impl<'a> View<'a> {
     fn is_ours(&self, live: &Json, address: &Address) -> bool {
         mark(live, "labels", LABEL_LINEAGE) == Some(&self.recorded.lineage)
             && mark(live, "annotations", ANNOTATION_ADDRESS) == Some(&address.to_string())
+    }
+
+    /// Parts of a provider that nobody of another state owns are taken as they are: an installation that was broken off or undone.
+    fn may_be_taken_over(&self, key: &ObjectKey, live: &Json, address: &Address) -> bool {
+        let foreign = mark(live, "labels", LABEL_LINEAGE).is_some_and(|lineage| lineage != self.recorded.lineage);
+        matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && !is_secret_object(key) && !foreign
     }
 
     fn somebody_elses(&self, key: &ObjectKey, live: &Json, address: &Address, wish: &Wish<'_>) -> Diagnostic {
@@ -456,11 +472,26 @@ impl<'a> View<'a> {
         diagnostic
     }
 
-    /// Secrets that a provider's manager needs on the management plane; none if whoever installed the provider looks after it.
-    pub(super) fn manager_credentials(&self, provider: &Address) -> &'a [Placed] {
-        let wishes = self.wishes;
-        let installed = self.desired.providers.iter().any(|wished| &wished.address == provider && wished.spec.install);
-        wishes.credentials.get(provider).filter(|_| installed).map_or(&[][..], Vec::as_slice)
+    /// The objects of a provider on the management plane, or of all providers of a pivoted cluster in it, where we look after them.
+    pub(super) fn components(&self, owner: &Address) -> Vec<Placed> {
+        let of_provider = |provider: &DesiredProvider| self.wishes.components.get(&provider.address).map_or(&[][..], Vec::as_slice);
+        match (&owner.part, self.desired.clusters.get(&owner.root())) {
+            (Some(Part::Provider(_)), _) => {
+                let found = self.desired.providers.iter().find(|provider| &provider.address == owner && provider.spec.install);
+                found.filter(|provider| !self.is_others(provider, &owner.root())).map_or(&[][..], of_provider).to_vec()
+            }
+            (Some(Part::Pivot), Some(cluster)) => {
+                let providers = providers_of(self.desired, cluster).filter(|provider| !self.is_others(provider, &cluster.address));
+                providers.flat_map(of_provider).map(|object| object.copied(&cluster.address, owner)).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Whether somebody else has installed a provider on a plane; it is used as it is.
+    pub(super) fn is_others(&self, provider: &DesiredProvider, plane: &Address) -> bool {
+        let live = self.facts.object(&inventory(plane, &provider.spec));
+        live.is_some_and(|live| mark(live, "labels", LABEL_LINEAGE) != Some(&self.recorded.lineage))
     }
 
     /// What is kept of a recorded cluster.
@@ -491,7 +522,7 @@ impl Verdicts {
 fn rendering_of(address: &Address) -> &'static str {
     match &address.part {
         Some(Part::Layer(_)) => "a change of a layer's content",
-        Some(Part::Provider(_)) => "a change of a provider's credentials",
+        Some(Part::Provider(_) | Part::Pivot) => "a change of a provider's credentials",
         _ if matches!(address.root, crate::addr::Root::Cloud(..)) => "a change of cloud credentials",
         _ => "a change of what is rendered from the same configuration",
     }
@@ -521,7 +552,7 @@ fn mark<'l>(live: &'l Json, kind: &str, name: &str) -> Option<&'l str> {
 }
 
 /// Objects that steps make for themselves stand in our own namespace, and are not rendered.
-fn is_bookkeeping(key: &ObjectKey) -> bool {
+pub(super) fn is_bookkeeping(key: &ObjectKey) -> bool {
     key.namespace.as_deref() == Some(SYSTEM_NAMESPACE)
 }
 

@@ -10,6 +10,7 @@ use crate::addr::{Address, Part};
 use crate::desired::{Desired, DesiredCluster, DesiredObject, DesiredProvider, DesiredResource, Home};
 use crate::diag::{Diagnostics, Span};
 use crate::encode::{DigestKey, Encoder, canonical_text, resolve_unknowns, sha256_digest};
+use crate::marks::ANNOTATION_ADDRESS;
 use crate::object::ObjectKey;
 use crate::recorded::{RecordedResource, ResourceStatus};
 
@@ -23,6 +24,19 @@ pub(super) struct Placed {
 }
 
 impl Placed {
+    fn of(object: &DesiredObject, content: Json) -> Self {
+        Self { home: object.home, key: object.key.clone(), api_version: object.api_version.clone(), content }
+    }
+
+    /// The same object in a cluster, where another resource owns it.
+    pub(super) fn copied(&self, cluster: &Address, owner: &Address) -> Placed {
+        let mut content = self.content.clone();
+        if let Some(annotations) = content.pointer_mut("/metadata/annotations").and_then(Json::as_object_mut) {
+            annotations.insert(ANNOTATION_ADDRESS.to_owned(), Json::String(owner.to_string()));
+        }
+        Placed { home: Home::Workload, key: self.key.on(cluster), api_version: self.api_version.clone(), content }
+    }
+
     /// To be applied on a plane; `create`: nothing of this name may be there that is not ours.
     pub(super) fn planned(&self, plane: &Address, create: bool) -> PlannedObject {
         PlannedObject { key: self.key.on(plane), api_version: self.api_version.clone(), content: self.content.clone(), create }
@@ -57,8 +71,8 @@ impl Wish<'_> {
 #[derive(Debug)]
 pub(super) struct Wishes<'a> {
     pub(super) resources: BTreeMap<&'a Address, Wish<'a>>,
-    /// Secrets of providers' managers by the provider's address.
-    pub(super) credentials: BTreeMap<&'a Address, Vec<Placed>>,
+    /// Objects of providers by the provider's address, as they are on the management plane.
+    pub(super) components: BTreeMap<&'a Address, Vec<Placed>>,
     pub(super) outputs: BTreeMap<&'a str, Json>,
     pub(super) desired_digest: String,
     /// What unknown leaves stand for by now.
@@ -85,12 +99,13 @@ pub(super) fn wishes<'a>(
         let facts = facts(desired, address, &input);
         resources.insert(address, Wish { resource, input, input_digest, objects, facts });
     }
-    let mut credentials = BTreeMap::new();
+    let mut components = BTreeMap::new();
     for provider in &desired.providers {
         let span = desired.resources.get(&provider.address).and_then(|resource| resource.span);
-        let objects = placed(&provider.credentials, &provider.address, false, span, &encoder, diagnostics);
-        digest_input.insert(format!("{} credentials", provider.address), objects.iter().map(|object| object.content.clone()).collect());
-        credentials.insert(&provider.address, objects);
+        let mut one = |object: &DesiredObject| Placed::of(object, encoder.component(object, &provider.address, span, diagnostics));
+        let objects: Vec<Placed> = provider.objects.iter().map(&mut one).collect();
+        digest_input.insert(format!("{} objects", provider.address), objects.iter().map(|object| object.content.clone()).collect());
+        components.insert(&provider.address, objects);
     }
     let mut outputs = BTreeMap::new();
     for (name, output) in &desired.outputs {
@@ -100,7 +115,7 @@ pub(super) fn wishes<'a>(
         outputs.insert(name.as_str(), value);
     }
     let desired_digest = sha256_digest(&canonical_text(&json!(digest_input)));
-    Wishes { resources, credentials, outputs, desired_digest, known }
+    Wishes { resources, components, outputs, desired_digest, known }
 }
 
 fn placed(
@@ -111,13 +126,7 @@ fn placed(
     encoder: &Encoder<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Placed> {
-    let one = |object: &DesiredObject| Placed {
-        home: object.home,
-        key: object.key.clone(),
-        api_version: object.api_version.clone(),
-        content: encoder.object(object, owner, unknowns, span, diagnostics),
-    };
-    objects.iter().map(one).collect()
+    objects.iter().map(|object| Placed::of(object, encoder.object(object, owner, unknowns, span, diagnostics))).collect()
 }
 
 fn facts(desired: &Desired, address: &Address, input: &Json) -> Json {

@@ -8,6 +8,7 @@ use windlass_core::desired::Desired;
 use windlass_core::diag::Code;
 use windlass_core::facts::PlaneFact;
 use windlass_core::layer::LayerKind;
+use windlass_core::marks::LABEL_LINEAGE;
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions, plan};
 use windlass_core::recorded::{Effect, ResourceStatus};
@@ -175,12 +176,12 @@ const HURTS: &[Hurt] = &[
         reasons: &["ConfigMap kube-system/spaces data.key: \"b\" -> \"a\" (changed outside of windlass by kubectl-edit)"],
     },
     Hurt {
-        what: "an object deleted",
+        what: "the only object of a layer deleted",
         hurt: |world| {
             let key = world.find(&shop(), "ConfigMap", "ebs");
             world.objects.remove(&key);
         },
-        shown: &["update cluster.shop.layer[\"ebs\"]", "  publish_layer cluster.shop.layer[\"ebs\"]"],
+        shown: &["create cluster.shop.layer[\"ebs\"]", "  publish_layer cluster.shop.layer[\"ebs\"]"],
         reasons: &["ConfigMap kube-system/ebs: null -> null (deleted outside of windlass)"],
     },
     Hurt {
@@ -302,6 +303,92 @@ const HURTS: &[Hurt] = &[
         reasons: &[],
     },
     Hurt {
+        what: "one object of a layer of two deleted",
+        hurt: |world| {
+            let key = world.find(&shop(), "Secret", "ingress");
+            world.objects.remove(&key);
+        },
+        shown: &["update cluster.shop.layer[\"ingress\"]", "  publish_layer cluster.shop.layer[\"ingress\"]"],
+        reasons: &["Secret kube-system/ingress: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "a provider's rights deleted",
+        hurt: |world| {
+            let key = world.find(&management(), "ClusterRoleBinding", "aws-manager");
+            world.objects.remove(&key);
+        },
+        shown: &["update management.sandbox.provider[\"aws\"]", "  ensure_provider management.sandbox.provider[\"aws\"]"],
+        reasons: &["ClusterRoleBinding aws-manager: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "a provider's rights deleted in the cluster",
+        hurt: |world| {
+            let key = world.find(&shop(), "ClusterRoleBinding", "aws-manager");
+            world.objects.remove(&key);
+        },
+        shown: &[
+            "update cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  apply cluster.shop",
+            "  apply cloud.aws.main",
+        ],
+        reasons: &["ClusterRoleBinding aws-manager: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "a kind deleted",
+        hurt: |world| {
+            let key = world.find(&management(), "CustomResourceDefinition", "things.aws.x-k8s.io");
+            world.objects.remove(&key);
+        },
+        shown: &["update management.sandbox.provider[\"aws\"]", "  ensure_provider management.sandbox.provider[\"aws\"]"],
+        reasons: &["CustomResourceDefinition things.aws.x-k8s.io: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "the image of a manager edited",
+        hurt: |world| {
+            let key = world.find(&management(), "Deployment", "aws-manager");
+            world.edit(&key, "/spec/template/spec/containers", json!([{"name": "manager", "image": "evil"}]), "kubectl-edit");
+        },
+        shown: &["update management.sandbox.provider[\"aws\"]", "  ensure_provider management.sandbox.provider[\"aws\"]"],
+        reasons: &[
+            "Deployment capa-system/aws-manager spec.template.spec.containers[name=\"manager\"].image: \"evil\" -> \"registry/manager:v1.14.0\" (changed outside of windlass by kubectl-edit)",
+        ],
+    },
+    Hurt {
+        what: "a manager scaled to none",
+        hurt: |world| {
+            let key = world.find(&shop(), "Deployment", "aws-manager");
+            world.edit(&key, "/spec/replicas", json!(0), "kubectl");
+        },
+        shown: &[
+            "update cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  apply cluster.shop",
+            "  apply cloud.aws.main",
+        ],
+        reasons: &["Deployment capa-system/aws-manager spec.replicas: 0 -> 1 (changed outside of windlass by kubectl)"],
+    },
+    Hurt {
+        what: "a foreign field of a manager",
+        hurt: |world| {
+            let key = world.find(&management(), "Deployment", "aws-manager");
+            world.edit(&key, "/metadata/annotations/note", json!("x"), "kubectl-edit");
+        },
+        shown: &[],
+        reasons: &[],
+    },
+    Hurt {
+        what: "a foreign field of a kind in the cluster",
+        hurt: |world| {
+            let key = world.find(&shop(), "CustomResourceDefinition", "things.aws.x-k8s.io");
+            world.edit(&key, "/spec/conversion", json!({"strategy": "None"}), "kubectl");
+        },
+        shown: &[],
+        reasons: &[],
+    },
+    Hurt {
         what: "a worker pool deleted",
         hurt: |world| {
             let key = world.find(&shop(), "MachineDeployment", "shop-general");
@@ -399,10 +486,10 @@ fn changes_for_later_are_refused_by_name() {
             |w| w.layers[3].3 = vec![config("spaces", "new")],
             "cluster.shop.layer[\"spaces\"]: a change of a layer's content is not possible yet. `ConfigMap kube-system/spaces data.key` was \"a\", is now \"new\".",
         ),
-        (|w| w.layers[3].3.push(config("more", "a")), "`ConfigMap kube-system/more` was not set, is now \"new\"."),
+        (|w| w.layers[3].3.push(config("more", "a")), "`ConfigMap kube-system/more` is new."),
         (
             |w| w.layers[3].3.clear(),
-            "cluster.shop.layer[\"spaces\"]: a change of a layer's content is not possible yet. `ConfigMap kube-system/spaces` was \"applied\", is now not set.",
+            "cluster.shop.layer[\"spaces\"]: a change of a layer's content is not possible yet. `ConfigMap kube-system/spaces` is gone.",
         ),
         (
             |w| w.layers[4].3[1] = secret("ingress", "another"),
@@ -424,8 +511,7 @@ fn replace_is_refused_by_name() {
     let wish = desired(&[Wanted::new("shop")]);
     let world = up(&wish);
     let replace: Vec<Address> = ["cluster.shop.control_plane", "cluster.shpo"].iter().map(|text| text.parse().unwrap()).collect();
-    let options =
-        PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &replace, release_foreign: false, abandon: &[] };
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &replace, release_foreign: false };
     let (_, diagnostics) = world.plan_with(&wish, &options);
     assert!(diagnostics.len() == 2 && diagnostics.iter().all(|diagnostic| diagnostic.code == Code::DAY_TWO), "{diagnostics:#?}");
     assert_eq!(diagnostics.0[1].hint.as_deref(), Some("did you mean `cluster.shop`?"));
@@ -463,7 +549,7 @@ fn planes_that_do_not_answer_leave_their_clusters_out() {
     world.objects.remove(&key);
     world.unreachable.insert(shop(), "connection refused".into());
     let plan = good(&world, &wish);
-    assert_eq!(shown(&plan), ["update cluster.blog.layer[\"ebs\"]", "  publish_layer cluster.blog.layer[\"ebs\"]"]);
+    assert_eq!(shown(&plan), ["create cluster.blog.layer[\"ebs\"]", "  publish_layer cluster.blog.layer[\"ebs\"]"]);
     assert_eq!(
         plan.unplanned.iter().map(|left| format!("{}: {}", left.address, left.reason)).collect::<Vec<_>>(),
         ["cluster.shop: connection refused"]
@@ -501,7 +587,7 @@ fn another_plane_and_an_old_state_are_refused() {
         }
     }
     facts.failed.insert("Secret on cluster.shop".into(), "403 Forbidden".into());
-    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false, abandon: &[] };
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false };
     let (_, diagnostics) = plan(&wish, &world.state, &facts, &options);
     assert_eq!(
         diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(),
@@ -516,7 +602,7 @@ fn warnings_tell_of_silent_agents_and_ending_certificates() {
     let mut facts = world.facts(&wish, Mode::Apply);
     let Some(PlaneFact::Reachable(identity)) = facts.planes.get_mut(&shop()) else { panic!("{:?}", facts.planes) };
     (identity.agent_heartbeat_age, identity.certificate_days, identity.access_outdated) = (Some(91), Some(59), true);
-    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false, abandon: &[] };
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false };
     let (plan, diagnostics) = plan(&wish, &world.state, &facts, &options);
     assert!(diagnostics.is_empty());
     assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
@@ -638,4 +724,105 @@ fn invalid_objects_are_found_before_anything_is_planned_with_them() {
     for part in ["spec.replicas", "unknown field \"spec.replcas\"", "metadata.namespace: a ConfigMap lives in a namespace and names none"] {
         assert!(found.iter().any(|(_, text)| text.contains(part)), "{part}\n{found:#?}");
     }
+}
+
+/// Providers as somebody else installs them: the wish asks only that they run, and the planes hold no mark of ours on them.
+fn installed_by_somebody_else(wish: &mut Desired, world: &mut World) {
+    wish.providers.iter_mut().for_each(|provider| provider.spec.install = false);
+    for provider in &wish.providers {
+        let (namespace, name) = (&provider.spec.namespace, &provider.spec.deployment);
+        let group = "apps".to_owned();
+        let key =
+            ObjectKey { plane: management(), group, kind: "Deployment".into(), namespace: Some(namespace.clone()), name: name.clone() };
+        let live = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": namespace, "uid": "theirs"}, "spec": {"replicas": 1},
+            "status": {"conditions": [{"type": "Available", "status": "True"}]}});
+        world.objects.insert(key, live);
+    }
+}
+
+#[test]
+fn a_provider_that_somebody_else_installs_is_never_planned_and_its_absence_is_said() {
+    let mut wish = desired(&[Wanted::new("shop")]);
+    let mut world = World::empty();
+    installed_by_somebody_else(&mut wish, &mut world);
+    let plan = good(&world, &wish);
+    let of_management = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::EnsureProvider { plane, objects, .. } if plane == &management() => Some(objects.len()),
+        _ => None,
+    });
+    assert_eq!(of_management.collect::<Vec<_>>(), [0, 0], "nothing is installed there");
+    world.apply(&plan, usize::MAX);
+    assert!(good(&world, &wish).steps.is_empty());
+    let key = world.find(&management(), "Deployment", "aws-manager");
+    let gone: fn(&mut World, &ObjectKey) = |world, key| {
+        world.objects.remove(key);
+    };
+    let stopped: fn(&mut World, &ObjectKey) = |world, key| world.objects.get_mut(key).unwrap()["spec"]["replicas"] = json!(0);
+    for (what, hurt) in [("does not exist", gone), ("is scaled to 0", stopped)] {
+        let mut world = world.clone();
+        hurt(&mut world, &key);
+        for mode in [Mode::Apply, Mode::Destroy] {
+            let (plan, diagnostics) = world.plan(&wish, mode);
+            let told: Vec<_> = diagnostics.iter().map(|d| (d.code, d.summary.clone(), d.detail.clone())).collect();
+            let [(code, summary, detail)] = told.as_slice() else { panic!("{mode:?} {what}: {told:?}") };
+            assert_eq!((*code, summary.as_str()), (Code::PROVIDER_MISSING, "provider \"aws\" does not run on management.sandbox"));
+            assert!(
+                detail.contains(&format!("Deployment capa-system/aws-manager {what}")) && detail.contains("install_providers = false"),
+                "{detail}"
+            );
+            let installs =
+                |step: &&windlass_core::plan::Step| matches!(&step.action, Action::EnsureProvider { plane, .. } if plane == &management());
+            assert_eq!(plan.steps.iter().filter(installs).count(), 0, "{mode:?} {what}");
+        }
+    }
+    world.objects.get_mut(&key).unwrap()["status"]["conditions"] =
+        json!([{"type": "Available", "status": "False", "message": "0 of 1 pods run"}]);
+    let plan = good(&world, &wish);
+    assert!(plan.steps.is_empty());
+    assert_eq!(
+        plan.warnings,
+        [
+            "provider \"aws\" on management.sandbox: Deployment capa-system/aws-manager is not Available (0 of 1 pods run); steps that need it wait for it"
+        ]
+    );
+}
+
+#[test]
+fn a_provider_of_another_state_is_used_as_it_is() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let theirs: Vec<ObjectKey> = world
+        .state
+        .objects
+        .iter()
+        .filter(|(_, object)| object.resource.to_string() == "management.sandbox.provider[\"cluster-api\"]")
+        .map(|(key, _)| key.clone())
+        .collect();
+    for key in &theirs {
+        world.objects.get_mut(key).unwrap()["metadata"]["labels"][LABEL_LINEAGE] = json!("another");
+        world.state.objects.remove(key);
+    }
+    assert_eq!(theirs.len(), 5);
+    assert_eq!(shown(&good(&world, &wish)), Vec::<String>::new());
+}
+
+#[test]
+fn a_release_that_renders_a_provider_in_another_way_updates_it_in_place_and_never_its_secrets() {
+    let mut wish = desired(&[Wanted::new("shop")]);
+    let world = up(&wish);
+    let manager = wish.providers[1].objects.iter_mut().find(|object| object.key.kind == "Deployment").unwrap();
+    let mut rendered = manager.content.to_json().unwrap();
+    rendered["spec"]["template"]["spec"]["containers"][0]["args"] = json!(["--leader-elect"]);
+    manager.content = Value::from_json(&rendered);
+    let plan = good(&world, &wish);
+    let changed: Vec<String> = shown(&plan).into_iter().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(changed, ["update management.sandbox.provider[\"aws\"]", "update cluster.shop.pivot"]);
+    let credentials = wish.providers[1].objects.iter_mut().find(|object| object.key.kind == "Secret").unwrap();
+    let data = Value::object([("credentials", Value::secret(Value::string("other")))]);
+    let mut entries = credentials.content.as_entries().unwrap().clone();
+    entries.insert("stringData".into(), data);
+    credentials.content = Value::from(entries);
+    assert!(
+        found(&world, &wish).iter().any(|(code, text)| *code == Code::DAY_TWO && text.contains("a change of a provider's credentials"))
+    );
 }

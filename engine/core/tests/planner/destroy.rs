@@ -45,6 +45,7 @@ delete_layer cluster.shop.layer[\"spaces\"]
 quiesce cluster.shop.pivot
 apply cluster.shop
 pivot cluster.shop.pivot
+verify_pivot cluster.shop.pivot
 delete cluster.shop
 remove_leftovers cluster.shop
 delete cluster.shop
@@ -141,7 +142,7 @@ fn load_balancers_and_volumes_are_listed_and_released_first() {
     let (plan, diagnostics) = world.plan(&wish, Mode::Destroy);
     assert_eq!(diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(), [Code::FOREIGN_CONTENT]);
     assert!(!steps(&plan).contains(&"delete cluster.shop".to_owned()));
-    let options = PlanOptions { mode: Mode::Destroy, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: true, abandon: &[] };
+    let options = PlanOptions { mode: Mode::Destroy, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: true };
     assert!(world.plan_with(&wish, &options).1.is_empty());
 }
 
@@ -213,4 +214,37 @@ fn what_depends_on_a_cluster_goes_before_it() {
     assert!(own("base").iter().all(|step| *step > gone), "{:#?}", steps(&plan));
     let first = &plan.steps[own("base")[0]];
     assert!(first.needs.iter().any(|need| plan.steps[*need as usize].address.root() == cluster("edge")), "{first:#?}");
+}
+
+#[test]
+fn what_was_moved_back_and_not_looked_at_is_looked_at_before_anything_is_deleted() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let plan = destroy(&world, &wish);
+    let moved = plan.steps.iter().position(|step| matches!(step.action, Action::Pivot { .. })).unwrap();
+    world.apply(&plan, moved + 1);
+    let again = steps(&destroy(&world, &wish));
+    let at = |wanted: &str| again.iter().position(|step| step == wanted).unwrap_or_else(|| panic!("{wanted}: {again:?}"));
+    assert!(at("verify_pivot cluster.shop.pivot") < at("delete cluster.shop"), "{again:?}");
+    assert!(!again.iter().any(|step| step.starts_with("pivot ")), "{again:?}");
+    let needs = |plan: &Plan, index: usize| plan.steps[index].needs.clone();
+    let plan = destroy(&world, &wish);
+    assert!(needs(&plan, at("delete cluster.shop")).contains(&(at("verify_pivot cluster.shop.pivot") as u32)));
+}
+
+#[test]
+fn providers_are_ensured_from_the_state_alone_before_a_destroy() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let world = up(&wish);
+    let plan = destroy(&world, &Desired { management: wish.management.clone(), ..Desired::default() });
+    let kinds: Vec<Vec<&str>> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::EnsureProvider { objects, .. } => Some(objects.iter().map(|object| object.key.kind.as_str()).collect()),
+            _ => None,
+        })
+        .collect();
+    let whole = vec!["Namespace", "CustomResourceDefinition", "ClusterRoleBinding", "Deployment", "Provider"];
+    assert_eq!(kinds, [whole.clone(), whole]);
 }

@@ -129,9 +129,34 @@ fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
         groups: Vec::new(),
         install: true,
     };
-    let credentials = if core {
-        Vec::new()
-    } else {
+    let mark = |json: Json| marked(&object(json), &address, Home::Management, &management());
+    let schema = json!({"$wl": "content", "digest": "sha256:0000"});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": format!("things.{name}.x-k8s.io")},
+        "spec": {
+            "group": format!("{name}.x-k8s.io"), "scope": "Namespaced", "names": {"kind": "Thing", "plural": "things"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}],
+        },
+    });
+    let manager = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("{name}-manager"), "namespace": namespace},
+        "spec": {
+            "replicas": 1, "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "manager", "image": "registry/manager:v1.14.0"}]}},
+        },
+    });
+    let binding = json!({
+        "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": format!("{name}-manager")},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": "manager", "namespace": namespace}],
+    });
+    let inventory = json!({
+        "apiVersion": marks::INVENTORY_API_VERSION, "kind": "Provider", "metadata": {"name": name, "namespace": namespace},
+        "providerName": name, "type": "CoreProvider", "version": "v1.14.0",
+    });
+    let mut objects =
+        vec![mark(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})), mark(definition), mark(binding)];
+    if !core {
         let data = Value::object([("credentials", Value::secret(Value::string("AKIA")))]);
         let metadata = object(json!({"name": "capa-manager-bootstrap-credentials", "namespace": namespace}));
         let value = Value::object([
@@ -140,9 +165,10 @@ fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
             ("metadata", metadata),
             ("stringData", data),
         ]);
-        vec![marked(&value, &address, Home::Management, &management())]
-    };
-    DesiredProvider { address, spec, credentials, core }
+        objects.push(marked(&value, &address, Home::Management, &management()));
+    }
+    objects.extend([mark(manager), mark(inventory)]);
+    DesiredProvider { address, spec, objects, core }
 }
 
 /// The whole wish for these clusters.

@@ -13,7 +13,7 @@ use windlass_core::kinds::known_kind;
 use windlass_core::marks::{FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::action::{DoomedObject, LayerContent};
-use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Step, abandon_demands, demands, follow_up, plan};
+use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Step, demands, follow_up, plan};
 use windlass_core::recorded::{Effect, Recorded, RecordedObject};
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
@@ -94,13 +94,11 @@ impl World {
     }
 
     pub fn plan(&self, desired: &Desired, mode: Mode) -> (Plan, Diagnostics) {
-        self.plan_with(desired, &PlanOptions { mode, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false, abandon: &[] })
+        self.plan_with(desired, &PlanOptions { mode, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false })
     }
 
     pub fn plan_with(&self, desired: &Desired, options: &PlanOptions<'_>) -> (Plan, Diagnostics) {
-        let mut asked = demands(desired, &self.state, options.mode);
-        asked.extend(abandon_demands(&self.state, options.abandon));
-        plan(desired, &self.state, &self.answers(&asked), options)
+        plan(desired, &self.state, &self.facts(desired, options.mode), options)
     }
 
     /// Carries out all steps, or as many as told.
@@ -144,19 +142,7 @@ impl World {
     /// Does what the runner does, with the effects that it reports.
     pub fn act(&mut self, action: &Action, address: &Address) {
         match action {
-            Action::EnsureProvider { plane, provider, credentials, .. } => {
-                let key = ObjectKey {
-                    plane: plane.clone(),
-                    group: "apps".to_owned(),
-                    kind: "Deployment".to_owned(),
-                    namespace: Some(provider.namespace.clone()),
-                    name: provider.deployment.clone(),
-                };
-                self.objects
-                    .entry(key)
-                    .or_insert_with(|| json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"uid": "provider"}}));
-                credentials.iter().for_each(|object| self.apply_object(object, address));
-            }
+            Action::EnsureProvider { objects, .. } => objects.iter().for_each(|object| self.apply_object(object, address)),
             Action::Apply { objects, prune, .. } => {
                 objects.iter().for_each(|object| self.apply_object(object, address));
                 self.delete(prune);

@@ -3,7 +3,7 @@
 //! Sources of `on_change`: `webhooks/awscluster_webhook.go` and `awsmachinetemplate_webhook.go` of CAPA v2.11.1 (a machine
 //! template is immutable as a whole, so everything in it repaves).
 
-use windlass_core::schema::{Attribute, AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P};
+use windlass_core::schema::{AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P, attribute, secret};
 
 /// Body of `cloud "aws" "…"`.
 pub static CLOUD: BlockSchema = BlockSchema {
@@ -156,11 +156,3 @@ pub static MACHINE: BlockSchema = BlockSchema {
     ],
     blocks: &[],
 };
-
-const fn attribute(name: &'static str, ty: T, presence: P, on_change: C, doc: &'static str) -> Attribute {
-    Attribute { name, ty, presence, sensitive: false, on_change, doc }
-}
-
-const fn secret(name: &'static str, doc: &'static str) -> Attribute {
-    Attribute { name, ty: T::String, presence: P::Optional, sensitive: true, on_change: C::InPlace, doc }
-}

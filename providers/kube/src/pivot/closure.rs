@@ -16,7 +16,6 @@ use crate::error::{ApiError, failed};
 use crate::kinds::ObjectRef;
 use crate::plane::Plane;
 use crate::ready::machines::name;
-use crate::steps::ensure_provider::LABEL_CLUSTERCTL;
 use crate::steps::wait_nodes::belongs_to;
 use crate::work::Work;
 
@@ -74,7 +73,7 @@ fn moving_of(work: &Work<'_>, live: &Json, shared: bool, all: &Selected) -> Opti
 }
 
 async fn find(pivot: &PivotSpec, from: &Plane) -> Result<Found, ApiError> {
-    let crds = from.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, Some(LABEL_CLUSTERCTL)).await?;
+    let crds = from.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, Some(windlass_core::marks::LABEL_CLUSTERCTL)).await?;
     let mut found = Found { inside: BTreeMap::new(), outside: BTreeMap::new(), moves_alone: BTreeSet::new() };
     let mut questions: Vec<(String, String, Option<String>)> = Vec::new();
     for crd in &crds {
@@ -215,7 +214,7 @@ mod tests {
     fn object(uid: &str, kind: &str, name: &str, extra: Json) -> (String, Json) {
         let api_version = if matches!(kind, "Secret" | "ConfigMap") { "v1" } else { MACHINE_API_VERSION };
         let mut object = json!({"apiVersion": api_version, "kind": kind, "metadata": {"uid": uid, "name": name, "namespace": "shop"}});
-        crate::apply::merge_into(&mut object, &extra);
+        windlass_core::encode::merge_patch(&mut object, &extra);
         (uid.to_owned(), object)
     }
 

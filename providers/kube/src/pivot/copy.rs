@@ -9,12 +9,12 @@ use windlass_run::ports::StepError;
 
 use super::journal::{Mark, Moving, Past, marked};
 use super::{ANNOTATION_COPY_OF, MACHINE_API_VERSION, strip};
-use crate::apply::merge_into;
 use crate::error::{ApiError, failed};
 use crate::kinds::ObjectRef;
 use crate::plane::{Persist, Plane};
 use crate::planes::uid;
 use crate::work::Work;
+use windlass_core::encode::merge_patch;
 
 /// Source uids → target uids, growing as objects are copied.
 pub type Uids = Mutex<BTreeMap<String, String>>;
@@ -97,7 +97,7 @@ async fn create(crossing: &Crossing<'_>, object: &Moving, source: &Json) -> Resu
     let failed_to = |error: ApiError| error.during(&crossing.to.address, &doing);
     let mut body = strip::for_target(source, &crossing.uids());
     if object.kind == "Cluster" && object.api_version == MACHINE_API_VERSION {
-        merge_into(&mut body, &json!({"metadata": {"annotations": {ANNOTATION_COPY_OF: object.uid}}}));
+        merge_patch(&mut body, &json!({"metadata": {"annotations": {ANNOTATION_COPY_OF: object.uid}}}));
     }
     let (live, was_there) = match crossing.to.create(&body, PIVOT_MANAGER, Persist::Yes).await {
         Ok(live) => (live, false),

@@ -8,7 +8,6 @@ use windlass_core::plan::ProviderSpec;
 use windlass_run::ports::StepError;
 
 use super::{ANNOTATION_COPY_OF, CONTROL_PLANE_API_VERSION, MACHINE_API_VERSION};
-use crate::apply::merge_into;
 use crate::error::ApiError;
 use crate::kinds::ObjectRef;
 use crate::plane::Plane;
@@ -16,6 +15,7 @@ use crate::ready::condition::{count, observed};
 use crate::ready::machines::name;
 use crate::steps::wait_nodes::belongs_to;
 use crate::work::Work;
+use windlass_core::encode::merge_patch;
 
 /// Kinds whose controllers tell that they have stopped.
 const TELLING: &[(&str, &str)] = &[
@@ -112,11 +112,11 @@ pub async fn unpause(plane: &Plane, cluster: &ObjectRef) -> Result<(), StepError
     let Some(live) = plane.get(cluster).await.map_err(failed_to)? else { return Ok(()) };
     let mut patch = json!({});
     if is_paused(&live) {
-        merge_into(&mut patch, &json!({"spec": {}}));
+        merge_patch(&mut patch, &json!({"spec": {}}));
         patch["spec"]["paused"] = Json::Null;
     }
     if copied_from(&live).is_some() {
-        merge_into(&mut patch, &json!({"metadata": {"annotations": {}}}));
+        merge_patch(&mut patch, &json!({"metadata": {"annotations": {}}}));
         patch["metadata"]["annotations"][ANNOTATION_COPY_OF] = Json::Null;
     }
     if patch != json!({}) {

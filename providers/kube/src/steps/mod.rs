@@ -27,8 +27,8 @@ use crate::work::Work;
 /// Carries out a step: looks, acts, looks.
 pub async fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
     match &work.step.action {
-        Action::EnsureProvider { plane, provider, credentials, takeovers } => {
-            Box::pin(ensure_provider::run(work, plane, provider, credentials, takeovers)).await
+        Action::EnsureProvider { plane, provider, objects, takeovers } => {
+            Box::pin(ensure_provider::run(work, plane, provider, objects, takeovers)).await
         }
         Action::Apply { plane, objects, takeovers, prune } => Box::pin(apply_objects::run(work, plane, objects, takeovers, prune)).await,
         Action::Wait { plane, conditions } => Box::pin(wait_for::run(work, plane, conditions)).await,

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 use windlass_core::plan::{PivotSpec, Readiness};
 use windlass_run::ports::{Outcome, StepError};
 
-use super::ensure_provider::INVENTORY_API_VERSION;
 use super::wait_nodes::belongs_to;
 use crate::error::failed;
 use crate::kinds::ObjectRef;
@@ -19,6 +18,7 @@ use crate::plane::Plane;
 use crate::ready::condition::{must_not_be_true, observed};
 use crate::ready::machines::{has_node, is_calm, name};
 use crate::work::Work;
+use windlass_core::marks::INVENTORY_API_VERSION;
 
 /// An API server is asked this often whether it is well.
 const ASK_EVERY: Duration = Duration::from_millis(250);

@@ -1,4 +1,6 @@
 //! `VerifyPivot`: the cluster on its new plane is the same: its machines are its nodes, and nothing rolls.
+//!
+//! After a pivot back the cluster is about to be deleted, whole or not: then each node must have its machine, and nothing else is asked.
 
 use std::collections::BTreeSet;
 
@@ -33,6 +35,21 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
             must_not_be_true(live, "Paused")
         })
         .await?;
+    let workload = work.plane(&pivot.cluster).await?;
+    let nodes = work.watch(&workload, "v1", "Node", None).await?;
+    let watch = work.watch(&to, MACHINE_API_VERSION, "Machine", namespace).await?;
+    if pivot.to != pivot.cluster {
+        let what = format!("the machines of {} on {}", pivot.cluster, pivot.to);
+        let known = work.patience.until(&nodes, &what, |view| Ok(provider_ids(view.all()))).await?;
+        let machines = work
+            .patience
+            .until(&watch, &what, |view| {
+                let machines = provider_ids(view.all().filter(|machine| belongs_to(machine, &pivot.access.name)));
+                missing(&known, &machines).map_or(Ok(machines), Err)
+            })
+            .await?;
+        return Ok(Outcome { evidence: json!({"machines": machines.len()}), ..Outcome::default() });
+    }
     for (api_version, kind) in [(CONTROL_PLANE_API_VERSION, "KubeadmControlPlane"), (MACHINE_API_VERSION, "MachineDeployment")] {
         let watch = work.watch(&to, api_version, kind, namespace).await?;
         work.patience
@@ -49,16 +66,13 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
             .await?;
     }
 
-    let workload = work.plane(&pivot.cluster).await?;
-    let nodes = work.watch(&workload, "v1", "Node", None).await?;
     let known: BTreeSet<String> = work
         .patience
         .until(&nodes, &format!("the nodes of {}", pivot.cluster), |view| {
-            let found: BTreeSet<String> = view.all().filter_map(provider_id).map(str::to_owned).collect();
+            let found = provider_ids(view.all());
             if found.is_empty() { Err("no node has a providerID".to_owned()) } else { Ok(found) }
         })
         .await?;
-    let watch = work.watch(&to, MACHINE_API_VERSION, "Machine", namespace).await?;
     let machines: BTreeSet<String> = work
         .patience
         .until(&watch, &format!("the machines of {}", pivot.cluster), |view| {
@@ -70,7 +84,7 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
                     return Err(format!("Machine {} is still paused", name(machine)));
                 }
             }
-            Ok(ours.iter().filter_map(|machine| provider_id(machine)).map(str::to_owned).collect())
+            Ok(provider_ids(ours.into_iter()))
         })
         .await?;
     let strangers: Vec<&String> = machines.symmetric_difference(&known).collect();
@@ -84,6 +98,33 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
     Ok(Outcome { evidence: json!({"machines": machines.len()}), ..Outcome::default() })
 }
 
+fn provider_ids<'o>(objects: impl Iterator<Item = &'o Json>) -> BTreeSet<String> {
+    objects.filter_map(provider_id).map(str::to_owned).collect()
+}
+
+/// Which nodes have no machine on the plane from which the cluster will be deleted: their machines would stay for ever.
+fn missing(nodes: &BTreeSet<String>, machines: &BTreeSet<String>) -> Option<String> {
+    let lost: Vec<&str> = nodes.difference(machines).map(String::as_str).collect();
+    (!lost.is_empty())
+        .then(|| format!("no Machine for {}; a Node that is no machine of the cluster must be deleted by hand", lost.join(", ")))
+}
+
 fn provider_id(object: &Json) -> Option<&str> {
     object.pointer("/spec/providerID").and_then(Json::as_str).filter(|id| !id.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_node_needs_its_machine_and_a_machine_may_have_no_node_yet() {
+        let set = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<BTreeSet<String>>();
+        for (nodes, machines, lost) in
+            [(&["a", "b"][..], &["a", "b"][..], ""), (&["a"], &["a", "b"], ""), (&[], &[], ""), (&["a", "b"], &["b"], "no Machine for a;")]
+        {
+            let found = missing(&set(nodes), &set(machines)).unwrap_or_default();
+            assert!(found.starts_with(lost) && found.is_empty() == lost.is_empty(), "{nodes:?} {machines:?}: {found}");
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub async fn install_kinds(plane: &Plane) {
         let version = windlass_kubeschema::facts_table::latest(name).unwrap().version;
         let bundle = windlass_kubeschema::facts_table::bundle(name, version).unwrap().unwrap();
         for mut crd in bundle.crd_objects() {
-            windlass_kube::apply::merge_into(&mut crd, &json!({"metadata": {"labels": {"clusterctl.cluster.x-k8s.io": ""}}}));
+            windlass_core::encode::merge_patch(&mut crd, &json!({"metadata": {"labels": {"clusterctl.cluster.x-k8s.io": ""}}}));
             put(plane, crd, "clusterctl").await;
         }
     }

@@ -9,3 +9,4 @@ mod objects;
 mod observe;
 mod pivot;
 mod stage;
+mod watches;

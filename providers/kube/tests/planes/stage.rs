@@ -102,7 +102,7 @@ pub async fn run_with(kube: &Kube, step: &Step, journal: &Arc<Memory>, secrets: 
     kube.run(step, context).await
 }
 
-struct Quiet;
+pub struct Quiet;
 
 impl Progress for Quiet {
     fn waiting(&self, what: &str, reason: &str) {

@@ -1,5 +1,5 @@
 //! How many server-side applies of 1 KB ConfigMaps per second the sandbox answers over HTTPS, each committed before its answer.
-//! `cargo bench -p windlass-sandbox-api`.
+//! `cargo bench -p windlass-sandbox-api`; `COUNT` is how many. Without `--bench` it runs once, small, and measures nothing.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its result")]
 
@@ -13,9 +13,15 @@ use kube::{Api, Client};
 use serde_json::json;
 use windlass_sandbox_api::{Options, Sandbox};
 
+#[path = "../../../../benches/support/memory.rs"]
+mod memory;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let count: usize = std::env::var("COUNT").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let real = std::env::args().any(|argument| argument == "--bench");
+    let count: usize = std::env::var("COUNT").ok().and_then(|text| text.parse().ok()).unwrap_or(if real { 10_000 } else { 50 });
+    println!("| {count} server-side applies of 1 KB | a second | peak MB |");
+    println!("|---|---:|---:|");
     let dir = tempfile::tempdir()?;
     let sandbox = Sandbox::open(dir.path(), Options::default()).await?;
     let plane = sandbox.management().await?;
@@ -43,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             .try_collect::<()>()
             .await?;
         let rate = count as f64 / begun.elapsed().as_secs_f64();
-        println!("{what:<26} {rate:>8.0} per second");
+        println!("| {what} | {rate:.0} | {} |", memory::peak_megabytes("self"));
     }
     sandbox.close().await;
     Ok(())

@@ -1,6 +1,7 @@
 //! Faults on purpose, for tests of clients: which request is hit, and how, is a pure function of the seed and the request's
 //! number, so that a run can be repeated. Knows no resource.
 
+use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -25,6 +26,43 @@ pub struct Faults {
     pub delay_by: Duration,
     /// Watches that end in mid-stream.
     pub close_watch: f64,
+}
+
+/// Names of the faults, as [`Faults::from_str`] reads them, besides `seed`.
+pub const FAULT_NAMES: [&str; 7] = ["api-busy", "api-error", "api-conflict", "api-close", "api-lost", "api-late", "api-watch"];
+
+/// How late an answer is that `api-late` hits.
+const LATE: Duration = Duration::from_secs(1);
+
+/// `seed=7,api-error=5,api-lost=2`: percentages of requests by name; the empty text is no fault.
+impl FromStr for Faults {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Faults, String> {
+        let mut faults = Faults { delay_by: LATE, ..Faults::default() };
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is not of the form name=number"))?;
+            if key == "seed" {
+                faults.seed = value.parse().map_err(|_| format!("seed: {value:?} is no whole number"))?;
+                continue;
+            }
+            let share = match key {
+                "api-busy" => &mut faults.too_many_requests,
+                "api-error" => &mut faults.internal_error,
+                "api-conflict" => &mut faults.conflict,
+                "api-close" => &mut faults.close_before,
+                "api-lost" => &mut faults.close_after,
+                "api-late" => &mut faults.delay,
+                "api-watch" => &mut faults.close_watch,
+                _ => return Err(format!("there is no fault {key:?}")),
+            };
+            *share = match value.parse::<u8>() {
+                Ok(percent) if percent <= 100 => f64::from(percent) / 100.0,
+                _ => return Err(format!("{key}: {value:?} is no percentage from 0 to 100")),
+            };
+        }
+        Ok(faults)
+    }
 }
 
 /// What happens to one request.
@@ -111,5 +149,18 @@ mod tests {
         assert_ne!(first, run(&Faults { seed: 8, ..faults }));
         let hits = first.iter().flatten().count();
         assert!((300..500).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn texts() {
+        let read = |text: &str| text.parse::<Faults>();
+        let late = Faults { delay_by: LATE, ..Faults::default() };
+        assert_eq!(read("seed=7, api-error=5"), Ok(Faults { seed: 7, internal_error: 0.05, ..late.clone() }));
+        for name in FAULT_NAMES {
+            assert_ne!(read(&format!("{name}=50")), Ok(late.clone()), "{name}");
+        }
+        for wrong in ["api-error", "api-error=101", "api-error=x", "seed=x", "oops=1"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -28,6 +28,6 @@ mod world;
 
 pub use clock::{Clock, FrozenClock, SystemClock};
 pub use error::Error;
-pub use faults::Faults;
+pub use faults::{FAULT_NAMES, Faults};
 pub use plane::Plane;
 pub use sandbox::{Boot, Options, Sandbox};

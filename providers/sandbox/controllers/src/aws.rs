@@ -4,5 +4,5 @@ mod cluster;
 mod identity;
 mod machine;
 
-pub use cluster::AwsClusters;
-pub use machine::AwsMachines;
+pub use cluster::AWS_CLUSTERS;
+pub use machine::AWS_MACHINES;

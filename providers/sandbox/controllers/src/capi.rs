@@ -15,11 +15,11 @@ mod rollout;
 pub mod scope;
 mod user_data;
 
-pub use cluster::Clusters;
-pub use control_plane::ControlPlanes;
-pub use kubeadm_config::KubeadmConfigs;
-pub use machine::MachineController;
-pub use machine_deployment::MachineDeployments;
-pub use machine_set::MachineSets;
+pub use cluster::CLUSTERS;
+pub use control_plane::CONTROL_PLANES;
+pub use kubeadm_config::KUBEADM_CONFIGS;
+pub use machine::MACHINES;
+pub use machine_deployment::MACHINE_DEPLOYMENTS;
+pub use machine_set::MACHINE_SETS;
 pub use replicas::overlay;
 pub use user_data::{Role, UserData};

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::aws::{AwsClusters, AwsMachines};
-use crate::capi::{Clusters, ControlPlanes, KubeadmConfigs, MachineController, MachineDeployments, MachineSets};
+use crate::aws::{AWS_CLUSTERS, AWS_MACHINES};
+use crate::capi::{CLUSTERS, CONTROL_PLANES, KUBEADM_CONFIGS, MACHINE_DEPLOYMENTS, MACHINE_SETS, MACHINES};
 use crate::fleet::{Fleet, cluster_of};
 use crate::kinds::Kind;
 use crate::node::{MIRROR, Nodes, Pods};
@@ -29,14 +29,14 @@ pub fn of(_plane: &str) -> Vec<Arc<Registered>> {
         Registered::new(Services),
         Registered::new(Claims),
         Registered::new(Volumes),
-        Registered::new(Clusters),
-        Registered::new(MachineController),
-        Registered::new(MachineSets),
-        Registered::new(MachineDeployments),
-        Registered::new(KubeadmConfigs),
-        Registered::new(ControlPlanes),
-        Registered::new(AwsClusters),
-        Registered::new(AwsMachines),
+        Registered::new(CLUSTERS),
+        Registered::new(MACHINES),
+        Registered::new(MACHINE_SETS),
+        Registered::new(MACHINE_DEPLOYMENTS),
+        Registered::new(KUBEADM_CONFIGS),
+        Registered::new(CONTROL_PLANES),
+        Registered::new(AWS_CLUSTERS),
+        Registered::new(AWS_MACHINES),
         Registered::new(Bridge),
     ]
 }

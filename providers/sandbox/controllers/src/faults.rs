@@ -1,4 +1,4 @@
-//! Which instances never boot or boot late and which managers restart: a pure function of a seed. Knows no object.
+//! Which instances are refused, never boot or boot late and which managers restart: a pure function of a seed. Knows no object.
 
 use std::str::FromStr;
 
@@ -9,6 +9,8 @@ use sha2::{Digest, Sha256};
 pub struct Faults {
     /// Seed of every draw.
     pub seed: u64,
+    /// Instances that the cloud refuses to start, now and later.
+    pub no_capacity: u8,
     /// Instances whose machine never registers a node.
     pub never_boot: u8,
     /// Instances that take ten times as long.
@@ -19,11 +21,16 @@ pub struct Faults {
 
 impl Faults {
     /// No fault at all.
-    pub const NONE: Self = Self { seed: 0, never_boot: 0, late_boot: 0, manager_restart: 0 };
+    pub const NONE: Self = Self { seed: 0, no_capacity: 0, never_boot: 0, late_boot: 0, manager_restart: 0 };
 
     /// Late boots and restarting managers, which a run must survive; machines that never boot are asked for by name.
     pub fn seeded(seed: u64) -> Self {
-        Self { seed, never_boot: 0, late_boot: 20, manager_restart: 3 }
+        Self { seed, late_boot: 20, manager_restart: 3, ..Self::NONE }
+    }
+
+    /// Whether the cloud refuses to start this instance.
+    pub fn lacks_capacity(&self, instance: &str) -> bool {
+        self.draw("no-capacity", instance) < self.no_capacity
     }
 
     /// Whether this instance never registers a node.
@@ -50,7 +57,10 @@ impl Faults {
     }
 }
 
-/// `seed=7`, `seed=7,never-boot=5,late-boot=20,manager-restart=3`; the empty text is no fault.
+/// Names of the faults, as [`Faults::from_str`] reads them, besides `seed`.
+pub const FAULT_NAMES: [&str; 4] = ["no-capacity", "never-boot", "late-boot", "manager-restart"];
+
+/// `seed=7` ([`Faults::seeded`]), `seed=7,never-boot=5,late-boot=20`: percentages by name; the empty text is no fault.
 impl FromStr for Faults {
     type Err = String;
 
@@ -58,20 +68,19 @@ impl FromStr for Faults {
         let mut faults = Self::NONE;
         let mut only_seed = true;
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
-            let (key, value) = part.split_once('=').ok_or_else(|| format!("{part}: expected name=number"))?;
+            let (key, value) = part.split_once('=').ok_or_else(|| format!("{part:?} is not of the form name=number"))?;
             let percent = || match value.parse::<u8>() {
                 Ok(number) if number <= 100 => Ok(number),
-                _ => Err(format!("{key}: {value} is no percentage")),
+                _ => Err(format!("{key}: {value:?} is no percentage from 0 to 100")),
             };
             only_seed &= key == "seed";
             match key {
-                "seed" => faults.seed = value.parse().map_err(|_| format!("seed: {value} is no number"))?,
+                "seed" => faults.seed = value.parse().map_err(|_| format!("seed: {value:?} is no whole number"))?,
+                "no-capacity" => faults.no_capacity = percent()?,
                 "never-boot" => faults.never_boot = percent()?,
                 "late-boot" => faults.late_boot = percent()?,
                 "manager-restart" => faults.manager_restart = percent()?,
-                _ => {
-                    return Err(format!("{key}: expected seed, never-boot, late-boot or manager-restart"));
-                }
+                _ => return Err(format!("there is no fault {key:?}")),
             }
         }
         Ok(if only_seed && !text.trim().is_empty() { Self::seeded(faults.seed) } else { faults })
@@ -101,5 +110,9 @@ mod tests {
         assert_eq!("seed=7,never-boot=100".parse(), Ok(Faults { seed: 7, never_boot: 100, ..Faults::NONE }));
         assert!("never-boot=101".parse::<Faults>().is_err());
         assert!("oops".parse::<Faults>().is_err());
+        assert!("oops=1".parse::<Faults>().is_err());
+        for name in FAULT_NAMES {
+            assert_ne!(format!("{name}=50").parse(), Ok(Faults::NONE), "{name}");
+        }
     }
 }

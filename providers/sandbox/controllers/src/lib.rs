@@ -21,7 +21,7 @@ mod ports;
 mod simulation;
 mod workload;
 
-pub use faults::Faults;
+pub use faults::{FAULT_NAMES, Faults};
 pub use ledger::Ledger;
 pub use plane::Error;
 pub use ports::{BootPlane, Clock, NoPods, Planes, PodHandle, PodRuntime, PodStart, PortError, SystemClock};

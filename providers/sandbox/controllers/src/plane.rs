@@ -9,4 +9,4 @@ mod worker;
 pub use access::{Error, Plane, Result, client_of, server_of};
 pub use queue::Queue;
 pub use watch::{watch_built_in, watch_custom};
-pub use worker::{Controller, Event, Gate, Next, Registered, drive, run};
+pub use worker::{Controller, Event, Gate, Next, Provider, Registered, drive, run};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use data_encoding::BASE64;
 
 use super::collection::{argument, entries, text};
-use super::{Body, Fault, Function, Kind, Param, Policy, Run, required};
+use super::{Body, Fault, Function, Kind, Param, Policy, Run, plain, required};
 use crate::diag::{Code, SourceMap, Span};
 use crate::files::{FileError, FileErrorKind};
 use crate::lang::eval::evaluate_template_file;
@@ -18,32 +18,21 @@ const MAX_TEMPLATE_DEPTH: u32 = 8;
 
 const PATH: &[Param] = &[required("path", Kind::String)];
 
-const fn file_function(
-    name: &'static str,
-    params: &'static [Param],
-    result: Kind,
-    doc: &'static str,
-    example: (&'static str, &'static str),
-    body: fn(&mut Run<'_>, &[Value]) -> Result<Value, Fault>,
-) -> Function {
-    Function { name, params, variadic: None, policy: Policy::Plain, result, doc, example, body: Body::Eager(body) }
-}
-
 pub(super) const FUNCTIONS: &[Function] = &[
-    file_function("file", PATH, Kind::String, "The text of a file.", ("file(\"${path.module}/a.txt\")", ""), |run, a| {
+    plain("file", PATH, Kind::String, "The text of a file.", ("file(\"${path.module}/a.txt\")", ""), |run, a| {
         Ok(Value::string(read_text(run, text(a, 0))?))
     }),
-    file_function("filebase64", PATH, Kind::String, "The bytes of a file in base 64.", ("filebase64(\"a.bin\")", ""), |run, a| {
+    plain("filebase64", PATH, Kind::String, "The bytes of a file in base 64.", ("filebase64(\"a.bin\")", ""), |run, a| {
         Ok(BASE64.encode(&read(run, text(a, 0))?).into())
     }),
-    file_function("fileexists", PATH, Kind::Bool, "Whether there is such a file.", ("fileexists(\"a.txt\")", ""), |run, a| {
+    plain("fileexists", PATH, Kind::Bool, "Whether there is such a file.", ("fileexists(\"a.txt\")", ""), |run, a| {
         match run.files.read(text(a, 0)) {
             Ok(_) => Ok(Value::Bool(true)),
             Err(error) if error.kind == FileErrorKind::NotFound => Ok(Value::Bool(false)),
             Err(error) => Err(unreadable(&error)),
         }
     }),
-    file_function(
+    plain(
         "fileset",
         &[required("folder", Kind::String), required("pattern", Kind::String)],
         Kind::StringSet,
@@ -65,7 +54,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         example: ("templatefile(\"a.tftpl\", { name = \"x\" })", ""),
         body: Body::Eager(templatefile),
     },
-    file_function("basename", PATH, Kind::String, "The last name of a path.", ("basename(\"a/b.txt\")", "\"b.txt\""), |_, a| {
+    plain("basename", PATH, Kind::String, "The last name of a path.", ("basename(\"a/b.txt\")", "\"b.txt\""), |_, a| {
         let path = text(a, 0).trim_end_matches('/');
         Ok(match (path.rsplit('/').next(), text(a, 0)) {
             (_, "") => ".".into(),
@@ -73,7 +62,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             (last, _) => last.unwrap_or(path).into(),
         })
     }),
-    file_function("dirname", PATH, Kind::String, "The path without its last name.", ("dirname(\"a/b.txt\")", "\"a\""), |_, a| {
+    plain("dirname", PATH, Kind::String, "The path without its last name.", ("dirname(\"a/b.txt\")", "\"a\""), |_, a| {
         Ok(clean(text(a, 0).rsplit_once('/').map_or("", |(folder, _)| if folder.is_empty() { "/" } else { folder })).into())
     }),
 ];

@@ -2,6 +2,7 @@
 //! itself writes are not made here.
 
 use super::collection::text;
+use super::quote::write_quoted;
 use super::{Body, Fault, Function, Kind, Policy, nullable, required};
 use crate::value::{Entries, Value};
 
@@ -73,23 +74,10 @@ fn write(value: &Value, output: &mut String) {
 }
 
 fn write_string(text: &str, output: &mut String) {
-    output.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => output.push_str("\\\""),
-            '\\' => output.push_str("\\\\"),
-            '\n' => output.push_str("\\n"),
-            '\r' => output.push_str("\\r"),
-            '\t' => output.push_str("\\t"),
-            '\u{8}' => output.push_str("\\b"),
-            '\u{c}' => output.push_str("\\f"),
-            '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => {
-                output.push_str(&format!("\\u{:04x}", u32::from(c)));
-            }
-            _ => output.push(c),
-        }
-    }
-    output.push('"');
+    write_quoted(text, output, |c| match c {
+        '<' | '>' | '&' | '\u{2028}' | '\u{2029}' | '\0'..='\u{1f}' => Some(format!("\\u{:04x}", u32::from(c))),
+        _ => None,
+    });
 }
 
 /// The value of a JSON text; an error with line, column and message.

@@ -11,6 +11,7 @@ mod lazy;
 mod merge;
 mod network;
 mod number;
+mod quote;
 mod set;
 mod text;
 mod yaml;
@@ -153,6 +154,18 @@ const fn required(name: &'static str, kind: Kind) -> Param {
 
 const fn nullable(name: &'static str, kind: Kind) -> Param {
     Param { name, kind, nullable: true }
+}
+
+/// A function of so many evaluated arguments, all of them known and open.
+const fn plain(
+    name: &'static str,
+    params: &'static [Param],
+    result: Kind,
+    doc: &'static str,
+    example: (&'static str, &'static str),
+    body: fn(&mut Run<'_>, &[Value]) -> Result<Value, Fault>,
+) -> Function {
+    Function { name, params, variadic: None, policy: Policy::Plain, result, doc, example, body: Body::Eager(body) }
 }
 
 /// The table, one slice per file.

@@ -4,41 +4,30 @@ use regex::{Captures, Regex, RegexBuilder};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::collection::{count, elements, integer, text};
-use super::{Body, Fault, Function, Kind, Param, Policy, Run, required};
+use super::{Body, Fault, Function, Kind, Param, Policy, Run, plain, required};
 use crate::value::{Entries, Value};
 
 const STRING: &[Param] = &[required("string", Kind::String)];
 const TWO: &[Param] = &[required("string", Kind::String), required("part", Kind::String)];
 
-const fn stringy(
-    name: &'static str,
-    params: &'static [Param],
-    result: Kind,
-    doc: &'static str,
-    example: (&'static str, &'static str),
-    body: fn(&mut Run<'_>, &[Value]) -> Result<Value, Fault>,
-) -> Function {
-    Function { name, params, variadic: None, policy: Policy::Plain, result, doc, example, body: Body::Eager(body) }
-}
-
 pub(super) const FUNCTIONS: &[Function] = &[
-    stringy("upper", STRING, Kind::String, "The string in capital letters.", ("upper(\"a\")", "\"A\""), |_, a| {
+    plain("upper", STRING, Kind::String, "The string in capital letters.", ("upper(\"a\")", "\"A\""), |_, a| {
         Ok(text(a, 0).chars().map(|c| single(c, c.to_uppercase())).collect::<String>().into())
     }),
-    stringy("lower", STRING, Kind::String, "The string in small letters.", ("lower(\"A\")", "\"a\""), |_, a| {
+    plain("lower", STRING, Kind::String, "The string in small letters.", ("lower(\"A\")", "\"a\""), |_, a| {
         Ok(text(a, 0).chars().map(lower).collect::<String>().into())
     }),
-    stringy("title", STRING, Kind::String, "The string with each word capitalised.", ("title(\"a bc\")", "\"A Bc\""), title),
-    stringy("strrev", STRING, Kind::String, "The characters in the opposite order.", ("strrev(\"ab\")", "\"ba\""), |_, a| {
+    plain("title", STRING, Kind::String, "The string with each word capitalised.", ("title(\"a bc\")", "\"A Bc\""), title),
+    plain("strrev", STRING, Kind::String, "The characters in the opposite order.", ("strrev(\"ab\")", "\"ba\""), |_, a| {
         Ok(graphemes(text(a, 0)).rev().collect::<String>().into())
     }),
-    stringy("trimspace", STRING, Kind::String, "The string without blanks at both ends.", ("trimspace(\" a \")", "\"a\""), |_, a| {
+    plain("trimspace", STRING, Kind::String, "The string without blanks at both ends.", ("trimspace(\" a \")", "\"a\""), |_, a| {
         Ok(text(a, 0).trim().into())
     }),
-    stringy("chomp", STRING, Kind::String, "The string without line ends at its end.", ("chomp(\"a\\n\")", "\"a\""), |_, a| {
+    plain("chomp", STRING, Kind::String, "The string without line ends at its end.", ("chomp(\"a\\n\")", "\"a\""), |_, a| {
         Ok(text(a, 0).trim_end_matches(['\n', '\r']).into())
     }),
-    stringy(
+    plain(
         "trim",
         &[required("string", Kind::String), required("characters", Kind::String)],
         Kind::String,
@@ -49,22 +38,22 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(text(a, 0).trim_matches(set.as_slice()).into())
         },
     ),
-    stringy("trimprefix", TWO, Kind::String, "The string without that begin.", ("trimprefix(\"v1\", \"v\")", "\"1\""), |_, a| {
+    plain("trimprefix", TWO, Kind::String, "The string without that begin.", ("trimprefix(\"v1\", \"v\")", "\"1\""), |_, a| {
         Ok(text(a, 0).strip_prefix(text(a, 1)).unwrap_or(text(a, 0)).into())
     }),
-    stringy("trimsuffix", TWO, Kind::String, "The string without that end.", ("trimsuffix(\"a.md\", \".md\")", "\"a\""), |_, a| {
+    plain("trimsuffix", TWO, Kind::String, "The string without that end.", ("trimsuffix(\"a.md\", \".md\")", "\"a\""), |_, a| {
         Ok(text(a, 0).strip_suffix(text(a, 1)).unwrap_or(text(a, 0)).into())
     }),
-    stringy("startswith", TWO, Kind::Bool, "Whether the string begins so.", ("startswith(\"ab\", \"a\")", "true"), |_, a| {
+    plain("startswith", TWO, Kind::Bool, "Whether the string begins so.", ("startswith(\"ab\", \"a\")", "true"), |_, a| {
         Ok(Value::Bool(text(a, 0).starts_with(text(a, 1))))
     }),
-    stringy("endswith", TWO, Kind::Bool, "Whether the string ends so.", ("endswith(\"ab\", \"b\")", "true"), |_, a| {
+    plain("endswith", TWO, Kind::Bool, "Whether the string ends so.", ("endswith(\"ab\", \"b\")", "true"), |_, a| {
         Ok(Value::Bool(text(a, 0).ends_with(text(a, 1))))
     }),
-    stringy("strcontains", TWO, Kind::Bool, "Whether the part is in the string.", ("strcontains(\"abc\", \"b\")", "true"), |_, a| {
+    plain("strcontains", TWO, Kind::Bool, "Whether the part is in the string.", ("strcontains(\"abc\", \"b\")", "true"), |_, a| {
         Ok(Value::Bool(text(a, 0).contains(text(a, 1))))
     }),
-    stringy(
+    plain(
         "substr",
         &[required("string", Kind::String), required("offset", Kind::Number), required("length", Kind::Number)],
         Kind::String,
@@ -72,7 +61,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ("substr(\"hello\", 1, 3)", "\"ell\""),
         substr,
     ),
-    stringy(
+    plain(
         "indent",
         &[required("spaces", Kind::Number), required("string", Kind::String)],
         Kind::String,
@@ -87,7 +76,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Ok(text(a, 1).replace('\n', &format!("\n{}", " ".repeat(spaces))).into())
         },
     ),
-    stringy(
+    plain(
         "split",
         &[required("separator", Kind::String), required("string", Kind::String)],
         Kind::Strings,
@@ -111,7 +100,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         example: ("join(\"-\", [\"a\", \"b\"])", "\"a-b\""),
         body: Body::Eager(join),
     },
-    stringy(
+    plain(
         "replace",
         &[required("string", Kind::String), required("part", Kind::String), required("replacement", Kind::String)],
         Kind::String,
@@ -119,7 +108,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         ("replace(\"1+2\", \"+\", \"-\")", "\"1-2\""),
         replace,
     ),
-    stringy(
+    plain(
         "regex",
         &[required("pattern", Kind::String), required("string", Kind::String)],
         Kind::Any,
@@ -133,7 +122,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
             }
         },
     ),
-    stringy(
+    plain(
         "regexall",
         &[required("pattern", Kind::String), required("string", Kind::String)],
         Kind::List,

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::collection::text;
+use super::quote::write_quoted;
 use super::{Body, Fault, Function, Kind, Policy, nullable, required};
 use crate::value::{Entries, Number, Value};
 
@@ -161,7 +162,7 @@ fn write_block(value: &Value, indent: usize, place: Place, output: &mut String) 
                 if index > 0 || place == Place::AfterKey {
                     output.push_str(&" ".repeat(indent));
                 }
-                write_quoted(key, output);
+                write_string(key, output);
                 output.push(':');
                 let nested = match entry {
                     Value::Map(inner) | Value::Object(inner) if !inner.is_empty() => indent + 2,
@@ -205,7 +206,7 @@ fn write_scalar(value: &Value, indent: usize, output: &mut String) {
     match value {
         Value::String(text) if text.contains('\n') && is_literal(text) => write_literal(text, indent.max(2), output),
         Value::String(text) => {
-            write_quoted(text, output);
+            write_string(text, output);
             output.push('\n');
         }
         Value::Bool(truth) => output.push_str(if *truth { "true\n" } else { "false\n" }),
@@ -241,24 +242,13 @@ fn write_literal(text: &str, indent: usize, output: &mut String) {
     }
 }
 
-fn write_quoted(text: &str, output: &mut String) {
-    output.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => output.push_str("\\\""),
-            '\\' => output.push_str("\\\\"),
-            '\n' => output.push_str("\\n"),
-            '\r' => output.push_str("\\r"),
-            '\t' => output.push_str("\\t"),
-            '\0' => output.push_str("\\0"),
-            '\u{7}' => output.push_str("\\a"),
-            '\u{8}' => output.push_str("\\b"),
-            '\u{b}' => output.push_str("\\v"),
-            '\u{c}' => output.push_str("\\f"),
-            '\u{1b}' => output.push_str("\\e"),
-            c if c.is_control() => output.push_str(&format!("\\x{:02X}", u32::from(c))),
-            _ => output.push(c),
-        }
-    }
-    output.push('"');
+fn write_string(text: &str, output: &mut String) {
+    write_quoted(text, output, |c| match c {
+        '\0' => Some("\\0".to_owned()),
+        '\u{7}' => Some("\\a".to_owned()),
+        '\u{b}' => Some("\\v".to_owned()),
+        '\u{1b}' => Some("\\e".to_owned()),
+        c if c.is_control() => Some(format!("\\x{:02X}", u32::from(c))),
+        _ => None,
+    });
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::objects::{begin_and_end, planned, repair_digest, repair_objects};
+use super::objects::{begin_and_end, component, planned, repair_digest, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
@@ -336,16 +336,18 @@ impl<'v> Saga<'v> {
     /// Step 9: providers with their credentials, the cluster's namespace, identities.
     fn install_on_workload_plane(&self, address: &Address, draft: &mut Draft) -> Vec<u32> {
         let plane = &self.cluster.address;
+        let components = self.view.components(address);
         let mut previous = self.gate.clone();
         for provider in providers_of(self.view.desired, self.cluster) {
-            let credentials = self.view.wishes.credentials.get(&provider.address).map_or(&[][..], Vec::as_slice);
-            let credentials = credentials.iter().map(|object| planned(self.view, object, plane)).collect();
-            let repairs =
-                self.verdict(address).repairs().iter().filter(|repair| repair.key.namespace.as_ref() == Some(&provider.spec.namespace));
+            let own: BTreeSet<ObjectKey> =
+                self.view.wishes.components.get(&provider.address).into_iter().flatten().map(|object| object.key.on(plane)).collect();
+            let objects =
+                components.iter().filter(|object| own.contains(&object.key)).map(|object| component(self.view, object, plane)).collect();
+            let repairs = self.verdict(address).repairs().iter().filter(|repair| own.contains(&repair.key));
             let takeovers = repairs.flat_map(Repair::takeovers).collect();
             // Nobody else installs on a plane that is ours.
             let spec = ProviderSpec { install: true, ..provider.spec.clone() };
-            let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, credentials, takeovers };
+            let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, objects, takeovers };
             previous = vec![draft.add(address, action, previous, self.timeout())];
         }
         let mut ready = previous.clone();

@@ -7,6 +7,7 @@ use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
 use crate::addr::{Address, Part, Root};
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::encode::is_secret_object;
 use crate::facts::ClusterAccess;
 use crate::graph::Graph;
 use crate::marks;
@@ -15,7 +16,9 @@ use crate::plan::action::DoomedObject;
 use crate::plan::demands::{access_secret, manager};
 use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
+use crate::plan::others_providers::check;
 use crate::plan::verdict::View;
+use crate::plan::wish::Placed;
 use crate::plan::{Action, PivotSpec, PlannedObject};
 use crate::recorded::{Effect, Recorded, RecordedResource, ResourceStatus};
 
@@ -82,20 +85,6 @@ pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address
     gone
 }
 
-/// Whether `prevent_destroy` holds for a cluster, in HCL or in the state; if so, that is an error.
-pub(super) fn protected(view: &View<'_>, address: &Address, diagnostics: &mut Diagnostics) -> bool {
-    let wished = view.desired.resources.get(address).is_some_and(|resource| resource.prevent_destroy);
-    let protected = wished || view.index.below(address).iter().any(|(_, resource)| resource.protect);
-    if protected {
-        let mut diagnostic = Diagnostic::error(Code::PROTECTED, format!("{address} is protected and would be destroyed"))
-            .detail("It was applied with lifecycle { prevent_destroy = true }, which holds until a plan without it has been applied.")
-            .hint("apply its block with prevent_destroy = false first (put the block back if it is gone), and destroy then");
-        diagnostic.primary = view.desired.clusters.get(address).and_then(|cluster| cluster.span);
-        diagnostics.push(diagnostic);
-    }
-    protected
-}
-
 /// Whether one cluster was made after another because it depends on it.
 pub(in crate::plan) fn depends_on(recorded: &Recorded, cluster: &Address, other: &Address) -> bool {
     cluster != other
@@ -105,8 +94,9 @@ pub(in crate::plan) fn depends_on(recorded: &Recorded, cluster: &Address, other:
 fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, after: &[u32], draft: &mut Draft) {
     let mut planes: BTreeMap<&Address, Vec<DoomedObject>> = BTreeMap::new();
     for (key, object) in view.index.owned(address).iter().filter(|(key, _)| view.facts.reachable(&key.plane).is_some()) {
-        // Copies in clusters go with them.
-        if key.plane.is_management() && key.kind != "Namespace" {
+        // Copies in clusters go with them. Of a provider only its Secrets go: others may use it.
+        let goes = if matches!(address.part, Some(Part::Provider(_))) { is_secret_object(key) } else { key.kind != "Namespace" };
+        if key.plane.is_management() && goes {
             planes.entry(&key.plane).or_default().push(doomed(key, &object.api_version, &object.uid));
         }
     }
@@ -169,7 +159,16 @@ impl<'v> Fall<'v> {
     /// What must not be destroyed: protected clusters, clusters that host others, clouds' things that are not ours.
     fn refused(&self, diagnostics: &mut Diagnostics, notes: &mut BTreeMap<Address, Vec<String>>) -> bool {
         let before = diagnostics.len();
-        protected(self.view, self.address, diagnostics);
+        let span = self.view.desired.clusters.get(self.address).and_then(|cluster| cluster.span);
+        let own = self.view.index.below(self.address);
+        let wished = self.view.desired.resources.get(self.address).is_some_and(|resource| resource.prevent_destroy);
+        if wished || own.iter().any(|(_, resource)| resource.protect) {
+            let mut diagnostic = Diagnostic::error(Code::PROTECTED, format!("{} is protected and would be destroyed", self.address))
+                .detail("It was applied with lifecycle { prevent_destroy = true }, which holds until a plan without it has been applied.")
+                .hint("apply its block with prevent_destroy = false first (put the block back if it is gone), and destroy then");
+            diagnostic.primary = span;
+            diagnostics.push(diagnostic);
+        }
         for (key, live) in on_plane(self.view.facts, self.address) {
             let other = key.group == "cluster.x-k8s.io" && key.kind == "Cluster" && key.name != self.kept.name;
             if other {
@@ -188,10 +187,13 @@ impl<'v> Fall<'v> {
                 diagnostics.push(Diagnostic::error(Code::FOREIGN_CONTENT, summary).hint("delete it, or destroy with -release-foreign"));
             }
             let lines: Vec<String> = holdings.into_iter().map(|holding| format!("deletes {}", holding.line)).collect();
-            if !lines.is_empty() {
-                notes.insert(self.address.clone(), lines);
-            }
+            notes.insert(self.address.clone(), lines);
         }
+        for provider in self.kept.providers.iter().filter(|provider| !provider.install) {
+            let line = check(self.view, &self.kept.management, provider, span, diagnostics);
+            notes.entry(self.address.clone()).or_default().extend(line);
+        }
+        notes.retain(|_, lines| !lines.is_empty());
         diagnostics.len() > before
     }
 
@@ -201,7 +203,7 @@ impl<'v> Fall<'v> {
             let plane = self.kept.management.clone();
             let owner = plane.with(Part::Provider(provider.name.clone()));
             let action =
-                Action::EnsureProvider { plane, provider: provider.clone(), credentials: self.credentials(&owner), takeovers: Vec::new() };
+                Action::EnsureProvider { plane, provider: provider.clone(), objects: self.components(&owner), takeovers: Vec::new() };
             let step = draft.add(&owner, action, self.gate.clone(), SHARED_TIMEOUT);
             if self.gate.is_empty() {
                 self.no_longer_whole(step, draft);
@@ -224,10 +226,29 @@ impl<'v> Fall<'v> {
         }
     }
 
-    /// Manager credentials, where HCL and state still have them; else those on the plane serve.
-    fn credentials(&self, provider: &Address) -> Vec<PlannedObject> {
-        let wished = self.view.manager_credentials(provider).iter().filter(|_| self.view.recorded.resources.contains_key(provider));
-        wished.map(|object| object.planned(&self.kept.management, false)).collect()
+    /// The objects of a provider as they were applied. Secrets, of which the state keeps digests, only where HCL still has them; else
+    /// those on the plane serve.
+    fn components(&self, provider: &Address) -> Vec<PlannedObject> {
+        if !self.view.recorded.resources.contains_key(provider) {
+            return Vec::new();
+        }
+        let wished: Vec<Placed> = self.view.components(provider);
+        let own = self.view.index.owned(provider).iter().filter(|(key, _)| key.plane == self.kept.management && !is_secret_object(key));
+        let mut objects: Vec<PlannedObject> = own
+            .map(|(key, object)| PlannedObject {
+                key: (*key).clone(),
+                api_version: object.api_version.clone(),
+                content: object.applied.clone(),
+                create: false,
+            })
+            .collect();
+        if objects.is_empty() {
+            return wished.iter().map(|object| object.planned(&self.kept.management, false)).collect();
+        }
+        let secrets = wished.iter().filter(|object| is_secret_object(&object.key));
+        objects.extend(secrets.map(|object| object.planned(&self.kept.management, false)));
+        objects.sort_by_key(|object| (application_rank(&object.key), object.key.clone()));
+        objects
     }
 
     /// The agent's Deployment goes: nobody puts back what is deleted from now on.
@@ -303,12 +324,25 @@ impl<'v> Fall<'v> {
         }
     }
 
-    /// The workload plane's managers stop, and the CAPI objects come back to the management plane.
+    /// The workload plane's managers stop, the CAPI objects come back to the management plane, and nothing is deleted before each
+    /// machine has been seen there.
     fn pivot_back(&mut self, draft: &mut Draft) {
+        let address = self.address.with(Part::Pivot);
+        let pivot = PivotSpec {
+            cluster: self.address.clone(),
+            access: self.access.clone(),
+            from: self.address.clone(),
+            to: self.kept.management.clone(),
+            providers: self.kept.providers.clone(),
+        };
         if !self.pivoted {
+            // An earlier run has moved everything and may have ended before it looked.
+            let begun = self.view.recorded.resources.get(&address).is_some_and(|pivot| pivot.status == ResourceStatus::Deleting);
+            if begun && self.open {
+                self.gate = vec![draft.add(&address, Action::VerifyPivot { pivot }, self.gate.clone(), self.timeout())];
+            }
             return;
         }
-        let address = self.address.with(Part::Pivot);
         let deployments = self.kept.providers.iter().map(|provider| manager(self.address, provider)).collect();
         let quiesce = draft.add(&address, Action::Quiesce { plane: self.address.clone(), deployments }, self.gate.clone(), self.timeout());
         self.deleting(&address, quiesce, draft);
@@ -331,15 +365,8 @@ impl<'v> Fall<'v> {
                 Action::Apply { plane: self.kept.management.clone(), objects: namespaces, takeovers: Vec::new(), prune: Vec::new() };
             needs.push(draft.add(self.address, action, self.gate.clone(), self.timeout()));
         }
-        let pivot = PivotSpec {
-            cluster: self.address.clone(),
-            access: self.access.clone(),
-            from: self.address.clone(),
-            to: self.kept.management.clone(),
-            providers: self.kept.providers.clone(),
-        };
-        let moved = draft.add(&address, Action::Pivot { pivot }, needs, self.timeout());
-        self.gate = vec![moved];
+        let moved = draft.add(&address, Action::Pivot { pivot: pivot.clone() }, needs, self.timeout());
+        self.gate = vec![draft.add(&address, Action::VerifyPivot { pivot }, [moved], self.timeout())];
     }
 
     /// Only the Cluster is deleted; CAPI takes the rest down in its order.
@@ -401,6 +428,18 @@ impl<'v> Fall<'v> {
     fn namespace_is_shared(&self) -> bool {
         let mut others = self.view.index.clusters().iter().filter(|(address, _)| **address != self.address);
         others.any(|(_, other)| other.namespace == self.kept.namespace && other.management == self.kept.management)
+    }
+}
+
+/// Namespaces and definitions before accounts, accounts and Secrets before what runs, custom resources last.
+fn application_rank(key: &ObjectKey) -> u8 {
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("", "Namespace") => 0,
+        ("apiextensions.k8s.io", _) => 1,
+        ("rbac.authorization.k8s.io", _) | ("", "ServiceAccount") => 2,
+        ("", _) => 3,
+        ("apps", _) => 4,
+        _ => 5,
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::steps::Draft;
 use crate::addr::Address;
-use crate::encode::{canonical_text, sha256_digest};
+use crate::encode::{canonical_text, is_secret_object, sha256_digest};
 use crate::plan::verdict::{Repair, Verdict, View, is_shared};
 use crate::plan::wish::Placed;
 use crate::plan::{Action, PlannedObject};
@@ -49,6 +49,12 @@ pub(super) fn planned(view: &View<'_>, object: &Placed, plane: &Address) -> Plan
     let key = object.key.on(plane);
     let create = !is_shared(&key) && !view.recorded.objects.contains_key(&key) && view.facts.object(&key).is_none();
     object.planned(plane, create)
+}
+
+/// An object of a provider: one that lies there and that nobody of another state owns is taken, but for Secrets.
+pub(super) fn component(view: &View<'_>, object: &Placed, plane: &Address) -> PlannedObject {
+    let planned = planned(view, object, plane);
+    PlannedObject { create: planned.create && is_secret_object(&planned.key), ..planned }
 }
 
 /// Marks a resource as begun and as ready in the effects of its first and last step.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::objects::{begin_and_end, planned, repair_objects};
+use super::objects::{begin_and_end, component, planned, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Root};
 use crate::plan::verdict::{Repair, Verdict, View};
@@ -22,9 +22,9 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
             continue;
         }
         let plane = provider.address.root();
-        let credentials = view.manager_credentials(&provider.address).iter().map(|object| planned(view, object, &plane)).collect();
+        let objects = view.components(&provider.address).iter().map(|object| component(view, object, &plane)).collect();
         let takeovers = verdict.repairs().iter().flat_map(Repair::takeovers).collect();
-        let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), credentials, takeovers };
+        let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), objects, takeovers };
         let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
         begin_and_end(view, verdict, &provider.address, step, step, draft);
         previous = Some(step);

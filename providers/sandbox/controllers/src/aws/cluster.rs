@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::identity;
@@ -14,33 +13,22 @@ use crate::fleet::{Fleet, plane_id};
 use crate::kinds::Kind;
 use crate::ledger::{Order, Resource, Thing};
 use crate::object::{Fields, Key, Meta, Object, finalizers, short_hash};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 
 const FINALIZER: &str = "awscluster.infrastructure.cluster.x-k8s.io";
 const CAPA: &str = "capa";
 
 /// The AWSClusters of a plane.
-pub struct AwsClusters;
+pub const AWS_CLUSTERS: Provider = Provider {
+    name: "awsclusters",
+    kind: Kind::AwsCluster,
+    gate: AWS_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for AwsClusters {
-    fn name(&self) -> &'static str {
-        "awsclusters"
-    }
-    fn kind(&self) -> Kind {
-        Kind::AwsCluster
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(AWS_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        if event.kind == Kind::Cluster { same_cluster(plane, Kind::AwsCluster, event) } else { Vec::new() }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
-    }
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    if event.kind == Kind::Cluster { same_cluster(plane, Kind::AwsCluster, event) } else { Vec::new() }
 }
 
 async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next> {

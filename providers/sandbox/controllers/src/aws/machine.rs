@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use crate::capi::scope::{AWS_GATE, CONTROL_PLANE, MANAGER, claim, cluster_of, paused, same_cluster, status_of};
@@ -13,40 +12,25 @@ use crate::fleet::{Fleet, secret_text};
 use crate::kinds::{Kind, unwatched};
 use crate::ledger::{Order, Resource, Thing};
 use crate::object::{Fields, Key, Meta, Object, finalizers};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 
 const FINALIZER: &str = "awsmachine.infrastructure.cluster.x-k8s.io";
 const CAPA: &str = "capa";
 
 /// The AWSMachines of a plane.
-pub struct AwsMachines;
+pub const AWS_MACHINES: Provider = Provider {
+    name: "awsmachines",
+    kind: Kind::AwsMachine,
+    gate: AWS_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for AwsMachines {
-    fn name(&self) -> &'static str {
-        "awsmachines"
-    }
-    fn kind(&self) -> Kind {
-        Kind::AwsMachine
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(AWS_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        match event.kind {
-            Kind::Cluster | Kind::AwsCluster => same_cluster(plane, Kind::AwsMachine, event),
-            Kind::Machine => Some(event.object.text("/spec/infrastructureRef/name"))
-                .filter(|name| !name.is_empty())
-                .map(|name| (event.object.namespace().to_owned(), name.to_owned()))
-                .into_iter()
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    match event.kind {
+        Kind::Cluster | Kind::AwsCluster => same_cluster(plane, Kind::AwsMachine, event),
+        Kind::Machine => event.beside(Some(event.object.text("/spec/infrastructureRef/name"))),
+        _ => Vec::new(),
     }
 }
 
@@ -132,6 +116,9 @@ async fn run_instance(
         format!("AWSMachine/{}/{}", object.namespace(), object.name()),
         token(cluster, object),
     );
+    if fleet.faults.lacks_capacity(&token) {
+        return Ok(Err(format!("InsufficientInstanceCapacity: there is no {} left in {zone} (fault)", object.text("/spec/instanceType"))));
+    }
     let attributes = json!({
         "region": region, "zone": zone, "type": object.text("/spec/instanceType"), "version": machine.text("/spec/version"),
         "controlPlane": machine.label(CONTROL_PLANE).is_some(), "ami": object.text("/spec/ami/id"),

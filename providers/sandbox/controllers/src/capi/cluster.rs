@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::cluster_status::{Parts, status};
@@ -15,38 +14,27 @@ use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::object::{Fields, Key, Meta, Object, finalizers};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 
 const FINALIZER: &str = "cluster.cluster.x-k8s.io";
 
 /// The Clusters of a plane.
-pub struct Clusters;
+pub const CLUSTERS: Provider = Provider {
+    name: "clusters",
+    kind: Kind::Cluster,
+    gate: CORE_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for Clusters {
-    fn name(&self) -> &'static str {
-        "clusters"
-    }
-    fn kind(&self) -> Kind {
-        Kind::Cluster
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(CORE_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        match event.kind {
-            Kind::MachineDeployment | Kind::MachineSet | Kind::Machine => cluster_key(&event.object).into_iter().collect(),
-            Kind::AwsCluster | Kind::KubeadmControlPlane => match cluster_key(&event.object) {
-                Some(key) => vec![key],
-                None => referring(plane, event),
-            },
-            _ => Vec::new(),
-        }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    match event.kind {
+        Kind::MachineDeployment | Kind::MachineSet | Kind::Machine => cluster_key(&event.object).into_iter().collect(),
+        Kind::AwsCluster | Kind::KubeadmControlPlane => match cluster_key(&event.object) {
+            Some(key) => vec![key],
+            None => referring(plane, event),
+        },
+        _ => Vec::new(),
     }
 }
 

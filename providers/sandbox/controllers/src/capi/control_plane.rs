@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::certificates::{Pair, account_keys, authority, kubeconfig};
@@ -21,42 +20,31 @@ use crate::delays::Delay;
 use crate::fleet::{Fleet, secret_text};
 use crate::kinds::{Kind, unwatched};
 use crate::object::{Fields, Key, Meta, Object, finalizers, owner_reference, random_suffix};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 use plan::{Member, Move, next_move};
 
 const FINALIZER: &str = "kubeadm.controlplane.cluster.x-k8s.io";
 const NAME_LABEL: &str = "cluster.x-k8s.io/control-plane-name";
 
 /// The KubeadmControlPlanes of a plane.
-pub struct ControlPlanes;
+pub const CONTROL_PLANES: Provider = Provider {
+    name: "kubeadmcontrolplanes",
+    kind: Kind::KubeadmControlPlane,
+    gate: CONTROL_PLANE_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for ControlPlanes {
-    fn name(&self) -> &'static str {
-        "kubeadmcontrolplanes"
-    }
-    fn kind(&self) -> Kind {
-        Kind::KubeadmControlPlane
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(CONTROL_PLANE_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        match event.kind {
-            Kind::Cluster | Kind::Machine | Kind::KubeadmConfig | Kind::AwsMachine => {
-                let cluster = if event.kind == Kind::Cluster { Some(event.object.key()) } else { cluster_key(&event.object) };
-                let Some(cluster) = cluster.and_then(|key| plane.get(Kind::Cluster, &key)) else {
-                    return Vec::new();
-                };
-                super::scope::reference(cluster.namespace(), cluster.at("/spec/controlPlaneRef")).map(|(_, key)| key).into_iter().collect()
-            }
-            _ => Vec::new(),
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    match event.kind {
+        Kind::Cluster | Kind::Machine | Kind::KubeadmConfig | Kind::AwsMachine => {
+            let cluster = if event.kind == Kind::Cluster { Some(event.object.key()) } else { cluster_key(&event.object) };
+            let Some(cluster) = cluster.and_then(|key| plane.get(Kind::Cluster, &key)) else {
+                return Vec::new();
+            };
+            super::scope::reference(cluster.namespace(), cluster.at("/spec/controlPlaneRef")).map(|(_, key)| key).into_iter().collect()
         }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
+        _ => Vec::new(),
     }
 }
 

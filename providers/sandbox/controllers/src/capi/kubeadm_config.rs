@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::certificates::Pair;
@@ -17,37 +16,22 @@ use crate::delays::Delay;
 use crate::fleet::{Fleet, secret_text};
 use crate::kinds::{Kind, unwatched};
 use crate::object::{Fields, Key, Meta, Object, owner_reference};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 
 /// The KubeadmConfigs of a plane.
-pub struct KubeadmConfigs;
+pub const KUBEADM_CONFIGS: Provider = Provider {
+    name: "kubeadmconfigs",
+    kind: Kind::KubeadmConfig,
+    gate: BOOTSTRAP_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for KubeadmConfigs {
-    fn name(&self) -> &'static str {
-        "kubeadmconfigs"
-    }
-    fn kind(&self) -> Kind {
-        Kind::KubeadmConfig
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(BOOTSTRAP_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        match event.kind {
-            Kind::Cluster => same_cluster(plane, Kind::KubeadmConfig, event),
-            Kind::Machine => Some(event.object.text("/spec/bootstrap/configRef/name"))
-                .filter(|name| !name.is_empty())
-                .map(|name| (event.object.namespace().to_owned(), name.to_owned()))
-                .into_iter()
-                .collect(),
-            _ => Vec::new(),
-        }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    match event.kind {
+        Kind::Cluster => same_cluster(plane, Kind::KubeadmConfig, event),
+        Kind::Machine => event.beside(Some(event.object.text("/spec/bootstrap/configRef/name"))),
+        _ => Vec::new(),
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Map, Value, json};
 
 use self::status::{Parts, available_in, status};
@@ -18,7 +17,7 @@ use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::object::{Fields, Key, Meta, Object, finalizers, owner_reference, with_owner};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 
 const FINALIZER: &str = "machine.cluster.x-k8s.io";
 const PRE_DRAIN: &str = "pre-drain.delete.hook.machine.cluster.x-k8s.io";
@@ -27,32 +26,19 @@ const PRE_TERMINATE: &str = "pre-terminate.delete.hook.machine.cluster.x-k8s.io"
 pub const NODE_UNINITIALIZED: &str = "node.cluster.x-k8s.io/uninitialized";
 
 /// The Machines of a plane.
-pub struct MachineController;
+pub const MACHINES: Provider = Provider {
+    name: "machines",
+    kind: Kind::Machine,
+    gate: CORE_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for MachineController {
-    fn name(&self) -> &'static str {
-        "machines"
-    }
-    fn kind(&self) -> Kind {
-        Kind::Machine
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(CORE_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        match event.kind {
-            Kind::Cluster => same_cluster(plane, Kind::Machine, event),
-            Kind::KubeadmConfig | Kind::AwsMachine => {
-                event.object.owner_name("Machine").map(|name| (event.object.namespace().to_owned(), name.to_owned())).into_iter().collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    match event.kind {
+        Kind::Cluster => same_cluster(plane, Kind::Machine, event),
+        Kind::KubeadmConfig | Kind::AwsMachine => event.beside(event.object.owner_name("Machine")),
+        _ => Vec::new(),
     }
 }
 
@@ -266,11 +252,11 @@ async fn say_deleting(fleet: &Fleet, plane: &Plane, machine: &Object, reason: &s
 mod tests {
     use super::*;
 
-    fn object(value: Value) -> Object {
+    pub(super) fn object(value: Value) -> Object {
         serde_json::from_value(value).expect("object")
     }
 
-    fn machine() -> Object {
+    pub(super) fn machine() -> Object {
         object(json!({
             "metadata": {"name": "m", "namespace": "n"},
             "spec": {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::machine_set::selector_text;
@@ -18,45 +17,27 @@ use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::object::{Fields, Key, Meta, Object, finalizers, int_or_percent, owner_reference, short_hash, with_owner, without_empty};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 
 const FINALIZER: &str = "cluster.x-k8s.io/machinedeployment";
 const HASH: &str = "machine-template-hash";
 const REVISION: &str = "machinedeployment.clusters.x-k8s.io/revision";
 
 /// The MachineDeployments of a plane.
-pub struct MachineDeployments;
+pub const MACHINE_DEPLOYMENTS: Provider = Provider {
+    name: "machinedeployments",
+    kind: Kind::MachineDeployment,
+    gate: CORE_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for MachineDeployments {
-    fn name(&self) -> &'static str {
-        "machinedeployments"
-    }
-    fn kind(&self) -> Kind {
-        Kind::MachineDeployment
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(CORE_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        match event.kind {
-            Kind::MachineSet => event
-                .object
-                .owner_name("MachineDeployment")
-                .map(|name| (event.object.namespace().to_owned(), name.to_owned()))
-                .into_iter()
-                .collect(),
-            Kind::Machine => {
-                event.object.label(DEPLOYMENT).map(|name| (event.object.namespace().to_owned(), name.to_owned())).into_iter().collect()
-            }
-            Kind::Cluster => same_cluster(plane, Kind::MachineDeployment, event),
-            _ => Vec::new(),
-        }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    match event.kind {
+        Kind::MachineSet => event.beside(event.object.owner_name("MachineDeployment")),
+        Kind::Machine => event.beside(event.object.label(DEPLOYMENT)),
+        Kind::Cluster => same_cluster(plane, Kind::MachineDeployment, event),
+        _ => Vec::new(),
     }
 }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::machines::{all_ready, all_up_to_date, minor, scaling, tally, versions, write_tally};
@@ -17,42 +16,26 @@ use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::object::{Fields, Key, Meta, Object, finalizers, owner_reference, random_suffix, with_owner, without_empty};
-use crate::plane::{Controller, Event, Gate, Next, Plane, Result};
+use crate::plane::{Event, Next, Plane, Provider, Result};
 
 const FINALIZER: &str = "cluster.x-k8s.io/machineset";
 const SKIP: &str = "machineset.cluster.x-k8s.io/skip-preflight-checks";
 const DELETE_FIRST: &str = "cluster.x-k8s.io/delete-machine";
 
 /// The MachineSets of a plane.
-pub struct MachineSets;
+pub const MACHINE_SETS: Provider = Provider {
+    name: "machinesets",
+    kind: Kind::MachineSet,
+    gate: CORE_GATE,
+    concerns,
+    reconcile: |fleet, plane, key| look(fleet, plane, key).boxed(),
+};
 
-impl Controller for MachineSets {
-    fn name(&self) -> &'static str {
-        "machinesets"
-    }
-    fn kind(&self) -> Kind {
-        Kind::MachineSet
-    }
-    fn needs(&self) -> &'static [Kind] {
-        &Kind::CUSTOM
-    }
-    fn gate(&self) -> Option<Gate> {
-        Some(CORE_GATE)
-    }
-    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        match event.kind {
-            Kind::Machine => event
-                .object
-                .owner_name("MachineSet")
-                .map(|name| (event.object.namespace().to_owned(), name.to_owned()))
-                .into_iter()
-                .collect(),
-            Kind::Cluster | Kind::KubeadmControlPlane | Kind::MachineDeployment => same_cluster(plane, Kind::MachineSet, event),
-            _ => Vec::new(),
-        }
-    }
-    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
-        look(fleet, plane, key).boxed()
+fn concerns(plane: &Plane, event: &Event) -> Vec<Key> {
+    match event.kind {
+        Kind::Machine => event.beside(event.object.owner_name("MachineSet")),
+        Kind::Cluster | Kind::KubeadmControlPlane | Kind::MachineDeployment => same_cluster(plane, Kind::MachineSet, event),
+        _ => Vec::new(),
     }
 }
 

@@ -33,6 +33,14 @@ pub struct Event {
     pub gone: bool,
 }
 
+impl Event {
+    /// The object of this name in the namespace of the one that changed; an empty name is none.
+    pub fn beside(&self, name: Option<&str>) -> Vec<Key> {
+        let name = name.filter(|name| !name.is_empty());
+        name.map(|name| (self.object.namespace().to_owned(), name.to_owned())).into_iter().collect()
+    }
+}
+
 /// What a reconcile wants next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
@@ -90,6 +98,44 @@ pub trait Controller: Send + Sync + 'static {
     }
     /// Looks at one key and makes one step towards what the objects say; called again until nothing changes.
     fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>>;
+}
+
+/// What a [`Provider`]'s loop does with one key.
+pub type Reconcile = for<'a> fn(&'a Arc<Fleet>, &'a Arc<Plane>, &'a Key) -> BoxFuture<'a, Result<Next>>;
+
+/// A control loop over a custom kind in a provider's manager: a controller that is nothing but its own parts.
+pub struct Provider {
+    /// Name, for logs.
+    pub name: &'static str,
+    /// The kind that it looks after.
+    pub kind: Kind,
+    /// The manager that it runs in.
+    pub gate: Gate,
+    /// Keys to look at after a change of another kind.
+    pub concerns: fn(&Plane, &Event) -> Vec<Key>,
+    /// Looks at one key.
+    pub reconcile: Reconcile,
+}
+
+impl Controller for Provider {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+    fn kind(&self) -> Kind {
+        self.kind
+    }
+    fn needs(&self) -> &'static [Kind] {
+        &Kind::CUSTOM
+    }
+    fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
+        (self.concerns)(plane, event)
+    }
+    fn gate(&self) -> Option<Gate> {
+        Some(self.gate)
+    }
+    fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
+        (self.reconcile)(fleet, plane, key)
+    }
 }
 
 /// A controller with its queue on one plane.

@@ -166,21 +166,8 @@ pub(super) fn available_in(machine: &Object, status: &Value, now: jiff::Timestam
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{machine, object};
     use super::*;
-
-    fn object(value: Value) -> Object {
-        serde_json::from_value(value).expect("object")
-    }
-
-    fn machine() -> Object {
-        object(json!({
-            "metadata": {"name": "m", "namespace": "n"},
-            "spec": {
-                "clusterName": "c", "bootstrap": {"configRef": {"kind": "KubeadmConfig"}, "dataSecretName": "m"}, "infrastructureRef": {"kind": "AWSMachine"},
-                "providerID": "aws:///a/i-1", "readinessGates": [{"conditionType": "APIServerPodHealthy"}],
-            },
-        }))
-    }
 
     fn words(status: &Value, kind: &str) -> String {
         let condition = status.items("/conditions").iter().find(|one| one.text("/type") == kind).cloned().unwrap_or_default();

@@ -1,0 +1,39 @@
+//! The proving ground: real etcd, kube-apiserver, controllers and Cluster API managers as processes of this host, for tests.
+//!
+//! A [`Ground`] belongs to one test: its logs, its data, and every process in it, which ends when the ground is dropped and also
+//! when the process that holds it is killed. On a ground stand any number of [`Plane`]s, and on a plane [`Manager`]s of Cluster API.
+//! Must not know windlass: no crate of the house, no plan, no state.
+
+mod authority;
+mod build;
+mod cluster_api;
+mod components;
+mod definitions;
+mod error;
+mod folder_lock;
+mod go;
+mod ground;
+mod kubeconfig;
+mod launch;
+mod manager;
+mod plane;
+mod ports;
+mod process;
+mod service;
+mod workspace;
+
+pub use authority::{Authority, KeyAndCertificate, ServiceAccountKeys};
+pub use build::{BuildReport, build};
+pub use cluster_api::{ClusterApi, install_cluster_api};
+pub use components::{COMPONENTS, Component, Components};
+pub use error::GroundError;
+pub use folder_lock::FolderLock;
+pub use ground::Ground;
+pub use kubeconfig::kubeconfig;
+pub use launch::{Launch, become_launched};
+pub use manager::{MANAGERS, Manager, ManagerKind, Webhooks};
+pub use plane::{Plane, PlaneSpec};
+pub use ports::PortLease;
+pub use process::Process;
+pub use service::Service;
+pub use workspace::{logs_folder, proving_ground_folder, workspace_root};

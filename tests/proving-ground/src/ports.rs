@@ -1,0 +1,77 @@
+//! Ports that no other ground of this host will take: each is leased by a locked file, so that planes of different processes
+//! can come up at the same moment and a service that is stopped finds its port again.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::PathBuf;
+
+use crate::error::GroundError;
+use crate::folder_lock::FolderLock;
+
+/// Below the range that the kernel gives to outgoing connections, above the ports of the dev provider.
+const FIRST: u16 = 24_500;
+const LAST: u16 = 32_000;
+
+/// A port of 127.0.0.1 that is ours until this is dropped.
+#[derive(Debug)]
+pub struct PortLease {
+    port: u16,
+    _lock: FolderLock,
+}
+
+impl PortLease {
+    /// Leases a free port.
+    ///
+    /// # Errors
+    /// All are taken, or the folder of the leases cannot be written.
+    pub fn take() -> Result<PortLease, GroundError> {
+        // Neighbours start at different places, so that they rarely try each other's.
+        let range = LAST - FIRST;
+        let start = u16::try_from(std::process::id() % u32::from(range)).unwrap_or_default();
+        for step in 0..range {
+            let port = FIRST + (start + step) % range;
+            let Some(lock) = FolderLock::try_take(&lease_file(port))? else { continue };
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(PortLease { port, _lock: lock });
+            }
+        }
+        Err(GroundError::NoPort(FIRST, LAST))
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// One folder for all users of the host's ports, not for one work tree.
+fn lease_file(port: u16) -> PathBuf {
+    leases_folder().join(port.to_string())
+}
+
+/// Where ports and other things of the whole host are leased.
+pub(crate) fn leases_folder() -> PathBuf {
+    std::env::temp_dir().join("windlass-proving-ground-leases")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_port_is_leased_twice() -> Result<(), GroundError> {
+        let leases = (0..8).map(|_| PortLease::take()).collect::<Result<Vec<_>, _>>()?;
+        let ports: BTreeSet<u16> = leases.iter().map(PortLease::port).collect();
+        assert_eq!(ports.len(), leases.len());
+        Ok(())
+    }
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_not_leased() -> Result<(), GroundError> {
+        let port = PortLease::take()?.port();
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(GroundError::io("listener".as_ref()))?;
+        assert_ne!(PortLease::take()?.port(), port);
+        Ok(())
+    }
+}

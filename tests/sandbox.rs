@@ -1,0 +1,107 @@
+//! The sandbox as a thing that breaks: its process is killed in the middle of everything, its machines and requests fail on demand.
+
+#[path = "support/running.rs"]
+mod running;
+mod support;
+
+use running::{begun, ends, kill_sandbox, signal};
+use rustix::process::Signal;
+use support::Place;
+use support::small::{base, cluster};
+
+const FAULTS: &str = "WL_SANDBOX_FAULTS";
+
+#[track_caller]
+fn destroyed(place: &Place) {
+    place.run(&["destroy", "-auto-approve"]).expect(0);
+    assert!(place.ledger().is_empty(), "{:?}", place.ledger());
+    assert!(place.objects().is_empty());
+}
+
+#[test]
+fn the_server_is_killed_in_the_middle_and_the_next_command_brings_it_back() {
+    let whole = Place::example("quickstart");
+    whole.apply();
+    let place = Place::example("quickstart");
+    let kubeconfig = place.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
+    // With the engine, early and late.
+    for marker in ["cluster.shop.control_plane: waiting for", "cluster.shop.pivot"] {
+        let (mut child, lines) = begun(&place, "apply", marker);
+        kill_sandbox(&place);
+        signal(&child, Signal::KILL);
+        assert_eq!(ends(&mut child), None);
+        drop(lines.join());
+    }
+    // Without the engine, which finds it again where it was.
+    let (mut child, lines) = begun(&place, "apply", "cluster.shop.");
+    kill_sandbox(&place);
+    assert_eq!(place.run(&["sandbox", "kubeconfig"]).expect(0).stdout, kubeconfig, "the same port, the same CA, the same rights");
+    let code = ends(&mut child);
+    assert_eq!(code, Some(0), "{}", lines.join().expect("the lines are read"));
+    assert_eq!(place.objects(), whole.objects());
+    assert_eq!(place.ledger(), whole.ledger());
+    place.settled();
+    place.run(&["drift"]).expect(0);
+
+    for marker in ["cluster.shop.pivot", "cluster.shop: "] {
+        let (mut child, lines) = begun(&place, "destroy", marker);
+        kill_sandbox(&place);
+        signal(&child, Signal::KILL);
+        assert_eq!(ends(&mut child), None);
+        drop(lines.join());
+    }
+    destroyed(&place);
+    let status = place.run(&["sandbox", "status"]).expect(0);
+    assert!(!status.stdout.contains("i-"), "{}", status.stdout);
+}
+
+#[test]
+fn machines_that_never_come_are_waited_for_and_come_when_they_may() {
+    for (faults, instances) in [("no-capacity=100", 0), ("never-boot=100", 1)] {
+        let place = Place::small(&[base(""), cluster("late", "  timeouts {\n    wait = \"8s\"\n  }\n")]);
+        place.run_with(&["apply", "-auto-approve"], &[(FAULTS, faults)]).expect(7).says("API of cluster.late");
+        assert_eq!(place.ledger().get("instance").copied().unwrap_or_default(), instances);
+        let machines = "/apis/infrastructure.cluster.x-k8s.io/v1beta2/namespaces/late/awsmachines";
+        let told = place.kubectl_on_management().get(machines).expect("the kind is there").to_string();
+        assert_eq!(told.contains("InsufficientInstanceCapacity"), instances == 0, "{told}");
+        place.run(&["sandbox", "stop"]).expect(0);
+        place.replace("main.wl.hcl", "wait = \"8s\"", "wait = \"5m\"");
+        place.apply();
+        place.settled();
+        assert_eq!(place.ledger().get("instance"), Some(&2));
+        destroyed(&place);
+    }
+}
+
+#[test]
+fn failing_requests_and_ending_watches_change_nothing_but_the_time() {
+    let place = Place::small(&[base(""), cluster("shop", "")]);
+    let faults = [(FAULTS, "seed=3,api-busy=2,api-error=2,api-conflict=1,api-close=1,api-lost=1,api-watch=20")];
+    let mut codes = Vec::new();
+    for _ in 0..12 {
+        let done = place.run_with(&["apply", "-auto-approve"], &faults);
+        codes.push(done.code);
+        if done.code == Some(0) {
+            break;
+        }
+    }
+    assert_eq!(codes.last(), Some(&Some(0)), "{codes:?}");
+    place.run(&["sandbox", "stop"]).expect(0);
+    place.settled();
+    assert_eq!(place.ledger().get("instance"), Some(&2));
+    destroyed(&place);
+}
+
+#[test]
+fn settings_that_cannot_be_read_are_refused_before_anything_is_started() {
+    let place = Place::small(&[base(""), cluster("shop", "")]);
+    for (variable, value, words) in [
+        (FAULTS, "never-boots=5", "there is no fault \"never-boots\""),
+        (FAULTS, "api-error=5 %", "\"5 %\" is no percentage"),
+        ("WL_SANDBOX_SPEED", "fast", "must be a number from 0"),
+    ] {
+        let done = place.run_with(&["apply", "-auto-approve"], &[(variable, value)]).expect(1).says(variable).says(words);
+        assert!(done.stderr.contains("WL"), "a code: {}", done.stderr);
+        assert!(!place.path().join(".windlass/sandbox/server.json").exists(), "nothing was started");
+    }
+}
