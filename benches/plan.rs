@@ -119,8 +119,14 @@ fn wish(clusters: usize) -> Desired {
     let mut sources = SourceMap::default();
     let (body, found) = lang::parse(&mut sources, "bench.wl.hcl", text.as_bytes());
     assert!(!found.has_errors(), "{found:?}");
-    let inputs =
-        Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &NoFiles, agent_image: "ghcr.io/windlass-dev/windlass:bench" };
+    let inputs = Inputs {
+        body: &body,
+        variables: &[],
+        providers: PROVIDERS,
+        files: &NoFiles,
+        version: "0.1.0",
+        agent_image: "ghcr.io/windlass-dev/windlass:bench",
+    };
     let (model, found) = evaluate(&inputs, &mut sources);
     assert!(!found.has_errors(), "{found:?}");
     let (desired, found) = expand(&model, wish::LINEAGE);

@@ -92,8 +92,8 @@ pub struct Module {
     /// `readonly`: refuse to change the lock file
     #[arg(long, value_name = "MODE", value_parser = ["readonly"])]
     pub lockfile: Option<String>,
-    /// Kubeconfig of a cluster whose management plane is lost
-    #[arg(long, value_name = "CLUSTER=FILE")]
+    /// Kubeconfig of a plane: of a cluster whose management plane is lost, or of `management.NAME`
+    #[arg(long, value_name = "PLANE=FILE")]
     pub kubeconfig: Vec<String>,
     /// Folder with CLUSTER.kubeconfig files
     #[arg(long, value_name = "DIR", env = "WL_KUBECONFIG_DIR")]
@@ -190,7 +190,7 @@ pub struct Destroy {
     pub module: Module,
     #[command(flatten)]
     pub writing: Writing,
-    /// Forget a cluster whose plane does not answer; what it leaves behind is listed
+    /// Forget this cluster, whose plane does not answer, and do nothing else; what it leaves behind is listed
     #[arg(long, value_name = "ADDR")]
     pub abandon: Vec<String>,
     /// Release load balancers and volumes that are not from our layers too

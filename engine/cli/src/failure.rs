@@ -43,6 +43,12 @@ impl Failure {
         self
     }
 
+    /// As the cause of another finding, which is told first.
+    pub fn because(mut self, finding: Diagnostic) -> Self {
+        self.diagnostics.0.insert(0, finding);
+        self
+    }
+
     /// With an exit code other than 1.
     pub fn exits(mut self, exit: Exit) -> Self {
         self.exit = exit;
@@ -99,6 +105,7 @@ impl From<StepError> for Failure {
                     None => failure,
                 }
             }
+            StepError::Diagnosed(diagnostic) => Failure::from(*diagnostic),
             StepError::TimedOut { .. } => {
                 Failure::new(Code::TIMED_OUT, text).hint("nothing is lost: apply again to go on").exits(Exit::TimedOut)
             }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use windlass_clouds::PROVIDERS;
 use windlass_core::config::{self, Inputs, Model, VariableInput, VariableOrigin, VariableText, parse_variable_file};
+use windlass_core::desired::DesiredManagement;
 use windlass_core::diag::{Code, Diagnostic, Diagnostics, SourceMap};
 use windlass_core::files::{FileError, FileErrorKind, Files};
 use windlass_core::lang::{self, Body};
 
 use crate::argv::VariableFlag;
+use crate::command::TOOL_VERSION;
 use crate::failure::{Failure, io};
 use crate::session::Session;
 
@@ -35,8 +37,59 @@ pub struct Loaded {
     pub warnings: Diagnostics,
 }
 
+/// A configuration as far as it could be evaluated.
+pub struct Evaluated {
+    /// What it says.
+    pub model: Model,
+    /// Texts for messages.
+    pub sources: SourceMap,
+    /// Errors and warnings.
+    pub diagnostics: Diagnostics,
+}
+
+/// Files of a module and values of its variables.
+struct Texts {
+    body: Body,
+    variables: Vec<VariableInput>,
+    sources: SourceMap,
+    diagnostics: Diagnostics,
+}
+
 /// Reads, parses and evaluates a module.
 pub fn load(session: &Session, flags: &[VariableFlag]) -> Result<Loaded, Failure> {
+    let texts = read(session, flags)?;
+    if texts.diagnostics.has_errors() {
+        // What a block with a syntax error would have declared is missing: further errors would be noise.
+        return Err(Failure::in_configuration(texts.diagnostics, texts.sources));
+    }
+    let Evaluated { model, sources, diagnostics } = evaluated(session, texts);
+    if diagnostics.has_errors() {
+        return Err(Failure::in_configuration(diagnostics, sources));
+    }
+    Ok(Loaded { model, sources, warnings: diagnostics })
+}
+
+/// The same in spite of errors, as far as it goes. Fails only if files cannot be read.
+pub fn evaluate(session: &Session, flags: &[VariableFlag]) -> Result<Evaluated, Failure> {
+    Ok(evaluated(session, read(session, flags)?))
+}
+
+/// The `management` block of a module, whatever is wrong elsewhere; `None` if there is none.
+pub fn management(session: &Session, flags: &[VariableFlag]) -> Option<DesiredManagement> {
+    evaluate(session, flags).ok().map(|evaluated| evaluated.model.management).filter(|management| !management.sandbox)
+}
+
+fn evaluated(session: &Session, texts: Texts) -> Evaluated {
+    let Texts { body, variables, mut sources, mut diagnostics } = texts;
+    let disk = Disk { folder: session.folder.clone() };
+    let inputs =
+        Inputs { body: &body, variables: &variables, providers: PROVIDERS, files: &disk, version: TOOL_VERSION, agent_image: AGENT_IMAGE };
+    let (model, found) = config::evaluate(&inputs, &mut sources);
+    diagnostics.extend(found);
+    Evaluated { model, sources, diagnostics }
+}
+
+fn read(session: &Session, flags: &[VariableFlag]) -> Result<Texts, Failure> {
     let mut sources = SourceMap::default();
     let mut diagnostics = Diagnostics::new();
     let mut body = Body::default();
@@ -53,18 +106,7 @@ pub fn load(session: &Session, flags: &[VariableFlag]) -> Result<Loaded, Failure
         diagnostics.extend(found);
     }
     let variables = variables(session, flags, &mut sources, &mut diagnostics)?;
-    if diagnostics.has_errors() {
-        // What a block with a syntax error would have declared is missing: further errors would be noise.
-        return Err(Failure::in_configuration(diagnostics, sources));
-    }
-    let disk = Disk { folder: session.folder.clone() };
-    let inputs = Inputs { body: &body, variables: &variables, providers: PROVIDERS, files: &disk, agent_image: AGENT_IMAGE };
-    let (model, found) = config::evaluate(&inputs, &mut sources);
-    diagnostics.extend(found);
-    if diagnostics.has_errors() {
-        return Err(Failure::in_configuration(diagnostics, sources));
-    }
-    Ok(Loaded { model, sources, warnings: diagnostics })
+    Ok(Texts { body, variables, sources, diagnostics })
 }
 
 /// A path without a leading `./`.

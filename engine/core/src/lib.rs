@@ -10,6 +10,7 @@ pub mod desired;
 pub mod diag;
 pub mod diff;
 pub mod drift;
+pub mod duration;
 pub mod encode;
 pub mod expand;
 pub mod facts;

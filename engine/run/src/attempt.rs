@@ -100,6 +100,7 @@ fn kind_of(error: &StepError) -> &'static str {
     match error {
         StepError::Failed { .. } => "failed",
         StepError::Refused { .. } => "refused",
+        StepError::Diagnosed(_) => "refused before anything was done",
         StepError::TimedOut { .. } => "timed out",
         StepError::Stale { .. } => "stale",
         StepError::Unreachable { .. } => "unreachable",

@@ -128,6 +128,12 @@ pub async fn execute(plan: &Plan, recorded: &Recorded, start: Start<'_>, ports: 
     {
         return Summary::refused(vec![error]);
     }
+    // Whoever holds a plane is noticed before the run's row is written. Who takes it after this look is noticed when it is taken.
+    if !cleared.present.is_empty()
+        && let Err(error) = ports.locks.look(&cleared.present, &run, recorded.serial).await
+    {
+        return Summary::refused(vec![error]);
+    }
     let serial = match start {
         Start::New { run, text, digest } => match ports.store.begin(run, text, digest).await {
             Ok(serial) => serial,

@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use serde_json::Value as Json;
 use tokio::sync::watch;
 use windlass_core::addr::Address;
+use windlass_core::diag::Diagnostic;
 use windlass_core::facts::{Demand, Facts};
 use windlass_core::plan::{Fingerprint, PlanPlane, Step};
 use windlass_core::recorded::{Effect, JournalRecord, Phase, Recorded};
@@ -169,6 +170,9 @@ pub enum StepError {
         /// What to do.
         hint: Option<String>,
     },
+    /// What the planner refuses too, in the planner's words: another plane, a state that is older than a plane has seen.
+    #[error("{}", .0.summary)]
+    Diagnosed(Box<Diagnostic>),
     /// What it waits for has not come; it is in progress, not failed (exit 7).
     #[error("{what}: {reason}")]
     TimedOut {
@@ -223,7 +227,9 @@ pub trait Observer: Send + Sync {
 
 /// Holds planes for this run against other writers (design section 7, Locks).
 pub trait PlaneLocks: Send + Sync {
-    /// Takes the Lease on these planes, which answer. Refuses with `Store(Locked)` if another run holds one, with `Failed` if a plane has
+    /// Refuses what [`acquire`](Self::acquire) would refuse, and writes nothing.
+    fn look<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>>;
+    /// Takes the Lease on these planes, which answer. Refuses with `Store(Locked)` if another run holds one, with `Diagnosed` if a plane has
     /// seen a newer serial.
     fn acquire<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>>;
     /// Takes the Lease on a plane that the run has just opened.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use windlass_core::addr::Address;
 use windlass_core::facts::{Demand, PlaneFact};
 use windlass_core::object::ObjectKey;
-use windlass_core::plan::{Fingerprint, PLAN_FORMAT, Plan, PlanPlane};
+use windlass_core::plan::{Fingerprint, PLAN_FORMAT, Plan, PlanPlane, old_state, other_plane};
 use windlass_core::recorded::Recorded;
 
 use crate::ports::{Observer, StepError};
@@ -82,8 +82,7 @@ fn remaining_planes(plan: &Plan, earlier: &Earlier) -> BTreeMap<Address, PlanPla
     let mut planes = BTreeMap::new();
     for (_, step) in remaining(plan, earlier) {
         for address in step.action.planes() {
-            let unlisted =
-                || PlanPlane { address: address.clone(), uid: None, sandbox: false, kubeconfig: None, context: None, access: None };
+            let unlisted = || PlanPlane { address: address.clone(), uid: None, sandbox: false, context: None, access: None };
             planes.entry(address.clone()).or_insert_with(|| planned.get(address).map_or_else(unlisted, |plane| (*plane).clone()));
         }
     }
@@ -106,11 +105,11 @@ fn judge(plane: &PlanPlane, known: Option<&str>, fact: Option<&PlaneFact>, seria
         Some(PlaneFact::Reachable(identity)) => {
             for uid in [plane.uid.as_deref(), known].into_iter().flatten() {
                 if uid != identity.uid {
-                    return Standing::Refused(another(plane, uid, &identity.uid));
+                    return Standing::Refused(StepError::Diagnosed(Box::new(other_plane(&plane.address, &identity.uid, uid))));
                 }
             }
             if let Some(last) = identity.last_serial.filter(|last| *last > serial) {
-                return Standing::Refused(older(plane, serial, last));
+                return Standing::Refused(StepError::Diagnosed(Box::new(old_state(&plane.address, last, serial))));
             }
             if opened && expected.is_none() { Standing::NotYet } else { Standing::Present }
         }
@@ -118,20 +117,6 @@ fn judge(plane: &PlanPlane, known: Option<&str>, fact: Option<&PlaneFact>, seria
         Some(PlaneFact::Unreachable { reason }) => Standing::Blocked(reason.clone()),
         Some(PlaneFact::Absent) | None if expected.is_some() => Standing::Blocked("its kubeconfig Secret is no longer there".to_owned()),
         Some(PlaneFact::Absent) | None => Standing::NotYet,
-    }
-}
-
-fn another(plane: &PlanPlane, then: &str, now: &str) -> StepError {
-    StepError::Failed {
-        summary: format!("{} is another plane than before: its kube-system had uid {then}, has {now}", plane.address),
-        hint: Some("nothing was written; point the configuration back to the plane that this state belongs to".to_owned()),
-    }
-}
-
-fn older(plane: &PlanPlane, serial: u64, last: u64) -> StepError {
-    StepError::Failed {
-        summary: format!("this state is older than what {} has seen: serial {serial}, there {last}", plane.address),
-        hint: Some("nothing was written; use the state file that the last run left behind".to_owned()),
     }
 }
 

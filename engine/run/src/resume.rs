@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
+use windlass_core::addr::Address;
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Action, Fingerprint, Mode, PivotSpec, Plan, Step};
 use windlass_core::recorded::{JournalRecord, Phase, Recorded, UnfinishedRun};
@@ -23,6 +24,11 @@ pub enum Asked<'a> {
         mode: Mode,
         /// Digest of the wish as HCL has it now.
         desired_digest: &'a str,
+    },
+    /// `destroy -abandon`: a run that cannot go on because of these clusters is given up, a pivot of theirs included.
+    Abandon {
+        /// The clusters.
+        clusters: &'a [Address],
     },
 }
 
@@ -75,12 +81,18 @@ pub fn decide(unfinished: Option<(&UnfinishedRun, &Plan)>, asked: Asked<'_>) -> 
     let same = match asked {
         Asked::Saved { digest } => digest == run.plan_digest,
         Asked::Bare { mode, desired_digest } => mode == plan.mode && desired_digest == plan.desired_digest,
+        Asked::Abandon { .. } => false,
+    };
+    let abandoned = |half: &HalfPivot| {
+        let cluster = plan.steps.get(half.step).map(|step| step.address.root());
+        matches!(asked, Asked::Abandon { clusters } if cluster.is_some_and(|cluster| clusters.contains(&cluster)))
     };
     match (half, same, asked) {
         // Once it was turned back, the plan was given up; the world is no longer the one that its journal tells of.
         (_, true, _) if !turned_back => Decision::GoOn,
         (None, ..) => Decision::Supersede,
-        (Some(half), _, Asked::Bare { .. }) => Decision::FinishPivotFirst(half),
+        (Some(half), ..) if abandoned(&half) => Decision::Supersede,
+        (Some(half), _, Asked::Bare { .. } | Asked::Abandon { .. }) => Decision::FinishPivotFirst(half),
         (Some(half), _, Asked::Saved { .. }) => Decision::Refuse {
             reason: format!(
                 "{} is half done by a run of another plan",

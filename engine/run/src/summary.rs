@@ -44,7 +44,7 @@ impl Verdict {
     pub fn of(error: &StepError) -> Self {
         match error {
             StepError::Store(store) if matches!(**store, StoreError::Locked { .. }) => Verdict::Locked,
-            StepError::Failed { .. } | StepError::Refused { .. } | StepError::Store(_) => Verdict::Failed,
+            StepError::Failed { .. } | StepError::Refused { .. } | StepError::Diagnosed(_) | StepError::Store(_) => Verdict::Failed,
             StepError::TimedOut { .. } => Verdict::TimedOut,
             StepError::Stale { .. } => Verdict::Stale,
             StepError::Unreachable { .. } => Verdict::Unreachable,

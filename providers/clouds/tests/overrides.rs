@@ -69,7 +69,8 @@ fn wish(text: &str) -> (Desired, Vec<String>) {
     let read = || {
         let mut sources = SourceMap::new();
         let (body, mut found) = parse(&mut sources, "main.wl.hcl", text.as_bytes());
-        let inputs = Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &NoFiles, agent_image: "windlass:test" };
+        let inputs =
+            Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &NoFiles, version: "0.1.0", agent_image: "windlass:test" };
         let (model, more) = evaluate(&inputs, &mut sources);
         found.extend(more);
         let (desired, more) = expand(&model, "lineage");

@@ -55,7 +55,8 @@ fn first_plan() -> (Plan, Vec<Demand>, Diagnostics) {
     let text = std::fs::read(folder().join("main.wl.hcl")).expect("the example");
     let (body, mut found) = parse(&mut sources, "main.wl.hcl", &text);
     let files = Folder(folder());
-    let inputs = Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &files, agent_image: "windlass:test" };
+    let inputs =
+        Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &files, version: "0.1.0", agent_image: "windlass:test" };
     let (model, more) = evaluate(&inputs, &mut sources);
     found.extend(more);
     let (desired, more) = expand(&model, "lineage");
@@ -78,7 +79,7 @@ fn first_plan() -> (Plan, Vec<Demand>, Diagnostics) {
             facts.planes.insert(plane.clone(), if access.is_some() { PlaneFact::Absent } else { PlaneFact::Reachable(identity) });
         }
     }
-    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false };
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false, abandon: &[] };
     let (plan, more) = plan(&desired, &recorded, &facts, &options);
     found.extend(more);
     (plan, questions, found)

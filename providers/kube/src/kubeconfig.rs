@@ -1,5 +1,7 @@
 //! Kubeconfigs: which are trusted with what, whom they reach, and when their certificate ends. Knows no plane.
 
+use std::path::{Path, PathBuf};
+
 use data_encoding::BASE64;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::Value as Json;
@@ -34,12 +36,47 @@ pub fn read(text: &str, origin: Origin) -> Result<Kubeconfig, ApiError> {
     Ok(config)
 }
 
-/// What keeps a kubeconfig that a user names from opening anything: nothing of this is cured by waiting.
-pub fn fault(text: &str, context: Option<&str>) -> Option<String> {
-    let config = match read(text, Origin::User) {
+/// Kubeconfigs that a user names, by path, merged as kubectl merges those of KUBECONFIG: what is named first counts.
+pub fn merged(texts: &[(PathBuf, String)]) -> Result<Kubeconfig, ApiError> {
+    let mut all = Kubeconfig::default();
+    for (path, text) in texts {
+        let in_file = |error: &dyn std::fmt::Display| ApiError::NoAccess(format!("{}: {error}", path.display()));
+        let mut config = read(text, Origin::User).map_err(|error| in_file(&error))?;
+        anchor_files(&mut config, path);
+        all = all.merge(config).map_err(|error| in_file(&error))?;
+    }
+    Ok(all)
+}
+
+/// Relative file names in a kubeconfig are meant from the folder it stands in (as client-go reads them).
+fn anchor_files(config: &mut kube::config::Kubeconfig, path: &Path) {
+    let Some(folder) = path.parent() else { return };
+    let anchor = |file: &mut Option<String>| {
+        if let Some(name) = file {
+            *name = folder.join(&name).to_string_lossy().into_owned();
+        }
+    };
+    for user in config.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()) {
+        anchor(&mut user.client_certificate);
+        anchor(&mut user.client_key);
+        anchor(&mut user.token_file);
+    }
+    for cluster in config.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
+        anchor(&mut cluster.certificate_authority);
+    }
+}
+
+/// What keeps kubeconfigs that a user names from opening anything: nothing of this is cured by waiting.
+pub fn fault(texts: &[(PathBuf, String)], context: Option<&str>) -> Option<String> {
+    let config = match merged(texts) {
         Ok(config) => config,
         Err(error) => return Some(error.to_string()),
     };
+    let names: Vec<String> = texts.iter().map(|(path, _)| path.display().to_string()).collect();
+    opens_nothing(&config, context).map(|fault| format!("{}: {fault}", names.join(", ")))
+}
+
+fn opens_nothing(config: &Kubeconfig, context: Option<&str>) -> Option<String> {
     let known: Vec<&str> = config.contexts.iter().map(|named| named.name.as_str()).collect();
     let Some(name) = context.or(config.current_context.as_deref()).filter(|name| !name.is_empty()) else {
         return Some(format!("the kubeconfig has no current context; it has {}", listed(&known)));

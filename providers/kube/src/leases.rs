@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use windlass_core::addr::Address;
 use windlass_core::marks::{FIELD_MANAGER, SYSTEM_NAMESPACE, state_lease};
-use windlass_core::plan::PlanPlane;
+use windlass_core::plan::{PlanPlane, old_state};
 use windlass_run::ports::{PlaneLocks, StepError, StoreError};
 
 use crate::error::{ApiError, failed};
@@ -85,6 +85,19 @@ impl Drop for Leases {
 }
 
 impl PlaneLocks for Leases {
+    fn look<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>> {
+        async move {
+            for plane in planes {
+                if let Some(access) = &plane.access {
+                    self.shared.planes.know(&plane.address, access);
+                }
+                self.shared.look(&plane.address, run, serial).await?;
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
     fn acquire<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>> {
         async move {
             for plane in planes {
@@ -137,6 +150,13 @@ impl Shared {
 
     fn reference(&self) -> ObjectRef {
         ObjectRef::new(LEASE_API_VERSION, "Lease", Some(SYSTEM_NAMESPACE), &state_lease(&self.lineage))
+    }
+
+    async fn look(&self, address: &Address, run: &str, serial: u64) -> Result<(), StepError> {
+        let plane = self.planes.plane(address).await.map_err(|error| error.during(address))?;
+        let reference = self.reference();
+        let live = plane.get(&reference).await.map_err(|error| error.during(address, &format!("read {}", reference.short())))?;
+        live.map_or(Ok(()), |live| may_take(&live, run, &self.ended, serial, address, Timestamp::now()))
     }
 
     async fn write_lease(&self, plane: &Plane, run: &str, serial: u64) -> Result<(), StepError> {
@@ -214,10 +234,7 @@ fn may_take(live: &Json, run: &str, ended: &BTreeSet<String>, serial: u64, plane
         }
     }
     match last_serial(live) {
-        Some(seen) if seen > serial => Err(failed(
-            format!("this state has serial {serial}, but {plane} was written by serial {seen} of the same state"),
-            "this is an older copy of the state file: use the newest one",
-        )),
+        Some(seen) if seen > serial => Err(StepError::Diagnosed(Box::new(old_state(plane, seen, serial)))),
         _ => Ok(()),
     }
 }
@@ -260,14 +277,8 @@ mod tests {
                 "the state is locked by run other on management.m, which renewed it 30 s ago",
             ),
             (live("other", "2026-11-22T11:59:00.000000Z", 3), "taken"),
-            (
-                live("other", "2026-11-22T11:00:00.000000Z", 5),
-                "this state has serial 4, but management.m was written by serial 5 of the same state",
-            ),
-            (
-                live("mine", "2026-11-22T11:59:59.000000Z", 5),
-                "this state has serial 4, but management.m was written by serial 5 of the same state",
-            ),
+            (live("other", "2026-11-22T11:00:00.000000Z", 5), "this state is older than the one that management.m has seen"),
+            (live("mine", "2026-11-22T11:59:59.000000Z", 5), "this state is older than the one that management.m has seen"),
         ] {
             let got =
                 may_take(&live, "mine", &BTreeSet::new(), 4, &plane, now).map_or_else(|error| error.to_string(), |()| "taken".to_owned());

@@ -27,10 +27,10 @@ pub enum PlaneSource {
         /// Context in it.
         context: Option<String>,
     },
-    /// A kubeconfig file.
-    File {
-        /// Where it is.
-        path: PathBuf,
+    /// Kubeconfig files; what an earlier one says goes before what later ones say.
+    Files {
+        /// Where they are.
+        paths: Vec<PathBuf>,
         /// Context in it.
         context: Option<String>,
     },
@@ -40,7 +40,7 @@ impl std::fmt::Debug for PlaneSource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             PlaneSource::Text { .. } => f.write_str("Text (sensitive)"),
-            PlaneSource::File { path, context } => f.debug_struct("File").field("path", path).field("context", context).finish(),
+            PlaneSource::Files { paths, context } => f.debug_struct("Files").field("paths", paths).field("context", context).finish(),
         }
     }
 }
@@ -131,12 +131,13 @@ impl Planes {
             Some(PlaneSource::Text { kubeconfig, context }) => {
                 (kubeconfig::read(kubeconfig, Origin::User).map_err(|e| NoPlane::Unreachable(e.to_string()))?, context.clone())
             }
-            Some(PlaneSource::File { path, context }) => {
-                let unreadable = |error: &dyn std::fmt::Display| NoPlane::Unreachable(format!("kubeconfig {}: {error}", path.display()));
-                let text = tokio::fs::read_to_string(path).await.map_err(|error| unreadable(&error))?;
-                let mut config = kubeconfig::read(&text, Origin::User).map_err(|error| unreadable(&error))?;
-                anchor_files(&mut config, path);
-                (config, context.clone())
+            Some(PlaneSource::Files { paths, context }) => {
+                let mut texts = Vec::new();
+                for path in paths {
+                    let unreadable = |error| NoPlane::Unreachable(format!("kubeconfig {}: {error}", path.display()));
+                    texts.push((path.clone(), tokio::fs::read_to_string(path).await.map_err(unreadable)?));
+                }
+                (kubeconfig::merged(&texts).map_err(|error| NoPlane::Unreachable(error.to_string()))?, context.clone())
             }
             None => {
                 let access = self.way(address).ok_or(NoPlane::Absent)?;
@@ -171,24 +172,6 @@ pub fn own_secret(access: &ClusterAccess) -> ObjectRef {
 /// The access Secret.
 pub fn access_secret_ref(access: &ClusterAccess) -> ObjectRef {
     ObjectRef::new("v1", "Secret", Some(SYSTEM_NAMESPACE), &access_secret(&access.name))
-}
-
-/// Relative file names in a kubeconfig are meant from the folder it stands in (as client-go reads them).
-fn anchor_files(config: &mut kube::config::Kubeconfig, path: &std::path::Path) {
-    let Some(folder) = path.parent() else { return };
-    let anchor = |file: &mut Option<String>| {
-        if let Some(name) = file {
-            *name = folder.join(&name).to_string_lossy().into_owned();
-        }
-    };
-    for user in config.auth_infos.iter_mut().filter_map(|named| named.auth_info.as_mut()) {
-        anchor(&mut user.client_certificate);
-        anchor(&mut user.client_key);
-        anchor(&mut user.token_file);
-    }
-    for cluster in config.clusters.iter_mut().filter_map(|named| named.cluster.as_mut()) {
-        anchor(&mut cluster.certificate_authority);
-    }
 }
 
 /// uid of an object.

@@ -6,7 +6,7 @@ use windlass_core::desired::Desired;
 use windlass_core::drift;
 use windlass_core::plan::{Mode, other_planes};
 
-use super::prepare::read_state;
+use super::prepare::{Known, read_state};
 use super::world::{self, Banner};
 use crate::arguments::{self, Arguments};
 use crate::exit::{Exit, OK};
@@ -19,11 +19,11 @@ use crate::view::{self, View};
 pub async fn run(arguments: &Arguments, command: &arguments::Drift, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
     let loaded = module::load(&session, &arguments.variables)?;
-    let (recorded, key) = read_state(&session)?;
+    let Known { recorded, key, .. } = read_state(&session)?;
     let management = &loaded.model.management;
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let world = world::open(&session, &command.module, management, &recorded, &key, view, banner).await?;
-    let facts = world.facts(&Desired::default(), &recorded, Mode::Apply).await;
+    let facts = world.facts(&Desired::default(), &recorded, Mode::Apply, &[]).await;
     let other = other_planes(&recorded, &facts);
     if other.has_errors() {
         // What another plane lacks is no drift.

@@ -7,8 +7,8 @@ use serde_json::json;
 use windlass_core::diag::Code;
 use windlass_core::recorded::Recorded;
 
-use super::apply::read_plan;
 use super::prepare::read_state;
+use super::saved::read_plan;
 use crate::arguments::{self, Arguments};
 use crate::exit::OK;
 use crate::failure::{Failure, io};
@@ -33,7 +33,7 @@ pub fn show(arguments: &Arguments, command: &arguments::Show, view: &View) -> Re
             }
         }
         None => {
-            let (recorded, _) = read_state(&session)?;
+            let recorded = read_state(&session)?.recorded;
             if command.json {
                 view.data(&format!("{}\n", state_json(&recorded)));
             } else {
@@ -65,7 +65,7 @@ fn state_json(recorded: &Recorded) -> serde_json::Value {
 /// Runs `output`.
 pub fn output(arguments: &Arguments, command: &arguments::Output, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
-    let (recorded, _) = read_state(&session)?;
+    let recorded = read_state(&session)?.recorded;
     let Some(name) = &command.name else {
         if command.raw {
             return Err(Failure::new(Code::USAGE, "-raw needs the name of an output"));

@@ -8,7 +8,7 @@ use windlass_core::facts::ClusterAccess;
 use windlass_core::recorded::Recorded;
 use windlass_kube::plane::PROBE_PATIENCE;
 
-use super::prepare::read_state;
+use super::prepare::{Known, read_state};
 use super::world::{self, Banner};
 use crate::arguments::{self, Arguments};
 use crate::exit::OK;
@@ -21,7 +21,7 @@ use crate::view::View;
 pub async fn run(arguments: &Arguments, command: &arguments::Kubeconfig, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
     let loaded = module::load(&session, &arguments.variables)?;
-    let (recorded, key) = read_state(&session)?;
+    let Known { recorded, key, .. } = read_state(&session)?;
     let management = &loaded.model.management;
     let (address, access) = access(&recorded, &command.cluster, &management.address)?;
     let world = world::open(&session, &command.module, management, &recorded, &key, view, Banner::Note).await?;

@@ -2,8 +2,10 @@
 
 mod agent;
 mod apply;
+mod approval;
 mod destroy;
 mod drift;
+mod execution;
 mod init;
 mod inspect;
 mod kubeconfig;
@@ -12,11 +14,14 @@ mod plan;
 mod prepare;
 mod providers;
 mod sandbox;
+mod saved;
 mod secrets;
 mod state;
 mod validate;
 mod version;
 mod world;
+
+pub use plan::TOOL_VERSION;
 
 use std::process::ExitCode;
 

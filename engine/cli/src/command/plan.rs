@@ -27,7 +27,9 @@ pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) 
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, banner).await?;
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
-    let plan = make(&mut prepared, &world, mode, &command.planning, false, command.module.compact_warnings, view).await?;
+    let (planning, compact) = (&command.planning, command.module.compact_warnings);
+    let request = Request { mode, planning, release_foreign: false, abandon: &[], compact };
+    let plan = make(&mut prepared, &world, &request, view).await?;
     if command.json {
         view.data(&format!("{}\n", windlass_core::plan::show_json::show_json(&plan)));
     } else {
@@ -58,24 +60,31 @@ pub fn has_changes(plan: &Plan) -> bool {
         || plan.outputs.values().any(|output| output.before != output.after)
 }
 
+/// What is asked for.
+pub struct Request<'a> {
+    /// Apply or destroy.
+    pub mode: Mode,
+    /// Flags.
+    pub planning: &'a Planning,
+    /// `-release-foreign`.
+    pub release_foreign: bool,
+    /// `-abandon`.
+    pub abandon: &'a [Address],
+    /// Warnings in one line each.
+    pub compact: bool,
+}
+
 /// Makes a plan of what has been prepared.
-pub async fn make(
-    prepared: &mut Prepared,
-    world: &World,
-    mode: Mode,
-    planning: &Planning,
-    release_foreign: bool,
-    compact: bool,
-    view: &View,
-) -> Result<Plan, Failure> {
+pub async fn make(prepared: &mut Prepared, world: &World, request: &Request<'_>, view: &View) -> Result<Plan, Failure> {
+    let Request { mode, planning, release_foreign, abandon, compact } = *request;
     refuse_flags(planning)?;
-    let facts = world.facts(&prepared.desired, &prepared.recorded, mode).await;
+    let facts = world.facts(&prepared.desired, &prepared.recorded, mode, abandon).await;
     let replace = planning
         .replace
         .iter()
         .map(|text| text.parse::<Address>().map_err(|error| Failure::new(Code::USAGE, error.to_string())))
         .collect::<Result<Vec<_>, _>>()?;
-    let options = PlanOptions { mode, tool_version: TOOL_VERSION, key: &prepared.key, replace: &replace, release_foreign };
+    let options = PlanOptions { mode, tool_version: TOOL_VERSION, key: &prepared.key, replace: &replace, release_foreign, abandon };
     let (plan, mut diagnostics) = plan::plan(&prepared.desired, &prepared.recorded, &facts, &options);
     if diagnostics.has_errors() {
         return Err(Failure::in_configuration(diagnostics, std::mem::take(&mut prepared.loaded.sources)));

@@ -38,7 +38,7 @@ pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, vie
     let session = Session::new(arguments, given, folder)?;
     let mut loaded = module::load(&session, &arguments.variables)?;
     super::lockfile::check(&session, &loaded.model, given, view)?;
-    let (recorded, key) = state(&session, view)?;
+    let Known { recorded, key, ended_runs } = state(&session, view)?;
     let (desired, found) = expand(&loaded.model, &recorded.lineage);
     let mut diagnostics = std::mem::take(&mut loaded.warnings);
     diagnostics.extend(found);
@@ -47,12 +47,21 @@ pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, vie
     }
     view.warnings(&diagnostics, &loaded.sources, given.compact_warnings);
     loaded.warnings = Diagnostics::new();
-    let ended_runs = ended_runs(&session)?;
     Ok(Prepared { session, loaded, recorded, key, desired, ended_runs })
 }
 
+/// The state file at one moment.
+pub struct Known {
+    /// The state.
+    pub recorded: Recorded,
+    /// Its key.
+    pub key: DigestKey,
+    /// Runs that are over, and therefore hold no plane.
+    pub ended_runs: BTreeSet<String>,
+}
+
 /// The state of a session, made if there is none.
-pub fn state(session: &Session, view: &View) -> Result<(Recorded, DigestKey), Failure> {
+pub fn state(session: &Session, view: &View) -> Result<Known, Failure> {
     if !session.state.exists() {
         create_state(session)?;
         view.note(&format!("Created state file {} (lineage and key).\n", session.state.display()));
@@ -71,13 +80,10 @@ pub fn create_state(session: &Session) -> Result<(), Failure> {
     Ok(())
 }
 
-fn ended_runs(session: &Session) -> Result<BTreeSet<String>, Failure> {
-    let over = |run: &PastRun| matches!(run.status, RunStatus::Done | RunStatus::Superseded);
-    Ok(windlass_state::read(&session.state)?.runs.into_iter().filter(over).map(|run| run.id).collect())
-}
-
 /// The state of a session, which must exist.
-pub fn read_state(session: &Session) -> Result<(Recorded, DigestKey), Failure> {
+pub fn read_state(session: &Session) -> Result<Known, Failure> {
     let snapshot = windlass_state::read(&session.state)?;
-    Ok((snapshot.recorded, DigestKey(*snapshot.digest_key.bytes())))
+    let over = |run: &PastRun| matches!(run.status, RunStatus::Done | RunStatus::Superseded);
+    let ended_runs = snapshot.runs.into_iter().filter(over).map(|run| run.id).collect();
+    Ok(Known { recorded: snapshot.recorded, key: DigestKey(*snapshot.digest_key.bytes()), ended_runs })
 }

@@ -14,7 +14,7 @@ use crate::view::{self, View};
 
 /// Runs `state list`.
 pub fn list(arguments: &Arguments, command: &arguments::StateList, view: &View) -> Result<ExitCode, Failure> {
-    let (recorded, _) = read_state(&Session::new(arguments, &command.module, None)?)?;
+    let recorded = read_state(&Session::new(arguments, &command.module, None)?)?.recorded;
     let prefix = command.prefix.as_deref().unwrap_or_default();
     let names = recorded.resources.keys().map(ToString::to_string).filter(|name| name.starts_with(prefix));
     view.data(&names.map(|name| format!("{name}\n")).collect::<String>());
@@ -23,7 +23,7 @@ pub fn list(arguments: &Arguments, command: &arguments::StateList, view: &View) 
 
 /// Runs `state show`.
 pub fn show(arguments: &Arguments, command: &arguments::StateShow, view: &View) -> Result<ExitCode, Failure> {
-    let (recorded, _) = read_state(&Session::new(arguments, &command.module, None)?)?;
+    let recorded = read_state(&Session::new(arguments, &command.module, None)?)?.recorded;
     let address: Address =
         command.address.parse().map_err(|error: windlass_core::addr::AddressError| Failure::new(Code::USAGE, error.to_string()))?;
     match view::resource_text(&recorded, &address) {

@@ -64,7 +64,7 @@ pub async fn open(
     banner: Banner,
 ) -> Result<World, Failure> {
     same_plane(management, recorded)?;
-    let mut sources = BTreeMap::new();
+    let mut sources = overrides(session, given, management, recorded)?;
     if management.sandbox {
         match banner {
             Banner::Out => view.out(sandbox::BANNER),
@@ -72,11 +72,10 @@ pub async fn open(
         }
         let found = sandbox::ensure(&session.sandbox()).await?;
         sources.insert(management.address.clone(), PlaneSource::Text { kubeconfig: found.kubeconfig, context: None });
-    } else {
-        let path = kubeconfig_path(&session.folder, management.kubeconfig.as_deref())?;
-        sources.insert(management.address.clone(), PlaneSource::File { path, context: management.context.clone() });
+    } else if !sources.contains_key(&management.address) {
+        let paths = kubeconfig_paths(&session.folder, management.kubeconfig.as_deref())?;
+        sources.insert(management.address.clone(), PlaneSource::Files { paths, context: management.context.clone() });
     }
-    sources.extend(overrides(session, given, recorded)?);
     sources.values().try_for_each(usable)?;
     let options = KubeOptions { lineage: recorded.lineage.clone(), digest_key: key.clone(), sources, stable_for: stable_for(management) };
     Ok(World { kube: Arc::new(Kube::new(options)) })
@@ -97,36 +96,49 @@ fn same_plane(management: &DesiredManagement, recorded: &Recorded) -> Result<(),
 
 /// A kubeconfig that opens nothing is told at once: waiting does not mend it.
 fn usable(source: &PlaneSource) -> Result<(), Failure> {
-    let PlaneSource::File { path, context } = source else { return Ok(()) };
-    let text = std::fs::read_to_string(path).map_err(|error| io(path, "cannot be read", &error))?;
-    match windlass_kube::kubeconfig::fault(&text, context.as_deref()) {
-        Some(fault) => Err(Failure::new(Code::FILE_SYSTEM, format!("{}: {fault}", path.display()))
+    let PlaneSource::Files { paths, context } = source else { return Ok(()) };
+    let read = |path: &PathBuf| match std::fs::read_to_string(path) {
+        Ok(text) => Ok((path.clone(), text)),
+        Err(error) => Err(io(path, "cannot be read", &error)),
+    };
+    let texts = paths.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    match windlass_kube::kubeconfig::fault(&texts, context.as_deref()) {
+        Some(fault) => Err(Failure::new(Code::FILE_SYSTEM, fault)
             .hint("name another file with `kubeconfig` (or -kubeconfig), or another context with `context`, in the `management` block")),
         None => Ok(()),
     }
 }
 
-fn kubeconfig_path(folder: &Path, written: Option<&str>) -> Result<PathBuf, Failure> {
+/// The management plane's kubeconfig: as written in HCL, else the files that KUBECONFIG lists, of which those count that exist, as for
+/// kubectl, else `~/.kube/config`.
+fn kubeconfig_paths(folder: &Path, written: Option<&str>) -> Result<Vec<PathBuf>, Failure> {
     let home = || std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let path = match written {
+    let named = match written {
         Some(written) => match written.strip_prefix("~/") {
-            Some(rest) => home().join(rest),
-            None => folder.join(written),
+            Some(rest) => vec![home().join(rest)],
+            None => vec![folder.join(written)],
         },
         None => match std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty()) {
-            Some(value) => PathBuf::from(value),
-            None => home().join(".kube/config"),
+            Some(list) => std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty()).collect(),
+            None => vec![home().join(".kube/config")],
         },
     };
-    if path.is_file() {
-        return Ok(path);
+    let there: Vec<PathBuf> = named.iter().filter(|path| path.is_file()).cloned().collect();
+    if !there.is_empty() {
+        return Ok(there);
     }
-    Err(Failure::new(Code::FILE_SYSTEM, format!("the management plane's kubeconfig {} is no file", path.display()))
-        .hint("set `kubeconfig` in the `management` block; without the block the sandbox is used"))
+    let named: Vec<String> = named.iter().map(|path| path.display().to_string()).collect();
+    Err(Failure::new(Code::FILE_SYSTEM, format!("the management plane's kubeconfig {} is no file", named.join(", ")))
+        .hint("set `kubeconfig` in the `management` block, or name the file with -kubeconfig management.NAME=FILE or KUBECONFIG"))
 }
 
-/// Kubeconfigs of clusters that the user names: `-kubeconfig shop=FILE`, `-kubeconfig-dir=DIR`.
-fn overrides(session: &Session, given: &Module, recorded: &Recorded) -> Result<BTreeMap<Address, PlaneSource>, Failure> {
+/// Kubeconfigs of planes that the user names: `-kubeconfig shop=FILE`, `-kubeconfig management.hub=FILE`, `-kubeconfig-dir=DIR`.
+fn overrides(
+    session: &Session,
+    given: &Module,
+    management: &DesiredManagement,
+    recorded: &Recorded,
+) -> Result<BTreeMap<Address, PlaneSource>, Failure> {
     let mut sources = BTreeMap::new();
     if let Some(folder) = &given.kubeconfig_dir {
         let folder = session.folder.join(folder);
@@ -134,21 +146,34 @@ fn overrides(session: &Session, given: &Module, recorded: &Recorded) -> Result<B
             let Some(name) = resource.facts.get("name").and_then(serde_json::Value::as_str) else { continue };
             let path = folder.join(format!("{name}.kubeconfig"));
             if path.is_file() {
-                sources.insert(address.clone(), PlaneSource::File { path, context: None });
+                sources.insert(address.clone(), PlaneSource::Files { paths: vec![path], context: None });
             }
         }
     }
     for text in &given.kubeconfig {
-        let Some((cluster, file)) = text.split_once('=') else {
-            return Err(Failure::new(Code::USAGE, format!("-kubeconfig needs CLUSTER=FILE, not {text:?}")));
+        let Some((plane, file)) = text.split_once('=') else {
+            return Err(Failure::new(Code::USAGE, format!("-kubeconfig needs PLANE=FILE, not {text:?}")));
         };
         let path = session.folder.join(file);
         if !path.is_file() {
             return Err(Failure::new(Code::FILE_SYSTEM, format!("{} is no file", path.display())));
         }
-        sources.insert(cluster_address(cluster)?, PlaneSource::File { path, context: None });
+        let address = plane_address(plane)?;
+        if address.is_management() && (management.sandbox || address != management.address) {
+            return Err(Failure::new(Code::USAGE, format!("-kubeconfig {plane}: the management plane is {}", management.address))
+                .hint("the sandbox has its own kubeconfig; a real plane is called as its `management` block"));
+        }
+        sources.insert(address, PlaneSource::Files { paths: vec![path], context: None });
     }
     Ok(sources)
+}
+
+/// A plane's address: a cluster's, or `management.hub`.
+fn plane_address(text: &str) -> Result<Address, Failure> {
+    match text.parse::<Address>() {
+        Ok(address) if address.is_management() && address.part.is_none() => Ok(address),
+        _ => cluster_address(text),
+    }
 }
 
 /// A cluster's address, from `shop` or `cluster.shop["eu"]`.
@@ -165,8 +190,10 @@ pub fn cluster_address(text: &str) -> Result<Address, Failure> {
 
 impl World {
     /// Asks all that a plan needs to know.
-    pub async fn facts(&self, desired: &Desired, recorded: &Recorded, mode: Mode) -> Facts {
-        let mut facts = self.kube.observe(&windlass_core::plan::demands(desired, recorded, mode)).await;
+    pub async fn facts(&self, desired: &Desired, recorded: &Recorded, mode: Mode, abandon: &[Address]) -> Facts {
+        let mut demands = windlass_core::plan::demands(desired, recorded, mode);
+        demands.extend(windlass_core::plan::abandon_demands(recorded, abandon));
+        let mut facts = self.kube.observe(&demands).await;
         let more = windlass_core::plan::follow_up(recorded, &facts);
         if !more.is_empty() {
             let found = self.kube.observe(&more).await;

@@ -134,7 +134,7 @@ impl<'a> ProgressPrinter<'a> {
                 paint(CHANGE.bold(), "Interrupt received.")
             )),
             RunEvent::Stopping { running, now: true } => {
-                Some(format!("{} {} stopped; apply again to go on.", paint(REMOVE.bold(), "Second interrupt."), counted(*running, "step")))
+                Some(format!("{} {} stopped; apply again to go on.", paint(REMOVE.bold(), "Stopping at once."), counted(*running, "step")))
             }
         }
     }

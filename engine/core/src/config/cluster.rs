@@ -254,17 +254,12 @@ fn pools(reader: &Reader<'_>, block: &Block, cloud: &CloudModel, diagnostics: &m
 /// Seconds of `timeouts { wait }`.
 fn timeout(body: &crate::provider::Body, span: Span, diagnostics: &mut Diagnostics) -> u64 {
     const DEFAULT: u64 = 3600;
+    // A million hours.
+    const LONGEST: u64 = 3_600_000_000;
     let Some(text) = body.value.get_path(&["timeouts", "wait"]).and_then(Value::as_str) else { return DEFAULT };
-    let (digits, unit) = text.split_at(text.len() - text.chars().last().map_or(0, char::len_utf8));
-    let factor = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    match (digits.parse::<u64>(), factor) {
-        (Ok(count), Some(factor)) if count > 0 && count <= 1_000_000 => count * factor,
-        _ => {
+    match crate::duration::seconds(text).filter(|seconds| (1..=LONGEST).contains(seconds)) {
+        Some(seconds) => seconds,
+        None => {
             let place = body.span_of("timeouts.wait").unwrap_or(span);
             diagnostics.push(
                 Diagnostic::error(Code::INVALID_VALUE, format!("{text:?} is no duration")).at(place).hint("write `90s`, `60m` or `2h`"),

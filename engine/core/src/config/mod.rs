@@ -17,6 +17,7 @@ mod output;
 mod overrides;
 mod pool;
 mod profile;
+mod required_version;
 pub mod schema;
 mod toplevel;
 mod variable;
@@ -41,6 +42,8 @@ pub struct Inputs<'a> {
     pub providers: &'a [&'static dyn Provider],
     /// Files of the module folder.
     pub files: &'a dyn Files,
+    /// Version of windlass, which `required_version` is held against.
+    pub version: &'a str,
     /// Image of the agent, unless HCL names one.
     pub agent_image: &'a str,
 }

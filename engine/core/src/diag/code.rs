@@ -89,6 +89,7 @@ codes! {
     214 INVALID_MANIFEST "A manifest file holds something else than Kubernetes objects."
     215 NOT_AN_OBJECT "An object lacks what makes it a Kubernetes object."
     216 OBJECT_TWICE "An object has two owners."
+    217 REQUIRED_VERSION "The configuration needs another version of windlass."
     350 CLOUD_VALUE "An attribute has a value that the cloud does not take."
     351 CLOUD_CONFLICT "Attributes of a cloud exclude each other."
     352 CLOUD_INCOMPLETE "An attribute of a cloud needs another one beside it."
@@ -110,6 +111,7 @@ codes! {
     414 CLUSTER_CYCLE "Clusters wait for each other in a circle."
     415 PROVIDER_MISSING "A provider that somebody else installs does not run."
     416 OVERRIDE "A capi_override would change what is not its to change, or names a kind that is not there."
+    417 NOT_ABANDONED "A cluster cannot be abandoned."
     500 USAGE "The command line asks for something that cannot be."
     501 FILE_SYSTEM "A file or folder cannot be used."
     502 NO_CONFIGURATION "The folder holds no configuration."
@@ -127,6 +129,7 @@ codes! {
     515 LOCK_FILE "The lock file does not fit the configuration."
     516 NO_SUCH_THING "The state holds nothing of that name."
     517 TERRAFORM_WORD "Terraform has this, windlass does it in another way."
+    518 SECRETS_UNREADABLE "The values of a saved plan's secrets cannot be evaluated."
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
 
 use super::demands::planes;
-use super::saga::Draft;
+use super::saga::{Abandoned, Draft};
 use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
 use super::wish::{Placed, Wish};
 use super::{
@@ -22,11 +22,14 @@ use crate::kinds::known_kind;
 use crate::object::ObjectKey;
 
 /// What a plan is put together from beside verdicts and steps.
+#[derive(Default)]
 pub(super) struct PlanParts {
     pub(super) warnings: Vec<String>,
     pub(super) unplanned: Vec<Unplanned>,
     /// Resources that go.
     pub(super) gone: BTreeSet<Address>,
+    /// Clusters that are forgotten.
+    pub(super) abandoned: BTreeMap<Address, Abandoned>,
     /// Lines for a reviewer.
     pub(super) notes: BTreeMap<Address, Vec<String>>,
     /// `prevent_destroy` that changes.
@@ -51,6 +54,9 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
     }
     for address in &parts.gone {
         changes.insert(address.clone(), deletion(view, address, &parts.notes));
+    }
+    for (cluster, abandoned) in &parts.abandoned {
+        changes.extend(abandoned.resources.iter().map(|address| (address.clone(), forgotten(address, cluster, abandoned))));
     }
     let mut steps = draft.steps;
     let fingerprints = if steps.is_empty() { Vec::new() } else { verdicts_and_doomed(view, verdicts, &steps) };
@@ -285,6 +291,18 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
     }
 }
 
+fn forgotten(address: &Address, cluster: &Address, abandoned: &Abandoned) -> Change {
+    Change {
+        address: address.clone(),
+        action: ChangeAction::Forget,
+        reasons: vec![Reason { field: None, old: Json::Null, new: Json::Null, rule: format!("abandoned, {}", abandoned.reason) }],
+        input: Json::Null,
+        objects: Vec::new(),
+        machines: 0,
+        notes: if address == cluster { abandoned.notes.clone() } else { Vec::new() },
+    }
+}
+
 fn plan_planes(view: &View<'_>) -> Vec<PlanPlane> {
     let plane = |(address, access): (Address, Option<crate::facts::ClusterAccess>)| {
         let management = view.desired.management.as_ref().filter(|management| management.address == address);
@@ -292,7 +310,6 @@ fn plan_planes(view: &View<'_>) -> Vec<PlanPlane> {
         PlanPlane {
             uid: uid.or_else(|| view.recorded.planes.get(&address).map(|plane| plane.uid.clone())),
             sandbox: management.is_some_and(|management| management.sandbox),
-            kubeconfig: management.and_then(|management| management.kubeconfig.clone()),
             context: management.and_then(|management| management.context.clone()),
             access,
             address,

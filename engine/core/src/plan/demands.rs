@@ -74,6 +74,18 @@ pub fn drift_demands(recorded: &Recorded) -> Vec<Demand> {
     unique.into_iter().collect()
 }
 
+/// What giving clusters up asks beside: which machines their management planes know, and whether they have an endpoint.
+pub fn abandon_demands(recorded: &Recorded, abandon: &[Address]) -> Vec<Demand> {
+    let kept = abandon.iter().filter_map(|address| kept::<KeptCluster>(recorded.resources.get(address)?));
+    let planes: BTreeSet<Address> = kept.map(|kept| kept.kind.management).collect();
+    let demand = |(plane, kind): (&Address, &str)| Demand::ListAll {
+        plane: plane.clone(),
+        api_version: CAPI_CORE.to_owned(),
+        kind: kind.to_owned(),
+    };
+    planes.iter().flat_map(|plane| [(plane, "Machine"), (plane, "Cluster")]).map(|asked| demand(asked)).collect()
+}
+
 /// The second round: recorded objects that no LIST by label has brought. Their label may have been taken away, which is not the same
 /// as their being gone. Empty for a healthy world.
 pub fn follow_up(recorded: &Recorded, facts: &Facts) -> Vec<Demand> {

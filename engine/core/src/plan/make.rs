@@ -10,7 +10,7 @@ use super::demands::doomed;
 use super::index::Index;
 use super::options::PlanOptions;
 use super::planes::{reach, warnings};
-use super::saga::{Draft, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
+use super::saga::{Draft, abandon, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
 use super::validate::validate_objects;
 use super::verdict::{Verdicts, View};
 use super::wish::wishes;
@@ -31,6 +31,11 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let index = Index::of(recorded);
     let view = View { desired, recorded, facts, options, wishes: &wishes, index: &index };
     let mut draft = Draft::default();
+    if !options.abandon.is_empty() {
+        let abandoned = abandon(&view, &mut draft, &mut diagnostics);
+        let parts = PlanParts { warnings: warnings(recorded, facts), abandoned, ..PlanParts::default() };
+        return (assemble(&view, Verdicts::default(), draft, parts), diagnostics);
+    }
     let planned = |root: &Address| reach.is_planned(root);
     let verdicts = match options.mode {
         Mode::Apply => {
@@ -64,6 +69,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
         notes,
         protection,
         outputs,
+        ..PlanParts::default()
     };
     parts.unplanned.sort_by(|a, b| a.address.cmp(&b.address));
     (assemble(&view, verdicts, draft, parts), diagnostics)

@@ -39,11 +39,11 @@ use crate::facts::ClusterAccess;
 use crate::object::ObjectKey;
 
 pub use action::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
-pub use demands::{demands, drift_demands, follow_up};
+pub use demands::{abandon_demands, demands, drift_demands, follow_up};
 pub use inspect::{desired_digest, secret_leaves, validate};
 pub use make::plan;
 pub use options::PlanOptions;
-pub use planes::other_planes;
+pub use planes::{old_state, other_plane, other_planes};
 
 pub use change::{Actor, Change, ChangeAction, LeafChange, ObjectAction, ObjectChange, Reason};
 
@@ -107,10 +107,7 @@ pub struct PlanPlane {
     /// Whether it is the embedded sandbox.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sandbox: bool,
-    /// Kubeconfig of a management plane, as written in HCL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub kubeconfig: Option<String>,
-    /// Context in it.
+    /// Context of a management plane, as written in HCL. Which kubeconfig it stands in is a matter of the machine, and not in the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub context: Option<String>,
     /// The way into a cluster's plane.

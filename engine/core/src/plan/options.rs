@@ -17,4 +17,6 @@ pub struct PlanOptions<'a> {
     pub replace: &'a [Address],
     /// `-release-foreign`: load balancers and volumes of a destroyed cluster go even if they are not from our layers.
     pub release_foreign: bool,
+    /// `-abandon=ADDR`: these clusters, which do not answer, are forgotten, and nothing else is done.
+    pub abandon: &'a [Address],
 }

@@ -36,21 +36,27 @@ pub fn other_planes(recorded: &Recorded, facts: &Facts) -> Diagnostics {
     for (address, fact) in &facts.planes {
         let PlaneFact::Reachable(identity) = fact else { continue };
         if let Some(known) = recorded.planes.get(address).filter(|known| known.uid != identity.uid) {
-            diagnostics.push(
-                Diagnostic::error(Code::OTHER_PLANE, format!("{address} is not the plane that this state was made with"))
-                    .detail(format!("Its identity (uid of namespace kube-system) is {}, the state says {}.", identity.uid, known.uid))
-                    .hint("check the kubeconfig; a state belongs to its planes"),
-            );
+            diagnostics.push(other_plane(address, &identity.uid, &known.uid));
         }
         if let Some(seen) = identity.last_serial.filter(|seen| *seen > recorded.serial) {
-            diagnostics.push(
-                Diagnostic::error(Code::OLD_STATE, format!("this state is older than the one that {address} has seen"))
-                    .detail(format!("The plane has seen serial {seen}, this state has serial {}.", recorded.serial))
-                    .hint("use the newest copy of the state file"),
-            );
+            diagnostics.push(old_state(address, seen, recorded.serial));
         }
     }
     diagnostics
+}
+
+/// A plane that answers is another one than the state or the plan was made with; by uids of namespace kube-system.
+pub fn other_plane(address: &Address, now: &str, known: &str) -> Diagnostic {
+    Diagnostic::error(Code::OTHER_PLANE, format!("{address} is not the plane that this state was made with"))
+        .detail(format!("Its identity (uid of namespace kube-system) is {now}, the state says {known}."))
+        .hint("check the kubeconfig; a state belongs to its planes")
+}
+
+/// A plane was written with a later serial of the state than the one at hand.
+pub fn old_state(address: &Address, seen: u64, serial: u64) -> Diagnostic {
+    Diagnostic::error(Code::OLD_STATE, format!("this state is older than the one that {address} has seen"))
+        .detail(format!("The plane has seen serial {seen}, this state has serial {serial}."))
+        .hint("use the newest copy of the state file")
 }
 
 /// Which clusters can be planned. Planes that are not the recorded ones, states that are older than a plane has seen, and refused

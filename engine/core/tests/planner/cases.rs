@@ -511,7 +511,8 @@ fn replace_is_refused_by_name() {
     let wish = desired(&[Wanted::new("shop")]);
     let world = up(&wish);
     let replace: Vec<Address> = ["cluster.shop.control_plane", "cluster.shpo"].iter().map(|text| text.parse().unwrap()).collect();
-    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &replace, release_foreign: false };
+    let options =
+        PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &replace, release_foreign: false, abandon: &[] };
     let (_, diagnostics) = world.plan_with(&wish, &options);
     assert!(diagnostics.len() == 2 && diagnostics.iter().all(|diagnostic| diagnostic.code == Code::DAY_TWO), "{diagnostics:#?}");
     assert_eq!(diagnostics.0[1].hint.as_deref(), Some("did you mean `cluster.shop`?"));
@@ -587,7 +588,7 @@ fn another_plane_and_an_old_state_are_refused() {
         }
     }
     facts.failed.insert("Secret on cluster.shop".into(), "403 Forbidden".into());
-    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false };
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false, abandon: &[] };
     let (_, diagnostics) = plan(&wish, &world.state, &facts, &options);
     assert_eq!(
         diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(),
@@ -602,7 +603,7 @@ fn warnings_tell_of_silent_agents_and_ending_certificates() {
     let mut facts = world.facts(&wish, Mode::Apply);
     let Some(PlaneFact::Reachable(identity)) = facts.planes.get_mut(&shop()) else { panic!("{:?}", facts.planes) };
     (identity.agent_heartbeat_age, identity.certificate_days, identity.access_outdated) = (Some(91), Some(59), true);
-    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false };
+    let options = PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false, abandon: &[] };
     let (plan, diagnostics) = plan(&wish, &world.state, &facts, &options);
     assert!(diagnostics.is_empty());
     assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);

@@ -142,7 +142,7 @@ fn load_balancers_and_volumes_are_listed_and_released_first() {
     let (plan, diagnostics) = world.plan(&wish, Mode::Destroy);
     assert_eq!(diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(), [Code::FOREIGN_CONTENT]);
     assert!(!steps(&plan).contains(&"delete cluster.shop".to_owned()));
-    let options = PlanOptions { mode: Mode::Destroy, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: true };
+    let options = PlanOptions { mode: Mode::Destroy, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: true, abandon: &[] };
     assert!(world.plan_with(&wish, &options).1.is_empty());
 }
 

@@ -1,6 +1,7 @@
 //! The planner against a world in memory: tables of cases, and laws (plan∘apply then plan is empty; killed anywhere and run again is
 //! as never killed; the order of input does not matter; the same input gives the same bytes).
 
+mod abandon;
 mod cases;
 mod destroy;
 mod drift;

@@ -13,7 +13,7 @@ use windlass_core::kinds::known_kind;
 use windlass_core::marks::{FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::action::{DoomedObject, LayerContent};
-use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Step, demands, follow_up, plan};
+use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Step, abandon_demands, demands, follow_up, plan};
 use windlass_core::recorded::{Effect, Recorded, RecordedObject};
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
@@ -94,11 +94,13 @@ impl World {
     }
 
     pub fn plan(&self, desired: &Desired, mode: Mode) -> (Plan, Diagnostics) {
-        self.plan_with(desired, &PlanOptions { mode, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false })
+        self.plan_with(desired, &PlanOptions { mode, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: false, abandon: &[] })
     }
 
     pub fn plan_with(&self, desired: &Desired, options: &PlanOptions<'_>) -> (Plan, Diagnostics) {
-        plan(desired, &self.state, &self.facts(desired, options.mode), options)
+        let mut asked = demands(desired, &self.state, options.mode);
+        asked.extend(abandon_demands(&self.state, options.abandon));
+        plan(desired, &self.state, &self.answers(&asked), options)
     }
 
     /// Carries out all steps, or as many as told.

@@ -1,7 +1,7 @@
 //! What becomes of an unfinished run, and how a half-done pivot is finished.
 
 use serde_json::{Value as Json, json};
-use windlass_core::addr::Part;
+use windlass_core::addr::{Address, Instance, Part};
 use windlass_core::facts::ClusterAccess;
 use windlass_core::plan::{Action, Mode, PivotSpec, Plan};
 use windlass_core::recorded::{JournalRecord, Phase, UnfinishedRun};
@@ -54,6 +54,10 @@ fn an_unfinished_run_goes_on_is_finished_or_gives_way() {
     let destroy = Asked::Bare { mode: Mode::Destroy, desired_digest: "wish" };
     let saved = Asked::Saved { digest: "digest" };
     let other_saved = Asked::Saved { digest: "another" };
+    let own = [shop()];
+    let abandon = Asked::Abandon { clusters: &own };
+    let others = [Address::cluster(Instance::new("other"))];
+    let abandon_other = Asked::Abandon { clusters: &others };
     let half = |direction| Decision::FinishPivotFirst(HalfPivot { step: 1, direction });
     let before = [("make", "started"), ("make", "done")].as_slice();
     let copying = [("pivot", "started"), ("pivot", "copied")].as_slice();
@@ -80,6 +84,13 @@ fn an_unfinished_run_goes_on_is_finished_or_gives_way() {
         (turning, same, half(Direction::Back)),
         (turned, same, Decision::Supersede),
         (turned, other, Decision::Supersede),
+        (before, abandon, Decision::Supersede),
+        (copying, abandon, Decision::Supersede),
+        (deleting, abandon, Decision::Supersede),
+        (turning, abandon, Decision::Supersede),
+        (before, abandon_other, Decision::Supersede),
+        (copying, abandon_other, half(Direction::Back)),
+        (deleting, abandon_other, half(Direction::Forward)),
     ];
     let plan = pivoting();
     for (words, asked, expected) in table {

@@ -252,9 +252,9 @@ async fn another_plane_an_older_state_or_another_lineage_is_refused_untouched() 
     let lineage = Bench::new();
     lineage.state.recorded.lock().unwrap().lineage = "other".into();
     for (bench, text) in [
-        (another, "cluster.shop is another plane than before"),
-        (older, "this state is older than what management.m has seen"),
-        (recorded_otherwise, "had uid once, has here"),
+        (another, "cluster.shop is not the plane that this state was made with"),
+        (older, "this state is older than the one that management.m has seen"),
+        (recorded_otherwise, "management.m is not the plane that this state was made with"),
         (lineage, "the plan was made for state lineage, this is state other"),
     ] {
         let summary = bench.run(&three_and_a_branch()).await;
@@ -265,9 +265,19 @@ async fn another_plane_an_older_state_or_another_lineage_is_refused_untouched() 
 }
 
 #[tokio::test]
-async fn a_plane_held_by_another_run_ends_ours_without_an_effect() {
+async fn a_plane_held_by_another_run_is_noticed_before_anything_is_written() {
     let bench = Bench::new();
     *bench.world.held.lock().unwrap() = Some("run 17".into());
+    let summary = bench.run(&three_and_a_branch()).await;
+    assert_eq!((summary.verdict, summary.run, bench.state.commits()), (Verdict::Locked, None, 0));
+    assert_eq!((bench.state.ended.lock().unwrap().clone(), bench.world.log()), (Vec::new(), Vec::<String>::new()));
+}
+
+#[tokio::test]
+async fn a_plane_taken_by_another_run_after_the_look_ends_ours_without_an_effect() {
+    let bench = Bench::new();
+    *bench.world.held.lock().unwrap() = Some("run 17".into());
+    bench.world.held_unseen.store(true, Ordering::SeqCst);
     let summary = bench.run(&three_and_a_branch()).await;
     assert_eq!((summary.verdict, summary.verdict.exit_code()), (Verdict::Locked, 6));
     assert_eq!(*bench.state.ended.lock().unwrap(), [RunEnd::Superseded]);

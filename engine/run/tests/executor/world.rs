@@ -75,7 +75,7 @@ pub fn plan(steps: Vec<(&str, &[u32], Action)>) -> Plan {
             ],
         });
     }
-    let plane = |address| PlanPlane { address, uid: Some("here".into()), sandbox: false, kubeconfig: None, context: None, access: None };
+    let plane = |address| PlanPlane { address, uid: Some("here".into()), sandbox: false, context: None, access: None };
     Plan {
         windlass_plan: PLAN_FORMAT,
         tool_version: "0".into(),
@@ -117,6 +117,8 @@ pub struct World {
     pub most_acting: Mutex<usize>,
     /// Another holds this plane.
     pub held: Mutex<Option<String>>,
+    /// Who holds the planes came after the look.
+    pub held_unseen: AtomicBool,
     pub lease_lost: AtomicBool,
 }
 
@@ -262,6 +264,16 @@ impl Observer for Looker {
 pub struct Locks(pub Arc<World>);
 
 impl PlaneLocks for Locks {
+    fn look<'a>(&'a self, _: &'a [PlanPlane], _: &'a str, _: u64) -> BoxFuture<'a, Result<(), StepError>> {
+        Box::pin(async move {
+            let seen = !self.0.held_unseen.load(Ordering::SeqCst);
+            match self.0.held.lock().unwrap().clone().filter(|_| seen) {
+                Some(owner) => Err(StepError::Store(Arc::new(StoreError::Locked { owner }))),
+                None => Ok(()),
+            }
+        })
+    }
+
     fn acquire<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>> {
         Box::pin(async move {
             if let Some(owner) = self.0.held.lock().unwrap().clone() {

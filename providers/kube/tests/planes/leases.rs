@@ -11,7 +11,7 @@ use crate::stage::{LINEAGE, Stage, get, management};
 #[tokio::test]
 async fn a_plane_is_held_by_one_run() {
     let stage = Stage::open().await;
-    let planes = [PlanPlane { address: management(), uid: None, sandbox: true, kubeconfig: None, context: None, access: None }];
+    let planes = [PlanPlane { address: management(), uid: None, sandbox: true, context: None, access: None }];
     let (ours, theirs) = (stage.kube(&[]).leases(BTreeSet::new()), stage.kube(&[]).leases(BTreeSet::new()));
     assert!(!ours.fresh(&management()));
     ours.acquire(&planes, "run-a", 5).await.unwrap();

@@ -85,6 +85,20 @@ pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address
     gone
 }
 
+/// Whether `prevent_destroy` holds for a cluster, in HCL or in the state; if so, that is an error.
+pub(super) fn protected(view: &View<'_>, address: &Address, diagnostics: &mut Diagnostics) -> bool {
+    let wished = view.desired.resources.get(address).is_some_and(|resource| resource.prevent_destroy);
+    let protected = wished || view.index.below(address).iter().any(|(_, resource)| resource.protect);
+    if protected {
+        let mut diagnostic = Diagnostic::error(Code::PROTECTED, format!("{address} is protected and would be destroyed"))
+            .detail("It was applied with lifecycle { prevent_destroy = true }, which holds until a plan without it has been applied.")
+            .hint("apply its block with prevent_destroy = false first (put the block back if it is gone), and destroy then");
+        diagnostic.primary = view.desired.clusters.get(address).and_then(|cluster| cluster.span);
+        diagnostics.push(diagnostic);
+    }
+    protected
+}
+
 /// Whether one cluster was made after another because it depends on it.
 pub(in crate::plan) fn depends_on(recorded: &Recorded, cluster: &Address, other: &Address) -> bool {
     cluster != other
@@ -159,16 +173,8 @@ impl<'v> Fall<'v> {
     /// What must not be destroyed: protected clusters, clusters that host others, clouds' things that are not ours.
     fn refused(&self, diagnostics: &mut Diagnostics, notes: &mut BTreeMap<Address, Vec<String>>) -> bool {
         let before = diagnostics.len();
+        protected(self.view, self.address, diagnostics);
         let span = self.view.desired.clusters.get(self.address).and_then(|cluster| cluster.span);
-        let own = self.view.index.below(self.address);
-        let wished = self.view.desired.resources.get(self.address).is_some_and(|resource| resource.prevent_destroy);
-        if wished || own.iter().any(|(_, resource)| resource.protect) {
-            let mut diagnostic = Diagnostic::error(Code::PROTECTED, format!("{} is protected and would be destroyed", self.address))
-                .detail("It was applied with lifecycle { prevent_destroy = true }, which holds until a plan without it has been applied.")
-                .hint("apply its block with prevent_destroy = false first (put the block back if it is gone), and destroy then");
-            diagnostic.primary = span;
-            diagnostics.push(diagnostic);
-        }
         for (key, live) in on_plane(self.view.facts, self.address) {
             let other = key.group == "cluster.x-k8s.io" && key.kind == "Cluster" && key.name != self.kept.name;
             if other {

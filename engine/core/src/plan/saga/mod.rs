@@ -1,5 +1,6 @@
 //! The order of all work: the ONE place that says what comes before what (design section 5). Decides nothing about single resources.
 
+mod abandon;
 mod create;
 mod destroy;
 mod foreign;
@@ -7,6 +8,7 @@ mod objects;
 mod shared;
 mod steps;
 
+pub(super) use abandon::{Abandoned, abandon};
 pub(super) use create::create_or_repair;
 pub(super) use destroy::{destroy_cluster, destroy_shared};
 pub(super) use shared::{clouds, providers};

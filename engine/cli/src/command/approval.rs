@@ -1,0 +1,77 @@
+//! Who must say what before a plan is carried out. Knows no terminal: the question goes out, and the answer comes back, as text.
+
+use windlass_core::addr::Address;
+use windlass_core::diag::Code;
+use windlass_core::plan::kept_facts::{KeptCluster, kept};
+use windlass_core::plan::{ChangeAction, Mode, Plan};
+use windlass_core::recorded::Recorded;
+
+use crate::failure::Failure;
+
+const QUESTION: &str = "\nDo you want to perform these actions?\n  Windlass will perform the actions described above.\n  Only 'yes' will be accepted to approve.\n\n  Enter a value: ";
+
+/// What was said on the command line.
+#[derive(Debug, Clone, Copy)]
+pub struct Given<'a> {
+    /// `-auto-approve`.
+    pub auto_approve: bool,
+    /// `-allow-destroy=ADDR`.
+    pub allowed: &'a [String],
+}
+
+/// A cluster that the plan takes away.
+struct Doomed {
+    address: Address,
+    name: String,
+    what: &'static str,
+}
+
+/// Refuses unless everything that needs a word has it. `ask` prints a question and returns the answer; `None`: nobody can answer.
+pub fn approve(plan: &Plan, recorded: &Recorded, given: Given<'_>, ask: &mut dyn FnMut(&str) -> Option<String>) -> Result<(), Failure> {
+    let doomed = doomed(plan, recorded);
+    if given.auto_approve {
+        let missing = doomed.iter().map(|doomed| doomed.address.to_string()).find(|address| !given.allowed.contains(address));
+        return match missing {
+            Some(first) if plan.mode == Mode::Apply => {
+                Err(Failure::new(Code::NOT_APPROVED, format!("the plan destroys {first}, which -auto-approve does not cover"))
+                    .hint(format!("-allow-destroy='{first}' allows it; or save the plan, have it reviewed, and apply the file")))
+            }
+            _ => Ok(()),
+        };
+    }
+    let nobody = || {
+        Failure::new(Code::NOT_APPROVED, "the plan needs approval, and nobody can answer")
+            .hint("-auto-approve approves it; or save the plan with -out and apply the file")
+    };
+    for Doomed { address, name, what } in &doomed {
+        let question = format!("\nThis {what} {address}. Type the name of the cluster, {name}, to confirm: ");
+        if ask(&question).ok_or_else(nobody)? != *name {
+            return Err(Failure::new(Code::NOT_APPROVED, format!("{address} was not confirmed; nothing has been changed"))
+                .hint(format!("the answer is the cluster's Kubernetes name: {name}")));
+        }
+    }
+    if doomed.is_empty() && ask(QUESTION).ok_or_else(nobody)? != "yes" {
+        return Err(Failure::new(Code::NOT_APPROVED, "apply cancelled; nothing has been changed"));
+    }
+    Ok(())
+}
+
+fn doomed(plan: &Plan, recorded: &Recorded) -> Vec<Doomed> {
+    let clusters = plan.changes.iter().filter(|change| change.address.is_cluster() && change.address.part.is_none());
+    let doom = |action| match action {
+        ChangeAction::Delete => Some("destroys"),
+        ChangeAction::Replace => Some("destroys and creates anew"),
+        ChangeAction::Forget => Some("forgets, with all that runs in it,"),
+        _ => None,
+    };
+    let doomed = clusters.filter_map(|change| {
+        let kept = recorded.resources.get(&change.address).and_then(kept::<KeptCluster>);
+        let name = kept.map_or_else(|| change.address.to_string(), |kept| kept.kind.name);
+        Some(Doomed { address: change.address.clone(), name, what: doom(change.action)? })
+    });
+    doomed.collect()
+}
+
+#[cfg(test)]
+#[path = "approval_tests.rs"]
+mod tests;

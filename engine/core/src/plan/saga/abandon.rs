@@ -1,0 +1,141 @@
+//! Giving a cluster up whose API does not answer: the state forgets it, nothing is deleted anywhere, and a person reads what stays behind.
+//!
+//! Works from the state and from what the management plane says; must not need the cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value as Json;
+
+use super::destroy::protected;
+use super::steps::Draft;
+use crate::addr::Address;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::facts::{ClusterAccess, PlaneFact};
+use crate::marks::LABEL_CLUSTER_NAME;
+use crate::plan::demands::access_secret;
+use crate::plan::index::{on_plane, recorded_on};
+use crate::plan::kept_facts::KeptCluster;
+use crate::plan::verdict::View;
+use crate::recorded::Effect;
+
+/// A cluster that is forgotten.
+pub(in crate::plan) struct Abandoned {
+    /// It and everything below it.
+    pub(in crate::plan) resources: Vec<Address>,
+    /// Why it can be given up.
+    pub(in crate::plan) reason: String,
+    /// What stays behind.
+    pub(in crate::plan) notes: Vec<String>,
+}
+
+/// Forgets the clusters of `-abandon`, by address; those that cannot be forgotten are errors.
+pub(in crate::plan) fn abandon(view: &View<'_>, draft: &mut Draft, diagnostics: &mut Diagnostics) -> BTreeMap<Address, Abandoned> {
+    let wanted: BTreeSet<&Address> = view.options.abandon.iter().collect();
+    let mut abandoned = BTreeMap::new();
+    for address in wanted {
+        let Some(kept) = view.kept_cluster(address) else {
+            let known: Vec<String> = view.index.clusters().keys().map(|known| known.to_string()).collect();
+            let error = Diagnostic::error(Code::NOT_ABANDONED, format!("-abandon={address}: the state holds no such cluster"));
+            diagnostics.push(error.did_you_mean(&address.to_string(), known.iter().map(String::as_str)));
+            continue;
+        };
+        if protected(view, address, diagnostics) {
+            continue;
+        }
+        match silence(view, address, kept) {
+            Ok(reason) => {
+                let resources = view.index.below(address).iter().map(|(resource, _)| (*resource).clone()).collect();
+                abandoned.insert(address.clone(), Abandoned { resources, reason, notes: left_behind(view, address, kept) });
+            }
+            Err(refusal) => diagnostics.push(*refusal),
+        }
+    }
+    for (address, Abandoned { resources, .. }) in &abandoned {
+        let inside = recorded_on(view.recorded, address).map(|(key, _)| Effect::ObjectGone { key: key.clone() });
+        let parts = resources.iter().map(|resource| Effect::ResourceGone { address: resource.clone() });
+        let plane = Effect::PlaneGone { address: address.clone() };
+        draft.record(address, inside.chain(parts).chain([plane]).collect(), []);
+    }
+    abandoned
+}
+
+/// Why the cluster cannot be destroyed; an error if it can.
+fn silence(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Result<String, Box<Diagnostic>> {
+    let reason = |plane: &Address| match view.facts.planes.get(plane) {
+        Some(PlaneFact::Reachable(_)) => None,
+        Some(PlaneFact::Unreachable { reason }) => Some(reason.clone()),
+        Some(PlaneFact::Absent) | None => Some("there is no kubeconfig for it".to_owned()),
+    };
+    let refused = |detail: &str| {
+        let error = Diagnostic::error(Code::NOT_ABANDONED, format!("{address} can be destroyed and is not abandoned"));
+        Box::new(error.detail(detail).hint("`windlass destroy` takes it down; -abandon is for clusters that nobody can reach any more"))
+    };
+    let Some(own) = reason(address) else { return Err(refused("Its API answers.")) };
+    match reason(&kept.management) {
+        Some(management) => Ok(format!("its management plane does not answer: {management}")),
+        None if view.recorded.planes.contains_key(address) => Ok(format!("its API does not answer: {own}")),
+        None => Err(refused("It has had no API yet, and its objects on the management plane can be deleted.")),
+    }
+}
+
+/// What a person has to see to, as far as it is known.
+fn left_behind(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Vec<String> {
+    let mut notes = machines(view, kept);
+    for (key, object) in recorded_on(view.recorded, address) {
+        let text = |pointer: &str| object.applied.pointer(pointer).and_then(Json::as_str);
+        match (key.group.as_str(), key.kind.as_str()) {
+            ("", "Service") if text("/spec/type") == Some("LoadBalancer") => {
+                notes.push(format!("leaves the load balancer of {}", key.short()))
+            }
+            ("", "PersistentVolumeClaim") => notes.push(format!("leaves the volume of {}", key.short())),
+            ("apps", "StatefulSet") if object.applied.pointer("/spec/volumeClaimTemplates").is_some() => {
+                notes.push(format!("leaves the volumes of {}", key.short()));
+            }
+            _ => {}
+        }
+    }
+    notes.push("what others made in it (load balancers, volumes) is not known".to_owned());
+    let below = view.index.owned_below(address);
+    let outside = below.map(|(key, _)| key).filter(|key| &key.plane != address);
+    if outside.into_iter().any(|key| key.group == "cluster.x-k8s.io" && key.kind == "Cluster") {
+        let cluster = format!("Cluster {}/{}", kept.namespace, kept.name);
+        notes.push(format!(
+            "{cluster} stays on {}, and Cluster API goes on with its machines; delete it there to have them taken down",
+            kept.management
+        ));
+    } else {
+        let access = ClusterAccess { name: kept.name.clone(), namespace: kept.namespace.clone(), management: kept.management.clone() };
+        notes.push(format!("{} stays on {}: it is the last key to the cluster", access_secret(&access).short(), kept.management));
+    }
+    if view.desired.clusters.contains_key(address) {
+        notes.push("its block is still in the configuration: remove it, or the next apply makes a new cluster of this name".to_owned());
+    }
+    notes
+}
+
+/// Machines by providerID: those that the management plane knows now, else those that were seen last.
+fn machines(view: &View<'_>, kept: &KeptCluster) -> Vec<String> {
+    let mut ids: BTreeSet<&str> = BTreeSet::new();
+    let mut endpoint = None;
+    for (key, live) in on_plane(view.facts, &kept.management).filter(|(key, _)| key.group == "cluster.x-k8s.io") {
+        let label = live.pointer("/metadata/labels").and_then(|labels| labels.get(LABEL_CLUSTER_NAME)?.as_str());
+        match key.kind.as_str() {
+            "Machine" if label == Some(kept.name.as_str()) && key.namespace.as_ref() == Some(&kept.namespace) => {
+                ids.extend(live.pointer("/spec/providerID").and_then(Json::as_str));
+            }
+            "Cluster" if key.name == kept.name && key.namespace.as_ref() == Some(&kept.namespace) => {
+                endpoint = live.pointer("/spec/controlPlaneEndpoint/host").and_then(Json::as_str);
+            }
+            _ => {}
+        }
+    }
+    let mut notes: Vec<String> = ids.iter().map(|id| format!("leaves machine {id}")).collect();
+    if ids.is_empty() {
+        notes.push(format!("leaves its machines, which are not known here: ask the cloud for those of cluster {}", kept.name));
+    }
+    notes.push(match endpoint {
+        Some(host) => format!("leaves the load balancer of its API, {host}"),
+        None => "leaves the load balancer of its API".to_owned(),
+    });
+    notes
+}
