@@ -149,3 +149,51 @@ fn a_cluster_waits_for_the_one_that_it_depends_on() {
     assert!(edge < hub, "the hub went before the edge was gone:\n{}", gone.stdout);
     assert!(place.ledger().is_empty());
 }
+
+/// Opens nothing: nobody listens there.
+const NOWHERE: &str = "apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: \"https://127.0.0.1:1\"}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: x, context: {cluster: c, user: u}}]
+current-context: x
+";
+
+#[test]
+fn a_cluster_that_nobody_reaches_is_abandoned_beside_one_that_stays() {
+    let place = Place::small(&[base(""), cluster("kept", ""), cluster("lost", "")]);
+    place.apply();
+    let (ledger, state) = (place.ledger(), place.state());
+    let abandon = "-abandon=cluster.lost";
+    place.run(&["destroy", "-auto-approve", abandon]).expect(1).says("WL0417").says("Its API answers.");
+    place.run(&["destroy", "-auto-approve", "-abandon=cluster.lots"]).expect(1).says("WL0417").says("did you mean `cluster.lost`?");
+
+    // Its API is gone: destroy leaves it out, and -abandon forgets it and nothing else.
+    place.write("nowhere.kubeconfig", NOWHERE);
+    let nowhere = "-kubeconfig=lost=nowhere.kubeconfig";
+    let told = place.run(&["destroy", nowhere, abandon]).expect(1).says("WL0514").stdout;
+    assert!(place.state() == state, "nobody has approved it");
+    for text in [
+        "# cluster.lost will be forgotten; nothing is done to it",
+        "# (abandoned, its API does not answer: ",
+        "# leaves its machines, which are not known here: ask the cloud for those of cluster lost",
+        "# leaves the load balancer of its API",
+        "# Secret windlass-system/windlass-access-lost stays on management.sandbox: it is the last key to the cluster",
+        "# its block is still in the configuration",
+        "Plan: 0 to add, 0 to change, 0 to destroy.",
+    ] {
+        assert!(told.contains(text), "{text:?} is missing in\n{told}");
+    }
+    let done = place.run(&["destroy", "-auto-approve", nowhere, abandon]).expect(0).says("to forget.");
+    silent_about(&done, "cluster.kept");
+    assert_eq!(place.ledger(), ledger, "its machines run on");
+    assert!(place.objects().iter().all(|object| !object.contains("cluster.lost")), "{:?}", place.objects());
+    let secret = "/api/v1/namespaces/windlass-system/secrets/windlass-access-lost";
+    assert!(place.kubectl_on_management().get(secret).is_some(), "the last key stays");
+
+    place.configure(&[base(""), cluster("kept", "")]);
+    place.settled();
+    place.run(&["drift"]).expect(0);
+    place.run(&["destroy", "-auto-approve"]).expect(0).says("Destroy complete!");
+    assert_eq!(place.ledger().get("instance"), Some(&2), "those of the cluster that was abandoned");
+}

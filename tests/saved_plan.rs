@@ -8,6 +8,7 @@ use std::path::Path;
 
 use support::Place;
 
+const KUBECONFIG: &str = "  kubeconfig        = \"management.kubeconfig\"\n";
 const MANAGEMENT: &str = "management \"ci\" {\n  kubeconfig        = \"management.kubeconfig\"\n  install_providers = false\n}\n";
 
 fn read(place: &Place, file: &str) -> Vec<u8> {
@@ -30,6 +31,32 @@ fn copy(from: &Place, to: &Place) {
         }
     }
     folder(from.path(), to.path());
+}
+
+/// The Lease of a state, held by a run that nobody knows.
+struct Lease {
+    kubectl: support::kubectl::Kubectl,
+    path: String,
+}
+
+impl Lease {
+    #[track_caller]
+    fn of_another_run(server: &Place, place: &Place) -> Lease {
+        let shown = place.run(&["show", "-json"]).expect(0).stdout;
+        let lineage = serde_json::from_str::<serde_json::Value>(&shown).expect("JSON")["lineage"].as_str().expect("a lineage").to_owned();
+        let (kubectl, name) = (server.kubectl_on_management(), format!("windlass-{lineage}"));
+        let folder = "/apis/coordination.k8s.io/v1/namespaces/windlass-system/leases";
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+        let spec = serde_json::json!({"holderIdentity": "of-another", "leaseDurationSeconds": 60, "renewTime": now});
+        let metadata = serde_json::json!({"name": name, "namespace": "windlass-system"});
+        let lease = serde_json::json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec});
+        kubectl.apply(&format!("{folder}/{name}"), &lease);
+        Lease { kubectl, path: format!("{folder}/{name}") }
+    }
+
+    fn delete(self) {
+        self.kubectl.delete(&self.path);
+    }
 }
 
 #[test]
@@ -75,6 +102,68 @@ fn the_plans_world_results_though_the_configuration_was_edited() {
     place.settled();
 }
 
+/// A plan without secrets needs neither the module nor its lock file.
+#[test]
+fn a_plan_without_secrets_applies_from_its_file_alone() {
+    const LOCK: &str = ".windlass.lock.hcl";
+    let head = "windlass {\n  required_version = \"~> 0.1\"\n}\n";
+    let place = minimal::place(head, "");
+    let remove = |name: &str| std::fs::remove_file(place.path().join(name)).expect("it is there");
+    place.apply();
+    // A change of the guard alone sends nothing anywhere.
+    minimal::write(&place, head, "  lifecycle {\n    prevent_destroy = true\n  }\n");
+    place.run(&["plan", "-out=guard.wlplan"]).expect(0).says("prevent_destroy");
+    let guarded = read(&place, "main.wl.hcl");
+    place.write("main.wl.hcl", "cluster \"small\" {");
+    remove(LOCK);
+    place.run(&["plan"]).expect(1);
+    place.run(&["apply", "-lockfile=readonly", "guard.wlplan"]).expect(0).says("Management plane: sandbox").says("1 changed");
+    assert!(!place.path().join(LOCK).exists(), "nothing was locked");
+    place.write("main.wl.hcl", guarded);
+    place.settled();
+
+    minimal::write(&place, head, "");
+    place.run(&["plan", "-out=unguard.wlplan"]).expect(0);
+    remove("main.wl.hcl");
+    place.run(&["apply", "unguard.wlplan"]).expect(0).says("1 changed");
+    minimal::write(&place, head, "");
+    place.settled();
+
+    // Without the state it is no plan of anything, and no state is made.
+    remove("windlass.wlstate");
+    place.run(&["apply", "unguard.wlplan"]).expect(1).says("WL0503");
+    assert!(place.state().is_empty());
+}
+
+/// Secrets are evaluated from a module that may have errors elsewhere.
+#[test]
+fn a_plan_with_secrets_needs_the_configuration_of_these() {
+    let place = Place::example("quickstart");
+    let whole = String::from_utf8(read(&place, "main.wl.hcl")).expect("a configuration is text");
+    place.run(&["plan", "-out=up.wlplan"]).expect(0);
+    let (state, ledger) = (place.state(), place.ledger());
+    let secret = "the secrets of the plan cannot be evaluated: ";
+    let broken = [
+        ("cluster \"shop\" {".to_owned(), "WL0013"),
+        (whole.replacen("variable \"database_password\"", "variable \"database_passwort\"", 1), "WL0100"),
+    ];
+    for (text, code) in broken {
+        assert_ne!(text, whole);
+        place.write("main.wl.hcl", text);
+        let done = place.run(&["apply", "up.wlplan"]).expect(1).says("WL0518").says(secret).says(code).says("main.wl.hcl:");
+        assert!(done.stderr.contains("Nothing has been written."), "{}", done.stderr);
+    }
+    std::fs::remove_file(place.path().join("main.wl.hcl")).expect("it is there");
+    place.run(&["apply", "up.wlplan"]).expect(1).says("WL0518").says(secret).says("WL0502");
+    assert!(place.state() == state && place.ledger() == ledger, "nothing was written");
+
+    place.write("main.wl.hcl", format!("{whole}\noutput \"wrong\" {{\n  value = nothing.at.all\n}}\ncluster \"next\" {{\n"));
+    place.run(&["validate"]).expect(1).says("WL0013");
+    place.run(&["apply", "up.wlplan"]).expect(0).says("The configuration has errors by now.").says("Apply complete!");
+    place.write("main.wl.hcl", whole);
+    place.settled();
+}
+
 /// One job plans, another applies in another folder; they share the state file and a real API, never a scratch folder.
 #[test]
 fn two_ci_jobs_share_a_state_and_a_real_api() {
@@ -98,7 +187,25 @@ fn two_ci_jobs_share_a_state_and_a_real_api() {
     // This copy is made before anything is applied.
     let old = Place::empty();
     copy(&planner, &old);
-    applier.run_with(&["apply", "ci.wlplan"], &soon).expect(0).says("Apply complete!");
+    assert!(!text.contains("management.kubeconfig"), "nor a file");
+    // Another run holds the plane: that is noticed before the state is written.
+    let lease = Lease::of_another_run(&server, &planner);
+    let state = applier.state();
+    applier.run(&["apply", "ci.wlplan"]).expect(6).says("WL0504").says("run of-another");
+    assert!(applier.state() == state, "a state whose plane is held is not changed");
+    lease.delete();
+    // The module's block says where the kubeconfig is; where it does not, a flag does, or KUBECONFIG, several files of it included.
+    let module = read(&applier, "main.wl.hcl");
+    applier.replace("main.wl.hcl", KUBECONFIG, "");
+    applier.run(&["apply", "ci.wlplan"]).expect(1).says("WL0501").says("-kubeconfig management.NAME=FILE");
+    let flag = "-kubeconfig=management.other=management.kubeconfig";
+    applier.run(&["apply", flag, "ci.wlplan"]).expect(1).says("WL0500").says("the management plane is management.ci");
+    applier
+        .write("more.kubeconfig", "apiVersion: v1\nkind: Config\nclusters: [{name: more, cluster: {server: \"https://127.0.0.1:1\"}}]\n");
+    let list =
+        ["nothing", "more.kubeconfig", "management.kubeconfig"].map(|name| applier.path().join(name).display().to_string()).join(":");
+    applier.run_with(&["apply", "ci.wlplan"], &[soon[0], ("KUBECONFIG", &list)]).expect(0).says("Apply complete!");
+    applier.write("main.wl.hcl", module);
     applier.settled();
     let clusters = "/apis/cluster.x-k8s.io/v1beta2/namespaces/small/clusters/small";
     assert!(applier.kubectl("small").get(clusters).is_some(), "it lives in itself");
@@ -111,7 +218,12 @@ fn two_ci_jobs_share_a_state_and_a_real_api() {
     let (state, objects) = (planner.state(), applier.objects());
     planner.run(&["plan"]).expect(1).says("WL0406").says("older");
     planner.run(&["apply", "-auto-approve"]).expect(1).says("WL0406");
-    old.run(&["apply", "ci.wlplan"]).expect(1).says("older");
+    old.replace("main.wl.hcl", KUBECONFIG, "");
+    let flag = "-kubeconfig=management.ci=management.kubeconfig";
+    let said = |done: support::Done| done.stderr.split_once("Error[WL0406]").map(|(_, said)| said.to_owned());
+    let planned = said(planner.run(&["plan"]).expect(1));
+    let applied = said(old.run(&["apply", flag, "ci.wlplan"]).expect(1));
+    assert!(planned.is_some() && planned == applied, "the same words: {planned:?} {applied:?}");
     assert!(planner.state() == state, "a refused copy of the state is not changed");
     assert_eq!(server.ledger().get("instance"), Some(&2));
 

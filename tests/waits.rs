@@ -1,4 +1,5 @@
-//! What never comes is waited for, told, and not held against the cluster: exit 7, apply again goes on, destroy works; Ctrl-C lets steps end.
+//! What never comes is waited for, told, and not held against the cluster: exit 7, apply again goes on, destroy works; Ctrl-C lets steps end,
+//! SIGTERM does not.
 
 #[path = "support/running.rs"]
 mod running;
@@ -195,5 +196,21 @@ fn two_interrupts_stop_at_once_and_apply_goes_on() {
     assert!(start.elapsed() < Duration::from_secs(10), "the second does not wait");
     drop(lines.join());
     assert_eq!(place.ledger().get("instance"), Some(&1));
+    destroyed(&place);
+}
+
+#[test]
+fn sigterm_stops_at_once_with_its_own_exit_code_and_apply_goes_on() {
+    let place = Place::small(&[base(""), cluster("shop", "")]);
+    let (mut child, lines) = begun(&place, "apply", "cluster.shop.control_plane: waiting for");
+    let start = Instant::now();
+    signal(&child, Signal::TERM);
+    assert_eq!(ends(&mut child), Some(143));
+    assert!(start.elapsed() < Duration::from_secs(10), "it does not wait for what is under way");
+    let lines = lines.join().expect("the lines are read");
+    assert!(lines.contains("Stopping at once.") && lines.contains("Apply again to go on."), "{lines}");
+    place.run(&["apply", "-auto-approve"]).expect(0).says("An earlier run did not end. It goes on.");
+    place.settled();
+    assert_eq!(place.ledger().get("instance"), Some(&2));
     destroyed(&place);
 }

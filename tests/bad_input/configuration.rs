@@ -61,6 +61,18 @@ const ROWS: &[Row<'_>] = &[
         says: &["variable \"key\" has no value", "hint: give one with -var 'key=…', in windlass.wlvars.hcl or as WL_VAR_key"],
     },
     Row {
+        text: "windlass {\n  required_version = \">= 0.1, < 0.1\"\n}\n",
+        code: "WL0217",
+        place: "main.wl.hcl:2:22",
+        says: &["the configuration needs >= 0.1, < 0.1", "hint: use a windlass that fits"],
+    },
+    Row {
+        text: "windlass {\n  required_version = \"^0.1\"\n}\n",
+        code: "WL0207",
+        place: "main.wl.hcl:2:22",
+        says: &["\"^0.1\" is no constraint on versions"],
+    },
+    Row {
         text: "resource \"aws_instance\" \"x\" {}\n",
         code: "WL0200",
         place: "main.wl.hcl:1:1",

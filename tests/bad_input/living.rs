@@ -171,8 +171,8 @@ fn a_cluster_that_is_gone_from_the_configuration(life: &Life) {
     let refusal = Refusal { code: "WL0514", place: "", says: &says, exit: 1 };
     life.refuses(&life.text, &without, &["apply", "-auto-approve"], &refusal);
     life.refuses(&life.text, &without, &["apply", "-auto-approve", "-allow-destroy=cluster.other"], &refusal);
-    let says = ["-abandon is not supported by this release yet"];
-    Refusal { code: "WL0211", place: "", says: &says, exit: 1 }.of(place, &["destroy", "-auto-approve", "-abandon=cluster.shop"]);
+    let says = ["cluster.shop can be destroyed and is not abandoned", "Its API answers.", "hint: `windlass destroy` takes it down"];
+    Refusal { code: "WL0417", place: "", says: &says, exit: 1 }.of(place, &["destroy", "-auto-approve", "-abandon=cluster.shop"]);
     let says = ["the plan needs approval, and nobody can answer"];
     Refusal { code: "WL0514", place: "", says: &says, exit: 1 }.of(place, &["destroy"]);
     for (command, code, says) in [

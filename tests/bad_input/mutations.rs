@@ -132,7 +132,8 @@ fn understand(text: &str, folder: &Path) -> usize {
     let mut sources = SourceMap::new();
     let (body, found) = parse(&mut sources, "main.wl.hcl", text.as_bytes());
     let files = Folder(folder.to_owned());
-    let inputs = Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &files, agent_image: "windlass:test" };
+    let inputs =
+        Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &files, version: "0.1.0", agent_image: "windlass:test" };
     let (model, more) = evaluate(&inputs, &mut sources);
     let faults = found.len() + more.len();
     if more.has_errors() || found.has_errors() {
