@@ -23,6 +23,10 @@ const CLUSTER: &str = "/apis/cluster.x-k8s.io/v1beta2/namespaces/shop/clusters/s
 const AGENT: &str = "/apis/apps/v1/namespaces/windlass-system/deployments/windlass-agent";
 const LAYER: &str = "/apis/agent.windlass.dev/v1alpha1/namespaces/windlass-system/layers/shop";
 const CORE_MANAGER: &str = "/apis/apps/v1/namespaces/capi-system/deployments/capi-controller-manager";
+const AWS_MANAGER: &str = "/apis/apps/v1/namespaces/capa-system/deployments/capa-controller-manager";
+const RIGHTS: &str = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/capa-system-capa-controller-manager";
+const UNUSED_KIND: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/extensionconfigs.runtime.cluster.x-k8s.io";
+const KIND: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/machinedrainrules.cluster.x-k8s.io";
 const CREDENTIALS: &str = "/api/v1/namespaces/capa-system/secrets/capa-manager-bootstrap-credentials";
 const IDENTITY: &str = "/apis/infrastructure.cluster.x-k8s.io/v1beta2/awsclusterroleidentities/aws-main";
 
@@ -117,6 +121,12 @@ fn foreign_fields_are_nothing(world: &World) {
     kubectl.label(CLUSTER, "team", "storefront");
     kubectl.annotate(AGENT, "team", "platform");
     world.management.annotate(IDENTITY, "team", "platform");
+    for plane in [&world.management, &world.shop] {
+        plane.annotate(AWS_MANAGER, "team", "platform");
+        plane.label(RIGHTS, "team", "platform");
+        plane.annotate(KIND, "team", "platform");
+        plane.edit_custom(KIND, &json!({"spec": {"conversion": {"strategy": "None"}}}));
+    }
     world.settled("fields that others added");
 }
 
@@ -238,6 +248,7 @@ fn management_plane(world: &World) {
         &["cloud.aws.main: AWSClusterRoleIdentity aws-main on management.sandbox spec.roleARN by kubectl-patch"],
         &["changed outside of windlass by kubectl-patch"],
     );
+    provider_objects(world);
     let hurt = |world: &World| {
         world.management.scale(CORE_MANAGER, 0);
         world.shop.scale(CORE_MANAGER, 0);
@@ -273,4 +284,51 @@ fn management_plane(world: &World) {
         ],
     );
     assert!(world.shop.get(CORE_MANAGER).is_some() && world.management.get(CORE_MANAGER).is_some());
+}
+
+/// What a provider consists of beside its manager's replicas: kinds, rights, images.
+fn provider_objects(world: &World) {
+    let hurt = |world: &World| {
+        world.management.delete(RIGHTS);
+        world.management.delete(UNUSED_KIND);
+        world.shop.delete(RIGHTS);
+        let image = json!([{"name": "manager", "image": "registry.example.com/evil:v1"}]);
+        world.management.apply(
+            AWS_MANAGER,
+            &json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "capa-controller-manager", "namespace": "capa-system"},
+                "spec": {"template": {"spec": {"containers": image}}}}),
+        );
+        let mut versions = world.shop.get(KIND).expect("a kind")["spec"]["versions"].clone();
+        versions[0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]["byHand"] = json!({"type": "string"});
+        world.shop.edit_custom(KIND, &json!({"spec": {"versions": versions}}));
+    };
+    let aws = "management.sandbox.provider[\"aws\"]";
+    let core = "management.sandbox.provider[\"cluster-api\"]";
+    let rights = "ClusterRoleBinding capa-system-capa-controller-manager";
+    let image = "spec.template.spec.containers[name=\"manager\"].image";
+    world.round(
+        "rights and a kind deleted, an image taken over, a schema edited",
+        hurt,
+        &[
+            &format!("{aws}: {rights} on management.sandbox deleted by unknown"),
+            &format!("{aws}: Deployment capa-controller-manager on management.sandbox {image} by kubectl"),
+            &format!("{core}: CustomResourceDefinition extensionconfigs.runtime.cluster.x-k8s.io on management.sandbox deleted by unknown"),
+            &format!("cluster.shop.pivot: {rights} on cluster.shop deleted by unknown"),
+            "cluster.shop.pivot: CustomResourceDefinition machinedrainrules.cluster.x-k8s.io on cluster.shop spec.versions by kubectl-edit",
+        ],
+        &[
+            "+ ClusterRoleBinding capa-system-capa-controller-manager on management.sandbox",
+            "+ ClusterRoleBinding capa-system-capa-controller-manager on cluster.shop",
+            "+ CustomResourceDefinition extensionconfigs.runtime.cluster.x-k8s.io on management.sandbox",
+            "changed outside of windlass by kubectl-edit",
+        ],
+    );
+    let schema = &world.shop.get(KIND).expect("a kind")["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    assert!(schema["properties"]["byHand"].is_null() && schema["properties"].is_object(), "{schema}");
+    let listed = world.place.run(&["state", "show", aws]).expect(0).stdout;
+    for object in
+        [rights, "Deployment capa-system/capa-controller-manager", "CustomResourceDefinition awsclusters.infrastructure.cluster.x-k8s.io"]
+    {
+        assert!(listed.contains(object), "{object}:\n{listed}");
+    }
 }
