@@ -11,6 +11,8 @@ use windlass_core::plan::{Actor, Change, ChangeAction, LeafChange, Mode, ObjectA
 use super::colour::{ADD, BOLD, CHANGE, DIM, MOVE, REMOVE, paint};
 use super::tree::{key_text, leaf_text, value_text};
 
+/// New objects of one kind from which on they are counted and not listed.
+const MANY: usize = 4;
 /// Leaves of a new object that are listed before the rest is counted.
 const LEAVES: usize = 40;
 
@@ -114,10 +116,26 @@ fn change_text(change: &Change) -> String {
             let _ = writeln!(text, "      {} {:width$} = {}", paint(style, "+"), key_text(key), value_text(value, 8));
         }
     }
-    for object in &change.objects {
-        text.push_str(&object_text(object, change.action));
-    }
+    text.push_str(&objects_text(change));
     text.push_str("    }\n");
+    text
+}
+
+/// The objects of a change, one a line; of a new provider's many kinds only how many there are, since nobody chose them one by one.
+fn objects_text(change: &Change) -> String {
+    let made = matches!(change.action, ChangeAction::Create | ChangeAction::Pivot)
+        && matches!(change.address.part, Some(Part::Provider(_) | Part::Pivot));
+    let alike = |a: &ObjectChange, b: &ObjectChange| a.action == b.action && a.key.kind == b.key.kind && a.key.plane == b.key.plane;
+    let mut text = String::new();
+    for group in change.objects.chunk_by(alike) {
+        match group.first() {
+            Some(first) if made && group.len() > MANY && first.action == ObjectAction::Create => {
+                let on = paint(DIM, format_args!("on {}", first.key.plane));
+                let _ = writeln!(text, "      {} {} {}s {on}", paint(ADD, "+"), group.len(), first.key.kind);
+            }
+            _ => group.iter().for_each(|object| text.push_str(&object_text(object, change.action))),
+        }
+    }
     text
 }
 
@@ -130,7 +148,8 @@ fn object_text(object: &ObjectChange, change: ChangeAction) -> String {
     };
     let mut text = format!("      {} {} {}\n", paint(style, mark), object.key.short(), paint(DIM, format_args!("on {}", object.key.plane)));
     // A new resource is shown by what the user wrote; its objects' leaves are in the JSON. A new object of an old resource is shown whole.
-    let listed = object.action == ObjectAction::Update || (object.action == ObjectAction::Create && change != ChangeAction::Create);
+    let listed = object.action == ObjectAction::Update
+        || (object.action == ObjectAction::Create && !matches!(change, ChangeAction::Create | ChangeAction::Pivot));
     if listed {
         for leaf in object.leaves.iter().take(LEAVES) {
             text.push_str(&leaf_line(leaf));
