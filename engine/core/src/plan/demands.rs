@@ -83,7 +83,7 @@ pub fn abandon_demands(recorded: &Recorded, abandon: &[Address]) -> Vec<Demand> 
         api_version: CAPI_CORE.to_owned(),
         kind: kind.to_owned(),
     };
-    planes.iter().flat_map(|plane| [(plane, "Machine"), (plane, "Cluster")]).map(|asked| demand(asked)).collect()
+    planes.iter().flat_map(|plane| [(plane, "Machine"), (plane, "Cluster")]).map(demand).collect()
 }
 
 /// The second round: recorded objects that no LIST by label has brought. Their label may have been taken away, which is not the same
