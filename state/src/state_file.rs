@@ -133,6 +133,10 @@ impl Store for StateFile {
         self.write(Write::Begin { run: run.to_owned(), plan: plan.to_owned(), digest: digest.to_owned() })
     }
 
+    fn resume<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<u64, StoreError>> {
+        self.write(Write::Resume { run: run.to_owned() })
+    }
+
     fn journal<'a>(
         &'a self,
         run: &'a str,

@@ -43,6 +43,11 @@ pub enum Write {
         /// The plan's digest.
         digest: String,
     },
+    /// The unfinished run goes on.
+    Resume {
+        /// Its id.
+        run: String,
+    },
     /// A record with its effects.
     Journal {
         /// Id of the run.
@@ -192,14 +197,14 @@ fn gather(
 fn carry_out(connection: &Connection, live: &mut Option<Live>, write: &Write) -> Result<u64, Fault> {
     match write {
         Write::Begin { run, plan, digest } => {
-            let meta = rows::load_meta(connection)?;
-            let serial = i64::try_from(meta.serial).unwrap_or(i64::MAX).saturating_add(1);
-            let format = connection.query_row("SELECT format FROM meta WHERE one = 1", [], |row| row.get(0))?;
-            let sum = meta_sum(format, &meta.lineage, serial, meta.digest_key.bytes());
-            connection.execute("UPDATE meta SET serial = ?1, sum = ?2 WHERE one = 1", params![serial, sum])?;
+            let serial = raise_serial(connection)?;
             runs::insert(connection, run, serial, plan, digest)?;
             *live = Some(Live { run: run.clone(), next: 1 });
             Ok(serial.cast_unsigned())
+        }
+        Write::Resume { run } => {
+            runs::next_seq(connection, run)?.ok_or_else(|| no_such_run(run))?;
+            raise_serial(connection).map(i64::cast_unsigned)
         }
         Write::Journal { run, step, phase, evidence, effects } => {
             let next = match live {
@@ -222,6 +227,16 @@ fn carry_out(connection: &Connection, live: &mut Option<Live>, write: &Write) ->
             Ok(0)
         }
     }
+}
+
+/// A state whose serial is lower than what a plane has seen is an old copy.
+fn raise_serial(connection: &Connection) -> Result<i64, Fault> {
+    let meta = rows::load_meta(connection)?;
+    let serial = i64::try_from(meta.serial).unwrap_or(i64::MAX).saturating_add(1);
+    let format = connection.query_row("SELECT format FROM meta WHERE one = 1", [], |row| row.get(0))?;
+    let sum = meta_sum(format, &meta.lineage, serial, meta.digest_key.bytes());
+    connection.execute("UPDATE meta SET serial = ?1, sum = ?2 WHERE one = 1", params![serial, sum])?;
+    Ok(serial)
 }
 
 fn no_such_run(run: &str) -> Fault {
@@ -261,6 +276,17 @@ mod tests {
         let no_run = Err("the state could not be written: state: there is no unfinished run b".to_owned());
         assert_eq!(answers(&mut writer, &group), [Ok(1), Ok(1), no_run, Ok(2)]);
         assert_eq!(writer.load().unwrap().unfinished.unwrap().journal.len(), 2);
+    }
+
+    #[test]
+    fn going_on_raises_the_serial_and_needs_an_unfinished_run() {
+        let mut writer = writer();
+        let resume = |run: &str| Write::Resume { run: run.to_owned() };
+        let end = Write::End { run: "a".to_owned(), end: RunEnd::Done };
+        let none = |run: &str| Err(format!("the state could not be written: state: there is no unfinished run {run}"));
+        let group = [begin("a"), record("a", Json::Null), resume("a"), resume("b"), record("a", Json::Null), end, resume("a")];
+        assert_eq!(answers(&mut writer, &group), [Ok(1), Ok(1), Ok(2), none("b"), Ok(2), Ok(0), none("a")]);
+        assert_eq!(writer.load().unwrap().serial, 2);
     }
 
     #[test]

@@ -134,12 +134,13 @@ pub async fn execute(plan: &Plan, recorded: &Recorded, start: Start<'_>, ports: 
     {
         return Summary::refused(vec![error]);
     }
-    let serial = match start {
-        Start::New { run, text, digest } => match ports.store.begin(run, text, digest).await {
-            Ok(serial) => serial,
-            Err(error) => return Summary::refused(vec![StepError::Store(Arc::new(error))]),
-        },
-        Start::GoOn | Start::FinishPivot => recorded.serial,
+    let begun = match start {
+        Start::New { run, text, digest } => ports.store.begin(run, text, digest).await,
+        Start::GoOn | Start::FinishPivot => ports.store.resume(&run).await,
+    };
+    let serial = match begun {
+        Ok(serial) => serial,
+        Err(error) => return Summary::refused(vec![StepError::Store(Arc::new(error))]),
     };
     let task = Task { plan, graph, run, earlier, serial, fresh, ports, options };
     let summary = task.hold_and_drive(cleared).await;

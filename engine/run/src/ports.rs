@@ -52,6 +52,9 @@ pub trait Store: Send + Sync {
     fn load(&self) -> BoxFuture<'_, Result<Recorded, StoreError>>;
     /// A new run with its whole plan; the serial grows by one, and a run that was unfinished is superseded. Returns the serial.
     fn begin<'a>(&'a self, run: &'a str, plan: &'a str, digest: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
+    /// The unfinished run goes on: the serial grows by one, so that a copy of the state from before is older than what the planes have seen.
+    /// Returns the serial.
+    fn resume<'a>(&'a self, run: &'a str) -> BoxFuture<'a, Result<u64, StoreError>>;
     /// One journal record with the effects that it proves, in one transaction. Returns the record's sequence number.
     fn journal<'a>(
         &'a self,

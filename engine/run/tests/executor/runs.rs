@@ -72,7 +72,7 @@ async fn a_failed_step_skips_what_needs_it_and_the_next_run_goes_on_from_there()
     bench.world.log.lock().unwrap().clear();
     let summary = bench.run(&three_and_a_branch()).await;
     assert_eq!((summary.verdict, summary.done.len()), (Verdict::Done, 4));
-    assert_eq!(bench.world.log(), ["hold management.m cluster.shop for run at 1", "run b", "run c", "release"]);
+    assert_eq!(bench.world.log(), ["hold management.m cluster.shop for run at 2", "run b", "run c", "release"]);
 }
 
 #[tokio::test]

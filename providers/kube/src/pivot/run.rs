@@ -41,6 +41,7 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
         },
     };
     if !past.switched {
+        still_here(pivot, &from, &moving).await?;
         match before_switch(&crossing, pivot, &moving).await {
             Ok(()) => {}
             // What will not become better by trying again is undone while it can be.
@@ -123,6 +124,21 @@ fn is_copy_of(left: &serde_json::Value, true_one: &serde_json::Value) -> bool {
         }
     }
     strip::difference(&left, &true_one).is_none() || strip::difference(&true_one, &left).is_none()
+}
+
+/// Until the switch the source is the truth. If it is gone or another one, somebody with a newer state has gone on with this pivot: what
+/// looks like a copy may be the living cluster, and must neither be written nor taken back.
+async fn still_here(pivot: &PivotSpec, from: &Plane, moving: &[Moving]) -> Result<(), StepError> {
+    let cluster = cluster_reference(pivot);
+    let known = moving.iter().find(|object| object.reference() == cluster).map(|object| object.uid.as_str());
+    let live = read(from, &cluster).await?;
+    if live.as_ref().and_then(uid) == known {
+        return Ok(());
+    }
+    Err(failed(
+        format!("{} is no longer the one on {} that this pivot began with", cluster.short(), pivot.from),
+        "another run has finished or undone the pivot: use the state file that it left behind",
+    ))
 }
 
 async fn read(plane: &Plane, object: &ObjectRef) -> Result<Option<serde_json::Value>, StepError> {

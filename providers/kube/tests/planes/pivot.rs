@@ -119,6 +119,29 @@ async fn killed_after_any_record_it_goes_on_and_ends_the_same() {
 }
 
 #[tokio::test]
+async fn an_old_copy_of_the_journal_touches_nothing_of_a_pivot_that_went_on() {
+    let stage = stage().await;
+    for record in [1, 5, 14] {
+        let name = format!("o{record}");
+        let objects = create(&stage, &name).await;
+        let before = snapshot(&stage.management, &objects).await;
+        let there = pivot(&name);
+        let kube = stage.kube(&[&there.cluster]);
+        let forward = step(&there.cluster, Action::Pivot { pivot: there.clone() });
+        let journal = Memory::failing_at(record);
+        run(&kube, &forward, &journal).await.unwrap_err();
+        let copy = journal.copy();
+        journal.revive();
+        run(&kube, &forward, &journal).await.unwrap();
+        let refused = run(&kube, &forward, &copy).await.unwrap_err().to_string();
+        assert!(refused.contains("is no longer the one on management.m"), "record {record}: {refused}");
+        assert_eq!(snapshot(&stage.workload, &objects).await, before, "record {record}: the living cluster was touched");
+        let live = get(&stage.workload, &cluster(&name)).await.unwrap();
+        assert!(live["spec"].get("paused").is_none(), "record {record}: it was paused");
+    }
+}
+
+#[tokio::test]
 async fn what_has_not_switched_is_turned_back() {
     let stage = stage().await;
     for record in [0, 1, 2, 5, 9, 14] {

@@ -130,6 +130,12 @@ impl Memory {
         Arc::new(Self { fails_at: Mutex::new(Some(record)), ..Self::default() })
     }
 
+    /// The same records, as a copy of the state file has them.
+    pub fn copy(&self) -> Arc<Self> {
+        let (records, effects) = (Mutex::new(self.records()), Mutex::new(self.effects()));
+        Arc::new(Self { records, effects, fails_at: Mutex::new(None) })
+    }
+
     pub fn revive(&self) {
         *self.fails_at.lock().unwrap() = None;
     }
