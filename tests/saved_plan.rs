@@ -236,3 +236,27 @@ fn two_ci_jobs_share_a_state_and_a_real_api() {
     // Who only checked the providers does not remove them.
     server.settled();
 }
+
+/// A job is killed in the pivot, its state file is kept, and another job goes on with the run: the kept copy is old from then on.
+#[test]
+fn the_state_of_a_killed_run_is_old_once_the_run_has_gone_on() {
+    let place = minimal::place("", "");
+    place.replace("main.wl.hcl", "pivot    = false", "pivot    = true");
+    let died = place.run_with(&["apply", "-auto-approve"], &[("WL_CRASH_AFTER", "60")]);
+    assert_eq!(died.code, None, "{}", died.stdout);
+    for (file, copy) in [("windlass.wlstate", "old.wlstate"), ("windlass.wlstate-wal", "old.wlstate-wal")] {
+        std::fs::copy(place.path().join(file), place.path().join(copy)).expect("a killed run leaves both");
+    }
+    place.apply();
+    let (ledger, objects) = (place.ledger(), place.objects());
+    for arguments in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"]] {
+        place.run(&[arguments, &["-state=old.wlstate"]].concat()).expect(1).says("WL0406").says("older");
+    }
+    // Another wish, by the copy: the pivot that looks half done in it must not be finished or undone.
+    let text = std::fs::read_to_string(place.path().join("main.wl.hcl")).expect("a configuration");
+    place.write("main.wl.hcl", text.replace("m6i.large", "m6i.xlarge"));
+    place.run(&["apply", "-auto-approve", "-state=old.wlstate"]).expect(1).says("WL0406");
+    place.write("main.wl.hcl", text);
+    assert_eq!((place.ledger(), place.objects()), (ledger, objects), "nothing was touched");
+    place.settled();
+}
