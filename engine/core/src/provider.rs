@@ -56,10 +56,13 @@ pub struct Body {
 impl Body {
     /// Where an attribute stands, or the block if the attribute is a default.
     pub fn span_of(&self, path: &str) -> Option<Span> {
-        match self.spans.binary_search_by(|(p, _)| p.as_str().cmp(path)) {
-            Ok(i) => self.spans.get(i).map(|(_, s)| *s),
-            Err(_) => self.span,
-        }
+        self.written(path).or(self.span)
+    }
+
+    /// Where an attribute stands; `None` if the user did not write it.
+    pub fn written(&self, path: &str) -> Option<Span> {
+        let found = self.spans.binary_search_by(|(p, _)| p.as_str().cmp(path)).ok()?;
+        self.spans.get(found).map(|(_, span)| *span)
     }
 }
 

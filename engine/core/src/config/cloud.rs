@@ -43,7 +43,7 @@ pub fn evaluate(
         if !crate::expand::is_dns_label(&name) || name.len() > 63 {
             diagnostics.push(
                 Diagnostic::error(Code::INVALID_NAME, format!("{} gives no valid Kubernetes name: {name:?}", instance.address))
-                    .at(instance.block.header_span)
+                    .at(instance.name_span().unwrap_or(instance.block.header_span))
                     .hint("labels and keys of clouds have lower case letters, digits and `-`"),
             );
             continue;

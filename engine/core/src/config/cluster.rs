@@ -16,7 +16,7 @@ use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, NodeModel};
 use super::naming::{BlockInstance, Instances};
 use super::profile::{self, Profiles, Target};
 use super::variable::Variables;
-use super::{Inputs, layer, overrides, pool, schema};
+use super::{Inputs, layer, network, node, overrides, pool, schema};
 
 /// Name of the layer that a provider renders.
 pub const CLOUD_CONTROLLER: &str = "cloud-controller";
@@ -70,16 +70,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         .unwrap_or_else(|| [Some(label.name.as_str()), label.key.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("-"));
     let namespace = text("namespace").unwrap_or_else(|| name.clone());
     let (pod_cidr, service_cidr) = (text("pod_cidr").unwrap_or_default(), text("service_cidr").unwrap_or_default());
-    for (key, cidr) in [("pod_cidr", &pod_cidr), ("service_cidr", &service_cidr)] {
-        if cidr.parse::<ipnet::IpNet>().is_err() {
-            let place = body.span_of(key).unwrap_or(block.header_span);
-            context.diagnostics.push(
-                Diagnostic::error(Code::INVALID_VALUE, format!("`{key}` of {what} is no CIDR block: {cidr:?}"))
-                    .at(place)
-                    .hint("write it like `10.128.0.0/12`"),
-            );
-        }
-    }
+    network::check(&body, &pod_cidr, &service_cidr, &what, block.header_span, context.diagnostics);
     let chosen = profiles(context, &body.value, body.span_of("profiles").unwrap_or(block.header_span), &what);
     let target = Target {
         address: &instance.address,
@@ -96,6 +87,8 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let (control_plane, worker_pools, nodes) = pools(&reader, block, cloud, context.diagnostics)?;
     let (os, (kubernetes_version, kubernetes_span)) = (evaluation.os?, evaluation.kubernetes?);
     let ssh_authorized_keys = strings(body.value.get("ssh_authorized_keys"));
+    let place = body.span_of("ssh_authorized_keys").unwrap_or(block.header_span);
+    node::authorized_keys(&ssh_authorized_keys, &what, place, context.diagnostics);
     let flag = |path: &[&str], default: bool| body.value.get_path(path).and_then(Value::as_bool).unwrap_or(default);
     let agent = AgentModel {
         enabled: flag(&["agent", "enabled"], true),
@@ -139,6 +132,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         nodes,
         profiles: evaluation.versions,
         layers,
+        name_span: body.written("name").or_else(|| instance.name_span()),
         span: Some(block.header_span),
         input,
     })

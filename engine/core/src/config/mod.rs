@@ -13,6 +13,8 @@ mod layer;
 mod management;
 mod model;
 mod naming;
+mod network;
+mod node;
 mod output;
 mod overrides;
 mod pool;

@@ -71,6 +71,8 @@ pub struct ClusterModel {
     pub profiles: Vec<(String, String)>,
     /// Layers with objects, in profile order.
     pub layers: Vec<LayerModel>,
+    /// Where its Kubernetes name comes from: the attribute, the `for_each`, or the label.
+    pub name_span: Option<Span>,
     /// Where the block stands.
     pub span: Option<Span>,
 }
@@ -84,6 +86,8 @@ pub struct NodeModel {
     pub taints: Vec<(String, Option<String>, String)>,
     /// `capi_override` of the group.
     pub overrides: OverrideModel,
+    /// Where the name of the pool stands.
+    pub name_span: Option<Span>,
     /// Where the block stands.
     pub span: Option<Span>,
 }

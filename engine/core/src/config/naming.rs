@@ -22,6 +22,14 @@ pub struct BlockInstance<'a> {
     pub each: Option<Value>,
 }
 
+impl BlockInstance<'_> {
+    /// Where what tells it from others stands: the `for_each`, or the last label.
+    pub fn name_span(&self) -> Option<Span> {
+        let for_each = self.block.body.attribute("for_each").filter(|_| self.each.is_some()).map(|attribute| attribute.expr.span);
+        for_each.or_else(|| self.block.labels.last().map(|label| label.span))
+    }
+}
+
 /// All instances.
 #[derive(Default)]
 pub struct Instances<'a> {

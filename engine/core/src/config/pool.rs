@@ -1,5 +1,7 @@
 //! `control_plane` and `worker_pool` blocks of a cluster.
 
+use std::collections::BTreeMap;
+
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::lang::Block;
 use crate::provider::{Body, PoolInput, Provider};
@@ -8,10 +10,7 @@ use crate::value::Value;
 
 use super::block::{Handled, Reader};
 use super::model::NodeModel;
-use super::{overrides, schema};
-
-/// Effects of taints (core/v1 Taint).
-const EFFECTS: [&str; 3] = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+use super::{node, overrides, schema};
 
 /// Reads one group of machines; `pool` is `None` for the control plane.
 pub fn read(
@@ -33,7 +32,7 @@ pub fn read(
     let place = body.span_of("replicas").unwrap_or(block.header_span);
     let replicas = replicas_of(replicas, pool.is_none(), &what, place, diagnostics);
     let failure_domain = body.value.get("failure_domain").and_then(Value::as_str).map(str::to_owned);
-    let nodes = nodes(&body, block.header_span, &what, diagnostics);
+    let nodes = nodes(&body, block, &what, diagnostics);
     (PoolInput { pool, replicas, machine, failure_domain }, nodes)
 }
 
@@ -77,22 +76,17 @@ fn machine(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnost
     inner.read(&machine.body, machine.header_span, &[provider.schema().machine], Handled::default(), diagnostics)
 }
 
-fn nodes(body: &Body, span: Span, what: &str, diagnostics: &mut Diagnostics) -> NodeModel {
+fn nodes(body: &Body, block: &Block, what: &str, diagnostics: &mut Diagnostics) -> NodeModel {
+    let span = block.header_span;
     let labels = body.value.get("labels").and_then(Value::as_entries).into_iter().flatten();
-    let labels = labels.filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_owned()))).collect();
-    let mut taints = Vec::new();
-    for (i, taint) in body.value.get("taint").and_then(Value::as_elements).unwrap_or_default().iter().enumerate() {
-        let text = |key: &str| taint.get(key).and_then(Value::as_str).map(str::to_owned);
-        let (Some(key), Some(effect)) = (text("key"), text("effect")) else { continue };
-        if !EFFECTS.contains(&effect.as_str()) {
-            diagnostics.push(
-                Diagnostic::error(Code::INVALID_VALUE, format!("{effect:?} is no effect of a taint"))
-                    .at(body.span_of(&format!("taint[{i}].effect")).unwrap_or(span))
-                    .detail(format!("In {what}."))
-                    .hint(format!("effects are {}", EFFECTS.join(", "))),
-            );
-        }
-        taints.push((key, text("value"), effect));
+    let labels: BTreeMap<String, String> = labels.filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_owned()))).collect();
+    let written = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    node::labels(written, what, body.span_of("labels").unwrap_or(span), diagnostics);
+    NodeModel {
+        labels,
+        taints: node::taints(body, span, what, diagnostics),
+        overrides: overrides::read(body, what, diagnostics),
+        name_span: block.labels.first().map(|label| label.span),
+        span: Some(span),
     }
-    NodeModel { labels, taints, overrides: overrides::read(body, what, diagnostics), span: Some(span) }
 }

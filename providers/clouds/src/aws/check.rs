@@ -37,6 +37,22 @@ impl<'a> Findings<'a> {
         self.push(Diagnostic::error(code, summary).hint(hint), path);
     }
 
+    /// An error about the values of two attributes, either of which may be a default; it stands where the user wrote one of them.
+    pub fn pair(&mut self, code: Code, one: (&str, &str), other: (&str, &str), problem: &str, hint: &str) {
+        let places = [one.0, other.0].map(|path| self.body.written(path));
+        let origin = |written: bool| if written { "as written" } else { "the default" };
+        let [first, second] = places;
+        let said = |(path, value): (&str, &str), place: bool| format!("`{path}` is {value} ({})", origin(place));
+        let mut diagnostic = Diagnostic::error(code, format!("`{}` of {} {problem}", one.0, self.what))
+            .detail(format!("{}, {}.", said(one, first.is_some()), said(other, second.is_some())))
+            .hint(hint);
+        diagnostic.primary = first.or(second).or(self.body.span);
+        if let (Some(_), Some(second)) = (first, second) {
+            diagnostic = diagnostic.related(second, "the other block");
+        }
+        self.diagnostics.push(diagnostic);
+    }
+
     /// A warning at an attribute of the block.
     pub fn warning(&mut self, path: &str, problem: &str, hint: &str) {
         let summary = format!("`{path}` of {} {problem}", self.what);

@@ -10,6 +10,8 @@ use crate::body::Attributes;
 
 /// Types of volumes (CAPA `api/v1beta2/types.go` knows no list; these are EC2's).
 const VOLUME_TYPES: [&str; 7] = ["gp3", "gp2", "io1", "io2", "st1", "sc1", "standard"];
+/// MiB a second that EC2 makes a gp3 volume for.
+const THROUGHPUT: std::ops::RangeInclusive<i64> = 125..=2000;
 /// Attributes that mean nothing without a size, which CAPA's root volume requires.
 const OF_A_SIZED_VOLUME: [&str; 5] =
     ["root_volume_type", "root_volume_iops", "root_volume_throughput", "root_volume_encrypted", "root_volume_kms_key"];
@@ -21,12 +23,34 @@ pub fn check(cluster: &ClusterInput, pool: &PoolInput, diagnostics: &mut Diagnos
         None => format!("the control plane of {}", cluster.address),
     };
     let mut findings = Findings::new(&pool.machine, what, diagnostics);
+    instance_type(&mut findings);
     image(cluster, pool, &mut findings);
     volume(&mut findings);
     placement(cluster, pool, &mut findings);
     spot(pool, &mut findings);
     findings.id("security_group_ids", "sg");
     findings.tags("tags");
+}
+
+fn instance_type(findings: &mut Findings<'_>) {
+    if let Some(text) = findings.body.text("instance_type").filter(|text| !is_instance_type(text)) {
+        let problem = format!("is {text:?}, which is no instance type of EC2");
+        findings.error(Code::CLOUD_VALUE, "instance_type", &problem, "types look like m6i.large or u7in-16tb.224xlarge");
+    }
+}
+
+/// A family with a generation, a dot, and a size: m6i.large.
+fn is_instance_type(text: &str) -> bool {
+    let plain = |part: &str| part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-') && !part.ends_with('-');
+    text.split_once('.').is_some_and(|(family, size)| {
+        let generation = family.contains(|c: char| c.is_ascii_digit());
+        plain(family)
+            && generation
+            && family.starts_with(|c: char| c.is_ascii_lowercase())
+            && plain(size)
+            && !size.is_empty()
+            && !size.starts_with('-')
+    })
 }
 
 fn image(cluster: &ClusterInput, pool: &PoolInput, findings: &mut Findings<'_>) {
@@ -67,10 +91,12 @@ fn volume(findings: &mut Findings<'_>) {
         let hint = "set `root_volume_type = \"gp3\"`";
         findings.error(Code::CLOUD_CONFLICT, "root_volume_throughput", "is for volumes of type gp3", hint);
     }
-    for path in ["root_volume_iops", "root_volume_throughput"] {
-        if findings.body.whole(path).is_some_and(|number| number < 1) {
-            findings.error(Code::CLOUD_VALUE, path, "must be at least 1", "leave it out for the volume's own value");
-        }
+    if findings.body.whole("root_volume_iops").is_some_and(|number| number < 1) {
+        findings.error(Code::CLOUD_VALUE, "root_volume_iops", "must be at least 1", "leave it out for the volume's own value");
+    }
+    if findings.body.whole("root_volume_throughput").is_some_and(|number| !THROUGHPUT.contains(&number)) {
+        let problem = format!("must be from {} to {}", THROUGHPUT.start(), THROUGHPUT.end());
+        findings.error(Code::CLOUD_VALUE, "root_volume_throughput", &problem, "MiB a second; leave it out for the volume's own 125");
     }
     if findings.body.find("root_volume_kms_key").is_some() && !findings.body.is_set("root_volume_encrypted") {
         let hint = "set `root_volume_encrypted = true`";

@@ -56,10 +56,16 @@ fn made(cluster: &ClusterInput, findings: &mut Findings<'_>) {
         findings.error(Code::CLOUD_VALUE, "vpc_cidr", &format!("is {text:?}, which no VPC with subnets can be made of"), hint);
         return;
     };
-    for (name, blocks) in [("pods", &cluster.pod_cidrs), ("services", &cluster.service_cidrs)] {
-        for block in blocks.iter().filter(|block| Block::parse(block).is_some_and(|block| block.overlaps(vpc))) {
-            let problem = format!("({text}) overlaps with the addresses of {name} ({block})");
-            findings.error(Code::CLOUD_CONFLICT, "vpc_cidr", &problem, "give the VPC a block of its own");
+    for (name, key, blocks) in [("pods", "pod_cidr", &cluster.pod_cidrs), ("services", "service_cidr", &cluster.service_cidrs)] {
+        for text_of_other in blocks {
+            let overlap = match Block::parse(text_of_other) {
+                Some(block) if block.overlaps(vpc) => "overlaps with",
+                None if text_of_other.contains(':') => "is of another family than",
+                _ => continue,
+            };
+            let problem = format!("{overlap} the addresses of {name}");
+            let hint = "give the VPC and each of the others an IPv4 block of its own";
+            findings.pair(Code::CLOUD_CONFLICT, ("vpc_cidr", &text), (key, text_of_other), &problem, hint);
         }
     }
 }
