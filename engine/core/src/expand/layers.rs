@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::addr::{Address, Part};
 use crate::config::{ClusterModel, LayerModel};
 use crate::desired::{Desired, DesiredObject, DesiredResource, Home};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::Diagnostics;
 
 use super::RENDER_REVISION;
 use super::mark::Marker;
@@ -13,7 +13,6 @@ use super::mark::Marker;
 /// Adds one resource for each layer of a cluster.
 pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
     let plane = &cluster.input.address;
-    let mut owners: std::collections::BTreeMap<crate::object::ObjectKey, &str> = std::collections::BTreeMap::new();
     for layer in &cluster.layers {
         let address = plane.with(Part::Layer(layer.name.clone()));
         let mut objects: Vec<DesiredObject> = layer
@@ -22,19 +21,6 @@ pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, di
             .filter_map(|object| marker.mark(object, &address, Home::Workload, plane, layer.span, diagnostics))
             .collect();
         objects.sort_by_key(|object| application_rank(&object.key.group, &object.key.kind));
-        for object in &objects {
-            if let Some(other) = owners.insert(object.key.clone(), &layer.name) {
-                let summary = if other == layer.name {
-                    format!("layer {:?} holds {} twice", layer.name, object.key.short())
-                } else {
-                    format!("layers {other:?} and {:?} both hold {}", layer.name, object.key.short())
-                };
-                let mut diagnostic =
-                    Diagnostic::error(Code::OBJECT_TWICE, summary).hint("an object has exactly one owner; remove one of them");
-                diagnostic.primary = layer.span;
-                diagnostics.push(diagnostic);
-            }
-        }
         let resource = DesiredResource {
             address: address.clone(),
             input: layer.input.clone(),

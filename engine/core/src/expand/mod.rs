@@ -11,6 +11,7 @@ mod layers;
 mod mark;
 mod names;
 mod overrides;
+mod owners;
 mod providers;
 mod template;
 
@@ -39,5 +40,6 @@ pub fn expand(model: &Model, lineage: &str) -> (Desired, Diagnostics) {
             cluster::expand(model, cluster, &marker, &mut desired, &mut diagnostics);
         }
     }
+    owners::check(&desired, &mut diagnostics);
     (desired, diagnostics)
 }

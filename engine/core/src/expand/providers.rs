@@ -31,6 +31,11 @@ const CORE: [Row; 3] = [
      "registry.k8s.io/cluster-api/kubeadm-control-plane-controller", &["controlplane.cluster.x-k8s.io"]),
 ];
 
+/// Names and namespaces of the providers that every cluster needs.
+pub fn core_namespaces() -> impl Iterator<Item = (&'static str, &'static str)> {
+    CORE.iter().map(|(name, _, _, namespace, ..)| (*name, *namespace))
+}
+
 /// The release of a provider that a configuration uses: the pinned one or the default.
 pub fn release(model: &Model, provider: &dyn crate::provider::Provider) -> Result<&'static Release, Box<Diagnostic>> {
     let releases = provider.releases();
