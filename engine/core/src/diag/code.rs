@@ -90,6 +90,7 @@ codes! {
     215 NOT_AN_OBJECT "An object lacks what makes it a Kubernetes object."
     216 OBJECT_TWICE "An object has two owners."
     217 REQUIRED_VERSION "The configuration needs another version of windlass."
+    218 LEFT_OUT "A part of an object is left out because it has no place in a plan."
     350 CLOUD_VALUE "An attribute has a value that the cloud does not take."
     351 CLOUD_CONFLICT "Attributes of a cloud exclude each other."
     352 CLOUD_INCOMPLETE "An attribute of a cloud needs another one beside it."

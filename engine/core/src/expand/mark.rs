@@ -9,6 +9,9 @@ use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
 use crate::object::{ObjectKey, split_api_version};
 use crate::value::{Entries, Value};
 
+/// Annotation in which `kubectl apply` keeps what it sent.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
 /// Puts marks on objects.
 pub struct Marker {
     lineage: Value,
@@ -50,10 +53,28 @@ impl Marker {
         };
         let (group, _) = split_api_version(&api_version);
         let key = ObjectKey { plane: plane.clone(), group: group.to_owned(), kind, namespace: text(&["metadata", "namespace"]), name };
+        let object = &without_last_applied(object, owner, &key, span, diagnostics);
         let content = with_entry(object, &["metadata", "labels", LABEL_LINEAGE], self.lineage.clone());
         let content = with_entry(&content, &["metadata", "annotations", ANNOTATION_ADDRESS], Value::string(owner.to_string()));
         Some(DesiredObject { home, api_version, key, content })
     }
+}
+
+/// The object without kubectl's copy of it: of a Secret it would be the secret itself, in clear.
+fn without_last_applied(object: &Value, owner: &Address, key: &ObjectKey, span: Option<Span>, diagnostics: &mut Diagnostics) -> Value {
+    let path = ["metadata", "annotations"];
+    // A sensitive map of annotations is refused later; until then nothing is in clear.
+    let Some(annotations) = object.get_path(&path).and_then(Value::as_entries).filter(|all| all.contains_key(LAST_APPLIED)) else {
+        return object.clone();
+    };
+    let mut rest = annotations.clone();
+    rest.remove(LAST_APPLIED);
+    let mut diagnostic = Diagnostic::warning(Code::LEFT_OUT, format!("an annotation of {} in {owner} is left out", key.short()))
+        .detail(format!("It is {LAST_APPLIED}, kubectl's copy of the whole object, that of a Secret in clear."))
+        .hint("remove it from the manifest: server-side apply has no use for it");
+    diagnostic.primary = span;
+    diagnostics.push(diagnostic);
+    with_entry(object, &path, Value::from(rest))
 }
 
 /// The object value with `value` at `path`; what stands in the way and is no object is replaced.

@@ -1,0 +1,168 @@
+//! What a configuration may not say, though each attribute has the right type: names, owners, labels, addresses, keys.
+
+mod module;
+
+use module::{BASE, GROUPS, cluster, wish};
+use windlass_core::diag::Diagnostics;
+use windlass_core::encode::{DigestKey, Encoder};
+
+/// Faults whose text begins like that, and no others.
+fn refused(text: &str, want: &[&str]) {
+    let (_, found) = wish(text);
+    let fits = found.len() == want.len() && found.iter().zip(want).all(|(found, want)| found.starts_with(want));
+    assert!(fits, "found {found:#?}\nwanted {want:#?}\nfor\n{text}");
+}
+
+/// Line of the cluster's third line in `cluster(…)`.
+fn line() -> usize {
+    BASE.matches('\n').count() + 4
+}
+
+#[test]
+fn a_cluster_has_a_namespace_of_its_own() {
+    let at = line();
+    for (namespace, owner) in [
+        ("kube-system", "Kubernetes' own"),
+        ("kube-public", "Kubernetes' own"),
+        ("kube-node-lease", "Kubernetes' own"),
+        ("windlass-system", "windlass's own"),
+        ("cert-manager", "cert-manager's"),
+        ("capi-system", "that of provider \"cluster-api\""),
+        ("capi-kubeadm-control-plane-system", "that of provider \"control-plane-kubeadm\""),
+        ("capa-system", "that of provider \"aws\""),
+    ] {
+        let text = cluster(&format!("  namespace = \"{namespace}\"\n"), GROUPS);
+        let (_, found) = wish(&text);
+        let want = format!("{at}:15 WL0208 cluster.shop cannot have its objects in namespace {namespace:?}, which is {owner}");
+        assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
+    }
+    refused(&cluster("  namespace = \"default\"\n", GROUPS), &[]);
+    let (_, found) = wish(&cluster("", GROUPS).replace("cluster \"shop\"", "cluster \"kube-system\""));
+    let want = format!("{}:9 WL0208 cluster.kube-system cannot have its objects in namespace \"kube-system\"", at - 3);
+    assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
+}
+
+#[test]
+fn two_clusters_share_no_namespace_but_default() {
+    let two = |namespace: &str| {
+        let inside = format!("  namespace = \"{namespace}\"\n");
+        let one = cluster(&inside, GROUPS);
+        let other = cluster(&inside, GROUPS).replace(BASE, "").replace("\"shop\"", "\"store\"");
+        format!("{one}{other}")
+    };
+    let (_, found) = wish(&two("teams"));
+    assert!(found.iter().any(|found| found.contains("WL0216 cluster.shop and cluster.store both hold Namespace teams")), "{found:#?}");
+    refused(&two("default"), &[]);
+}
+
+#[test]
+fn an_object_has_one_owner_on_a_plane() {
+    let layer = |kind: &str, api: &str, metadata: &str| {
+        let text = cluster("", GROUPS);
+        let addon = format!(
+            "  addon \"x\" {{\n    objects = [{{ apiVersion = \"{api}\", kind = \"{kind}\", metadata = {{ {metadata} }} }}]\n  }}\n}}\ncluster"
+        );
+        text.replace("}\ncluster", &addon)
+    };
+    let at = format!("{}:3", line() - 4);
+    let both = |other: &str, what: &str| format!("{at} WL0216 {other} and cluster.shop.layer[\"x\"] both hold {what}");
+    let agent = both("cluster.shop.agent", "Namespace windlass-system");
+    let own = both("cluster.shop", "Namespace shop");
+    let provider = both("management.sandbox.provider[\"aws\"]", "Namespace capa-system");
+    refused(&layer("Namespace", "v1", "name = \"windlass-system\""), &[&agent]);
+    refused(&layer("Namespace", "v1", "name = \"shop\""), &[&own]);
+    refused(&layer("Namespace", "v1", "name = \"capa-system\""), &[&provider]);
+    let same = format!("{at} WL0216 layers \"n\" and \"x\" both hold ConfigMap kube-system/n");
+    refused(&layer("ConfigMap", "v1", "name = \"n\", namespace = \"kube-system\""), &[&same]);
+    // Without the pivot nothing of the management plane is in the cluster.
+    let apart = layer("Namespace", "v1", "name = \"capa-system\"").replace("  profiles = ", "  pivot = false\n  profiles = ");
+    refused(&apart, &[]);
+}
+
+#[test]
+fn names_are_refused_where_they_are_written() {
+    let at = line();
+    let (_, found) = wish(&cluster("", &GROUPS.replace("\"general\"", "\"General\"")));
+    let want = format!("{}:15 WL0208 the name \"shop-General\" of worker_pool \"General\" is not a DNS label", at + 6);
+    assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
+    let (_, found) = wish(&cluster("  for_each = toset([\"Eu\"])\n", GROUPS));
+    let want = format!("{at}:14 WL0208 the Kubernetes name of cluster.shop[\"Eu\"] is not a DNS label: \"shop-Eu\"");
+    assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
+    let (_, found) = wish(&cluster("", GROUPS).replace("cluster \"shop\"", "cluster \"Shop\""));
+    let want = format!("{}:9 WL0208 the Kubernetes name of cluster.Shop is not a DNS label", at - 3);
+    assert_eq!(found.iter().filter(|found| found.starts_with(&want)).count(), 1, "{found:#?}");
+}
+
+#[test]
+fn labels_taints_and_keys_are_those_of_kubernetes() {
+    let at = line() + 7;
+    let pool = |inside: &str| cluster("", &GROUPS.replace("worker_pool \"general\" {\n", &format!("worker_pool \"general\" {{\n{inside}")));
+    for (inside, want) in [
+        (
+            "    labels = { a = \"b,admin=true\" }\n",
+            ":14 WL0207 \"b,admin=true\" is no value of label \"a\" in `labels` of worker_pool \"general\"",
+        ),
+        ("    labels = { \"a=b,c\" = \"d\" }\n", ":14 WL0207 \"a=b,c\" is no key of a label"),
+        (
+            "    labels = { \"node-role.kubernetes.io/x\" = \"\" }\n",
+            ":14 WL0207 no kubelet may set the label \"node-role.kubernetes.io/x\"",
+        ),
+        ("    taint {\n      key = \"a b\"\n      effect = \"NoSchedule\"\n    }\n", ":13 WL0207 \"a b\" is no key of a taint"),
+        (
+            "    taint {\n      value = \"a:b\"\n      key = \"a\"\n      effect = \"NoSchedule\"\n    }\n",
+            ":15 WL0207 \"a:b\" is no value of a taint",
+        ),
+        ("    taint {\n      effect = \"Never\"\n      key = \"a\"\n    }\n", ":16 WL0207 \"Never\" is no effect of a taint"),
+    ] {
+        let line = if inside.contains("taint") { at + 1 } else { at };
+        refused(&pool(inside), &[&format!("{line}{want}")]);
+    }
+    let (_, found) = wish(&cluster("  ssh_authorized_keys = [\"ssh-ed25519 AAAA\", \"hunter2\"]\n", GROUPS));
+    let want = format!("{}:25 WL0207 `ssh_authorized_keys[1]` of cluster \"shop\" is no OpenSSH public key", line());
+    assert!(matches!(found.as_slice(), [one] if one.starts_with(&want) && !one.contains("hunter2")), "{found:#?}");
+}
+
+#[test]
+fn blocks_of_addresses_are_apart_and_said_with_their_origin() {
+    let at = line();
+    let (_, found) = wish(&cluster("  pod_cidr = \"10.130.0.0/16\"\n", GROUPS));
+    let want = [format!(
+        "{at}:14 WL0207 addresses of pods and services of cluster \"shop\" overlap | `pod_cidr` is 10.130.0.0/16 (as written), `service_cidr` is 10.128.0.0/12 (the default)."
+    )];
+    assert!(found.len() == 1 && found[0].starts_with(&want[0]), "{found:#?}");
+    let (_, found) = wish(&cluster("  service_cidr = \"fd00::/108\"\n", GROUPS));
+    assert!(
+        found[0].starts_with(&format!("{at}:18 WL0207 pods and services of cluster \"shop\" have addresses of different families")),
+        "{found:#?}"
+    );
+    // The user wrote the other one: that is where to look.
+    let (_, found) = wish(&cluster("  pod_cidr = \"10.0.0.0/17\"\n", GROUPS));
+    let want = format!(
+        "{at}:14 WL0351 `vpc_cidr` of cluster.shop overlaps with the addresses of pods | `vpc_cidr` is 10.0.0.0/16 (the default), `pod_cidr` is 10.0.0.0/17 (as written)."
+    );
+    assert!(found.len() == 1 && found[0].starts_with(&want), "{found:#?}");
+}
+
+#[test]
+fn kubectl_s_copy_of_a_secret_stands_in_no_plan() {
+    let canary = "c4n4ry";
+    let secret = format!(
+        "{{ apiVersion = \"v1\", kind = \"Secret\", metadata = {{ name = \"s\", namespace = \"kube-system\", annotations = {{ keep = \"x\", \"kubectl.kubernetes.io/last-applied-configuration\" = \"{{\\\"stringData\\\":{{\\\"a\\\":\\\"{canary}\\\"}}}}\" }} }}, stringData = {{ a = \"{canary}\" }} }}"
+    );
+    let text = cluster("", GROUPS).replacen("objects = [", &format!("objects = [{secret}, "), 1);
+    let (desired, found) = wish(&text);
+    assert!(
+        matches!(found.as_slice(), [one] if one.contains("WL0218 an annotation of Secret kube-system/s in cluster.shop.layer[\"n\"] is left out")),
+        "{found:#?}"
+    );
+    let mut seen = 0;
+    for resource in desired.resources.values() {
+        for object in &resource.objects {
+            let json =
+                Encoder { key: &DigestKey([1; 32]) }.object(object, &resource.address, true, None, &mut Diagnostics::new()).to_string();
+            assert!(!json.contains(canary), "{json}");
+            seen += json.matches("\"keep\"").count();
+        }
+    }
+    assert_eq!(seen, 1);
+}
