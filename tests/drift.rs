@@ -172,7 +172,7 @@ fn layers(world: &World) {
     ];
     let planned = [
         "(Deployment storefront/web spec.replicas: 5 -> 3, changed outside of windlass by kubectl)",
-        "~ spec.replicas = 5 -> 3  # by kubectl at 20",
+        "~ spec.replicas = 5 -> 3  # by kubectl (subresource scale)",
         "(subresource scale)",
         "(Deployment storefront/web spec.template.spec.containers[name=\"web\"].image: \"registry.example.com/shop/web:9.9.9\" -> \
          \"registry.example.com/shop/web:4.2.0\", changed outside of windlass by kubectl-patch)",

@@ -32,7 +32,7 @@ const HOUSE: [(&str, &[&str], &[&str]); 12] = [
         ],
         &[],
     ),
-    ("windlass-proving-ground", &[], &[]),
+    ("windlass-proving-ground", &[], &["windlass-kubeschema"]),
     ("xtask", &["windlass-clouds", "windlass-core", "windlass-kubeschema"], &[]),
 ];
 

@@ -46,7 +46,8 @@ pub(super) fn write(entries: &mut Vec<ManagedEntry>, old: &Value, new: &Value, c
     if writer.fields.is_empty() {
         return;
     }
-    writer.time = Some(ctx.now.into());
+    // Entries of Scale are carried over from an object that has no times.
+    writer.time = (ctx.subresource != "scale").then(|| ctx.now.into());
     match entries.iter_mut().find(|entry| entry.is_same_manager(&writer)) {
         Some(earlier) => {
             earlier.fields.extend(&writer.fields);
