@@ -82,6 +82,11 @@ fn line(entry: &Json, since: jiff::Timestamp) -> String {
     let actor = &entry["actor"];
     let who = match (text(&actor["manager"]), text(&actor["subresource"])) {
         (manager, _) if manager.is_empty() => "unknown".to_owned(),
+        // Kubernetes records no time for what came through `scale`.
+        (manager, subresource) if subresource == "scale" => {
+            assert_eq!(entry["actor"].get("time").unwrap_or(&Json::Null), &Json::Null, "{entry}");
+            format!("{manager}/scale")
+        }
         (manager, subresource) => {
             let time: jiff::Timestamp = text(&actor["time"]).parse().expect("a time");
             assert!(time >= since && time <= jiff::Timestamp::now(), "{entry} is not of now");

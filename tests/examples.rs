@@ -36,7 +36,7 @@ fn lives(name: &str) {
     for cluster in clusters(&place) {
         scale_first_pool(&place, &cluster);
     }
-    place.run(&["drift"]).expect(2).says("spec.replicas").says("by kubectl at ");
+    place.run(&["drift"]).expect(2).says("spec.replicas").says("by kubectl (subresource scale)");
     place.run(&["plan", "-detailed-exitcode"]).expect(2).says("changed outside of windlass by kubectl");
     place.apply();
     place.settled();

@@ -26,13 +26,8 @@ pub enum GroundError {
     #[error("a proving ground named {0} is in use")]
     InUse(String),
     /// Only one of these may run on a host.
-    #[error("{program} may run once on a host, and process {holder} has it; is a plane up (`cargo xtask proving-ground down`)?")]
-    Alone {
-        /// The program.
-        program: &'static str,
-        /// Whose it is.
-        holder: String,
-    },
+    #[error("{0} may run once on a host, and another process has it; is a plane up (`cargo xtask proving-ground down`)?")]
+    Alone(&'static str),
     /// Every port of the range is taken.
     #[error("no free port between {0} and {1}")]
     NoPort(u16, u16),

@@ -13,6 +13,7 @@ mod error;
 mod folder_lock;
 mod go;
 mod ground;
+mod host_lease;
 mod kubeconfig;
 mod launch;
 mod manager;

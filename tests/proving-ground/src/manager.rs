@@ -8,11 +8,11 @@ use data_encoding::BASE64;
 use crate::authority::Authority;
 use crate::definitions::WebhookAddress;
 use crate::error::GroundError;
-use crate::folder_lock::FolderLock;
 use crate::ground::Ground;
+use crate::host_lease::HostLease;
 use crate::launch::Launch;
 use crate::plane::Plane;
-use crate::ports::{PortLease, leases_folder};
+use crate::ports::PortLease;
 use crate::service::{Service, answers_ok};
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -107,7 +107,7 @@ pub struct Manager {
     webhooks: Webhooks,
     health: PortLease,
     _diagnostics: PortLease,
-    _alone: Option<FolderLock>,
+    _alone: Option<HostLease>,
 }
 
 impl Manager {
@@ -170,16 +170,14 @@ impl Manager {
 }
 
 /// The host's lease of a program; waits for another test to give it back.
-async fn alone_on_host(program: &'static str) -> Result<FolderLock, GroundError> {
-    let path = leases_folder().join(program);
+async fn alone_on_host(program: &'static str) -> Result<HostLease, GroundError> {
     let deadline = Instant::now() + PATIENCE_TO_BE_ALONE;
     loop {
-        if let Some(lock) = FolderLock::try_take(&path)? {
-            lock.write(&std::process::id().to_string())?;
-            return Ok(lock);
+        if let Some(lease) = HostLease::try_take(program)? {
+            return Ok(lease);
         }
         if Instant::now() > deadline {
-            return Err(GroundError::Alone { program, holder: FolderLock::read(&path)? });
+            return Err(GroundError::Alone(program));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

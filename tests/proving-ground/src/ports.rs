@@ -1,11 +1,10 @@
-//! Ports that no other ground of this host will take: each is leased by a locked file, so that planes of different processes
-//! can come up at the same moment and a service that is stopped finds its port again.
+//! Ports that no other ground of this host will take: each is leased, so that planes of different processes can come up at the
+//! same moment and a service that is stopped finds its port again.
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::PathBuf;
 
 use crate::error::GroundError;
-use crate::folder_lock::FolderLock;
+use crate::host_lease::HostLease;
 
 /// Below the range that the kernel gives to outgoing connections, above the ports of the dev provider.
 const FIRST: u16 = 24_500;
@@ -15,23 +14,23 @@ const LAST: u16 = 32_000;
 #[derive(Debug)]
 pub struct PortLease {
     port: u16,
-    _lock: FolderLock,
+    _lease: HostLease,
 }
 
 impl PortLease {
     /// Leases a free port.
     ///
     /// # Errors
-    /// All are taken, or the folder of the leases cannot be written.
+    /// All are taken, or the system has no leases.
     pub fn take() -> Result<PortLease, GroundError> {
         // Neighbours start at different places, so that they rarely try each other's.
         let range = LAST - FIRST;
         let start = u16::try_from(std::process::id() % u32::from(range)).unwrap_or_default();
         for step in 0..range {
             let port = FIRST + (start + step) % range;
-            let Some(lock) = FolderLock::try_take(&lease_file(port))? else { continue };
+            let Some(lease) = HostLease::try_take(&port.to_string())? else { continue };
             if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Ok(PortLease { port, _lock: lock });
+                return Ok(PortLease { port, _lease: lease });
             }
         }
         Err(GroundError::NoPort(FIRST, LAST))
@@ -41,16 +40,6 @@ impl PortLease {
     pub fn port(&self) -> u16 {
         self.port
     }
-}
-
-/// One folder for all users of the host's ports, not for one work tree.
-fn lease_file(port: u16) -> PathBuf {
-    leases_folder().join(port.to_string())
-}
-
-/// Where ports and other things of the whole host are leased.
-pub(crate) fn leases_folder() -> PathBuf {
-    std::env::temp_dir().join("windlass-proving-ground-leases")
 }
 
 #[cfg(test)]
