@@ -14,7 +14,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Pod};
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::runtime::wait::await_condition;
 use serde_json::json;
-use windlass_proving_ground::{Ground, Plane, PlaneSpec};
+use windlass_proving_ground::{Authority, Ground, Plane, PlaneSpec, PortLease};
 
 use support::{Holder, processes_that_name, within};
 
@@ -83,6 +83,22 @@ async fn two_planes_stand_side_by_side() {
     let stranger = kube::config::Kubeconfig::from_yaml(&stranger).unwrap();
     let stranger = kube::Config::from_custom_kubeconfig(stranger, &kube::config::KubeConfigOptions::default()).await.unwrap();
     assert!(kube::Client::try_from(stranger).unwrap().apiserver_version().await.is_err());
+}
+
+/// Cluster API's control plane provider makes the keys of a cluster's plane, as RSA keys in PKCS#1.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real servers: cargo xtask proving-ground test"]
+async fn a_plane_takes_keys_and_a_port_that_somebody_else_chose() {
+    let ground = Ground::begin("given-keys").unwrap();
+    let authority = Authority::from_pem(include_str!("authority/ca.crt"), include_str!("authority/ca.key")).unwrap();
+    let port = PortLease::take().unwrap();
+    let expected = port.port();
+    let spec = PlaneSpec { authority, port: Some(port), ..PlaneSpec::named("workload").unwrap() };
+    let plane = Plane::start(&ground, spec).await.unwrap();
+    assert_eq!(plane.server(), format!("https://127.0.0.1:{expected}"));
+    // The client checks the server by this authority, and the server the client.
+    let root: ConfigMap = Api::namespaced(plane.client(), "default").get("kube-root-ca.crt").await.unwrap();
+    assert_eq!(root.data.unwrap()["ca.crt"], include_str!("authority/ca.crt"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
