@@ -16,8 +16,13 @@ fn prevent_destroy_alone_is_a_change_and_holds() {
 
     // On: a change of its own, which touches nothing that lives.
     minimal::write(&place, "", GUARDED);
-    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("prevent_destroy").says("0 to add, 1 to change, 0 to destroy.");
-    place.run(&["plan", "-out=guard.wlplan"]).expect(0);
+    place
+        .run(&["plan", "-detailed-exitcode"])
+        .expect(2)
+        .says("      ~ lifecycle.prevent_destroy = false -> true")
+        .says("0 to add, 1 to change, 0 to destroy.");
+    place.run(&["plan", "-out=guard.wlplan", "-lock-timeout=5s", "-parallelism=2"]).expect(0).says("  ~ update in-place");
+    place.run(&["apply", "-destroy", "guard.wlplan"]).expect(1).says("WL0500").says("`windlass plan -out=FILE`");
     place.run(&["apply", "guard.wlplan"]).expect(0).says("1 changed");
     place.settled();
     assert_eq!(place.ledger(), ledger);
@@ -38,8 +43,40 @@ fn prevent_destroy_alone_is_a_change_and_holds() {
     place.run(&["plan", "-detailed-exitcode"]).expect(2).says("prevent_destroy");
     place.apply();
     place.settled();
+
+    // What was made can be looked at and taken away when its configuration is gone.
+    std::fs::remove_file(place.path().join("main.wl.hcl")).expect("it is there");
+    place.run(&["plan"]).expect(1).says("WL0502");
+    place.run(&["drift"]).expect(0).says("No drift");
+    place.run(&["plan", "-destroy"]).expect(0).says("cluster.small will be destroyed");
     place.run(&["destroy", "-auto-approve"]).expect(0);
     assert!(place.ledger().is_empty());
+    assert!(place.objects().is_empty());
+}
+
+/// A result that was cut is no success, whatever the command has to say by its exit code.
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_told() {
+    let place = minimal::place("", "");
+    for arguments in [&["validate"][..], &["plan", "-json"], &["plan", "-detailed-exitcode"], &["show", "-json"], &["version", "-json"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device");
+        let output = place.command(arguments).stdout(full).output().expect("the binary runs");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        assert!(stderr.contains("the output cannot be written"), "{arguments:?}: {stderr}");
+    }
+}
+
+/// Outputs alone are told as such, as Terraform does.
+#[test]
+fn a_plan_of_outputs_alone_counts_nothing() {
+    let place = minimal::place("", "");
+    place.write("main.wl.hcl", "output \"a\" {\n  value = 1\n}\n");
+    let plan = place.run(&["plan"]).expect(0).says("Changes to Outputs:\n  + a = 1\n").says("and nothing else");
+    assert!(!plan.stdout.contains("to add"), "{}", plan.stdout);
+    place.apply().says("Apply complete!");
+    place.settled();
 }
 
 #[test]

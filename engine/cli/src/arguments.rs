@@ -158,6 +158,12 @@ pub struct Plan {
     /// Exit 2 if there are changes
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Taken and not needed: planning holds no lock
+    #[arg(long, value_name = "DURATION")]
+    pub lock_timeout: Option<String>,
+    /// Taken and not needed: planning has no steps
+    #[arg(long, value_name = "N")]
+    pub parallelism: Option<usize>,
     /// Print the plan as JSON
     #[arg(long)]
     pub json: bool,

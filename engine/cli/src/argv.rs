@@ -3,13 +3,18 @@
 use std::ffi::OsString;
 
 /// Words that Terraform users type and that do not exist here, with our way.
-const TERRAFORM: [(&str, &str); 12] = [
+const TERRAFORM: [(&str, &str); 17] = [
     ("-refresh-only", "`windlass drift` shows what changed outside of windlass; it never writes"),
     ("taint", "use `windlass apply -replace=ADDR`"),
     ("untaint", "there is nothing to untaint: `-replace=ADDR` holds for one plan"),
     ("workspace", "an environment is a state file and a variable file: -state=FILE -var-file=FILE"),
     ("force-unlock", "a lock is freed by the operating system when its process ends; there is nothing to force"),
     ("refresh", "`windlass drift` shows what changed; `windlass plan` always looks at what lives"),
+    ("fmt", "not supported by this release yet"),
+    ("graph", "not supported by this release yet; `windlass show -json PLAN` holds the steps with what they need"),
+    ("console", "not supported by this release yet; an `output` shows what an expression gives"),
+    ("import", "not supported by this release yet"),
+    ("-lock", "apply and destroy always lock, plan and drift never do; -lock-timeout=30s waits for a lock"),
     ("login", "windlass has no service to log in to"),
     ("logout", "windlass has no service to log out of"),
     ("get", "modules are not supported by this release yet"),

@@ -25,7 +25,10 @@ fn run() -> ExitCode {
         Err(answer) => return answer.print(),
     };
     let view = view::View::new(&arguments);
-    match command::run(&arguments, &view) {
+    let done = command::run(&arguments, &view);
+    let told = view::flushed();
+    // A command that has something to say by its exit code (2: changes) may not say it of a result that was cut.
+    match done.and_then(|code| told.map(|()| code)) {
         Ok(code) => code,
         Err(failure) => {
             view.failure(&failure);

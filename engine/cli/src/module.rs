@@ -9,6 +9,7 @@ use windlass_core::desired::DesiredManagement;
 use windlass_core::diag::{Code, Diagnostic, Diagnostics, SourceMap};
 use windlass_core::files::{FileError, FileErrorKind, Files};
 use windlass_core::lang::{self, Body};
+use windlass_core::recorded::Recorded;
 
 use crate::argv::VariableFlag;
 use crate::command::TOOL_VERSION;
@@ -65,6 +66,20 @@ pub fn load(session: &Session, flags: &[VariableFlag]) -> Result<Loaded, Failure
     let Evaluated { model, sources, diagnostics } = evaluated(session, texts);
     if diagnostics.has_errors() {
         return Err(Failure::in_configuration(diagnostics, sources));
+    }
+    Ok(Loaded { model, sources, warnings: diagnostics })
+}
+
+/// The same where no configuration is needed: a folder without any is a configuration that wishes nothing, for the plane of the state.
+pub fn load_if_any(session: &Session, flags: &[VariableFlag], recorded: &Recorded) -> Result<Loaded, Failure> {
+    if !files(&session.folder, |name| name.ends_with(CONFIGURATION))?.is_empty() {
+        return load(session, flags);
+    }
+    let nothing = Texts { body: Body::default(), variables: Vec::new(), sources: SourceMap::default(), diagnostics: Diagnostics::new() };
+    let Evaluated { mut model, sources, diagnostics } = evaluated(session, nothing);
+    if let Some(address) = recorded.planes.keys().find(|address| address.is_management()) {
+        model.management.sandbox = *address == model.management.address;
+        model.management.address = address.clone();
     }
     Ok(Loaded { model, sources, warnings: diagnostics })
 }

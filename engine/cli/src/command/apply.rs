@@ -24,6 +24,10 @@ use crate::view::{self, View};
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View) -> Result<ExitCode, Failure> {
     let folder = match positional(arguments, command) {
+        Positional::Plan(_) if command.planning.destroy || !command.planning.replace.is_empty() || !command.planning.target.is_empty() => {
+            return Err(Failure::new(Code::USAGE, "-destroy, -replace and -target go into the making of a plan, and this one is made")
+                .hint("give them to `windlass plan -out=FILE`"));
+        }
         Positional::Plan(file) => return saved::run(arguments, command, &file, view).await,
         Positional::Folder(folder) => Some(folder),
         Positional::Nothing => None,
@@ -31,16 +35,12 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
     if command.plan_digest.is_some() {
         return Err(Failure::new(Code::USAGE, "-plan-digest needs a saved plan").hint("windlass apply -plan-digest=sha256:… FILE"));
     }
-    let prepared = prepare(arguments, &command.module, folder.as_deref(), view)?;
+    let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
+    let prepared = prepare(arguments, &command.module, folder.as_deref(), mode, view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
-    let request = Request {
-        mode: if command.planning.destroy { Mode::Destroy } else { Mode::Apply },
-        planning: &command.planning,
-        release_foreign: false,
-        abandon: &[],
-        compact: command.module.compact_warnings,
-    };
+    let request =
+        Request { mode, planning: &command.planning, release_foreign: false, abandon: &[], compact: command.module.compact_warnings };
     Job { prepared, world, writing: &command.writing, view }.fresh(&request, &command.allow_destroy).await
 }
 

@@ -16,7 +16,7 @@ use crate::view::View;
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Destroy, view: &View) -> Result<ExitCode, Failure> {
     let abandon: Vec<Address> = command.abandon.iter().map(|text| cluster_address(text)).collect::<Result<_, _>>()?;
-    let prepared = prepare(arguments, &command.module, None, view)?;
+    let prepared = prepare(arguments, &command.module, None, Mode::Destroy, view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
     let planning = Planning { destroy: true, refresh: true, ..Planning::default() };

@@ -18,8 +18,8 @@ use crate::view::{self, View};
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Drift, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
-    let loaded = module::load(&session, &arguments.variables)?;
     let Known { recorded, key, .. } = read_state(&session)?;
+    let loaded = module::load_if_any(&session, &arguments.variables, &recorded)?;
     let management = &loaded.model.management;
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let world = world::open(&session, &command.module, management, &recorded, &key, view, banner).await?;

@@ -29,8 +29,11 @@ pub struct Entry {
     pub facts: String,
 }
 
-/// What a configuration needs.
+/// What a configuration needs; without a cloud, nothing.
 pub fn wanted(model: &Model) -> Vec<Entry> {
+    if model.clouds.is_empty() {
+        return Vec::new();
+    }
     let mut names: Vec<String> = vec!["cluster-api".to_owned()];
     names.extend(model.clouds.values().map(|cloud| cloud.provider.name().to_owned()));
     names.sort();

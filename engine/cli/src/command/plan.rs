@@ -22,11 +22,11 @@ pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) -> Result<ExitCode, Failure> {
-    let mut prepared = prepare(arguments, &command.module, None, view)?;
+    let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
+    let mut prepared = prepare(arguments, &command.module, None, mode, view)?;
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, banner).await?;
-    let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
     let (planning, compact) = (&command.planning, command.module.compact_warnings);
     let request = Request { mode, planning, release_foreign: false, abandon: &[], compact };
     let plan = make(&mut prepared, &world, &request, view).await?;

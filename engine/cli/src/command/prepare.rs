@@ -8,6 +8,7 @@ use windlass_core::desired::Desired;
 use windlass_core::diag::{Code, Diagnostics};
 use windlass_core::encode::DigestKey;
 use windlass_core::expand::expand;
+use windlass_core::plan::Mode;
 use windlass_core::recorded::Recorded;
 use windlass_state::{PastRun, RunStatus};
 
@@ -33,12 +34,16 @@ pub struct Prepared {
     pub ended_runs: BTreeSet<String>,
 }
 
-/// Reads everything; a state file is made if there is none.
-pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, view: &View) -> Result<Prepared, Failure> {
+/// Reads everything; a state file is made if there is none. What has been made can be destroyed when its configuration is gone.
+pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, mode: Mode, view: &View) -> Result<Prepared, Failure> {
     let session = Session::new(arguments, given, folder)?;
-    let mut loaded = module::load(&session, &arguments.variables)?;
+    let known = (mode == Mode::Destroy && session.state.exists()).then(|| read_state(&session)).transpose()?;
+    let mut loaded = match &known {
+        Some(known) => module::load_if_any(&session, &arguments.variables, &known.recorded)?,
+        None => module::load(&session, &arguments.variables)?,
+    };
     super::lockfile::check(&session, &loaded.model, given, view)?;
-    let Known { recorded, key, ended_runs } = state(&session, view)?;
+    let Known { recorded, key, ended_runs } = known.map_or_else(|| state(&session, view), Ok)?;
     let (desired, found) = expand(&loaded.model, &recorded.lineage);
     let mut diagnostics = std::mem::take(&mut loaded.warnings);
     diagnostics.extend(found);

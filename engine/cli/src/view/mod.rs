@@ -9,8 +9,9 @@ mod state;
 mod tree;
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
 
-use windlass_core::diag::{Diagnostics, SourceMap};
+use windlass_core::diag::{Code, Diagnostics, SourceMap};
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
@@ -72,18 +73,46 @@ impl View {
     }
 }
 
-/// Prints as it is. A reader that has gone away (`| head`) is no error.
+/// What stdout could not take, once it is known: whoever reads a cut result must not be told that all is well.
+static LOST: OnceLock<String> = OnceLock::new();
+
+/// Writes out what is still held back; what of all output could not be written, as a failure. A reader that has gone away (`| head`) has
+/// what it wanted.
+pub fn flushed() -> Result<(), Failure> {
+    keep(std::io::stdout().lock().flush());
+    match LOST.get() {
+        None => Ok(()),
+        Some(error) => Err(Failure::new(Code::FILE_SYSTEM, format!("the output cannot be written: {error}"))
+            .detail("What was asked for has been done; what was said about it is not complete.")
+            .hint("make room where the output goes")),
+    }
+}
+
+fn keep(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        LOST.get_or_init(|| error.to_string());
+    }
+}
+
+/// Prints as it is.
 pub fn raw(text: &str, error: bool) {
-    let written =
-        if error { std::io::stderr().lock().write_all(text.as_bytes()) } else { std::io::stdout().lock().write_all(text.as_bytes()) };
-    drop(written);
+    if error {
+        // There is no other place to say that stderr is full.
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    } else {
+        keep(std::io::stdout().lock().write_all(text.as_bytes()));
+    }
 }
 
 fn print(text: &str, plain: bool, error: bool) {
     if plain {
         return raw(&anstream::adapter::strip_str(text).to_string(), error);
     }
-    let written =
-        if error { anstream::stderr().lock().write_all(text.as_bytes()) } else { anstream::stdout().lock().write_all(text.as_bytes()) };
-    drop(written);
+    if error {
+        let _ = anstream::stderr().lock().write_all(text.as_bytes());
+    } else {
+        keep(anstream::stdout().lock().write_all(text.as_bytes()));
+    }
 }

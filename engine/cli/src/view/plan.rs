@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde_json::Value as Json;
 use windlass_core::addr::Part;
 use windlass_core::diff::text::{LineKind, line_diff};
-use windlass_core::plan::{Actor, Change, ChangeAction, LeafChange, Mode, ObjectAction, ObjectChange, Plan};
+use windlass_core::plan::{Action, Actor, Change, ChangeAction, LeafChange, Mode, ObjectAction, ObjectChange, Plan};
 
 use super::colour::{ADD, BOLD, CHANGE, DIM, MOVE, REMOVE, paint};
 use super::tree::{key_text, leaf_text, value_text};
@@ -37,7 +37,12 @@ pub fn plan_text(plan: &Plan) -> String {
         let _ = writeln!(text, "{}\n\n{second}", paint(BOLD.fg_color(ADD.get_fg_color()), first));
         return text + &warnings(plan);
     }
+    if changes.is_empty() && plan.steps.iter().all(|step| matches!(step.action, Action::StoreOutputs { .. })) {
+        let _ = writeln!(text, "{}\nApplying this plan changes outputs in the state, and nothing else.", outputs(plan).trim_start());
+        return text + &warnings(plan);
+    }
     if !changes.is_empty() {
+        text.push_str(&legend(&changes));
         text.push_str("Windlass will perform the following actions:\n\n");
     }
     for change in &changes {
@@ -74,6 +79,26 @@ pub fn summary_text(plan: &Plan) -> String {
         let _ = writeln!(text, "      {}.", extra.join(", "));
     }
     text
+}
+
+/// The signs that the plan uses, and what they mean.
+fn legend(changes: &[&Change]) -> String {
+    const SIGNS: [(ChangeAction, &str); 8] = [
+        (ChangeAction::Create, "create"),
+        (ChangeAction::Update, "update in-place"),
+        (ChangeAction::Repave, "repave: replace the machines of a pool one after the other"),
+        (ChangeAction::Delete, "destroy"),
+        (ChangeAction::Replace, "destroy and then create replacement"),
+        (ChangeAction::Pivot, "pivot: move a cluster's objects to another plane"),
+        (ChangeAction::Adopt, "adopt"),
+        (ChangeAction::Forget, "forget"),
+    ];
+    let mut text = "Resource actions are indicated with the following symbols:\n".to_owned();
+    for (action, words) in SIGNS.iter().filter(|(action, _)| changes.iter().any(|change| change.action == *action)) {
+        let (mark, style, _) = sign(*action);
+        let _ = writeln!(text, "{}{} {words}", " ".repeat(4usize.saturating_sub(mark.len() + 1)), paint(style, mark));
+    }
+    text + "\n"
 }
 
 fn sign(action: ChangeAction) -> (&'static str, Style, &'static str) {
@@ -114,6 +139,13 @@ fn change_text(change: &Change) -> String {
         let width = entries().map(|(key, _)| key_text(key).chars().count()).max().unwrap_or(0);
         for (key, value) in entries() {
             let _ = writeln!(text, "      {} {:width$} = {}", paint(style, "+"), key_text(key), value_text(value, 8));
+        }
+    }
+    if change.action == ChangeAction::Update && change.objects.is_empty() {
+        // Nothing of it lives on a plane: what changes is what the state keeps of it.
+        for reason in change.reasons.iter().filter(|reason| reason.field.is_some()) {
+            let field = reason.field.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "      {} {field} = {} -> {}", paint(style, mark), leaf_text(&reason.old), leaf_text(&reason.new));
         }
     }
     text.push_str(&objects_text(change));
