@@ -4,6 +4,10 @@
 mod minimal;
 mod support;
 
+use serde_json::json;
+use support::Place;
+use support::small::{base, cluster};
+
 const LOCK: &str = ".windlass.lock.hcl";
 const GUARDED: &str = "  lifecycle {\n    prevent_destroy = true\n  }\n";
 
@@ -126,4 +130,41 @@ fn a_lock_file_that_does_not_fit_is_refused() {
         place.run(&["plan"]).expect(1).says(LOCK);
     }
     assert!(!place.path().join(".windlass").exists(), "no sandbox was started for any of this");
+}
+
+/// An addon that brings a Namespace.
+const STORE: &str = r#"
+  addon "store" {
+    objects = [
+      { apiVersion = "v1", kind = "Namespace", metadata = { name = "storefront" } },
+    ]
+  }
+"#;
+
+#[test]
+fn what_others_put_into_a_layers_namespace_is_named_before_anything_is_destroyed() {
+    let place = Place::small(&[base(STORE), cluster("shop", "  pivot = false\n")]);
+    place.apply();
+    let kubectl = place.kubectl("shop");
+    let (notes, balancer) = ("/api/v1/namespaces/storefront/configmaps/notes", "/api/v1/namespaces/storefront/services/lb");
+    kubectl.apply(notes, &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes", "namespace": "storefront"}}));
+    let spec = json!({"type": "LoadBalancer", "selector": {"app": "lb"}, "ports": [{"port": 80}]});
+    kubectl.apply(
+        balancer,
+        &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lb", "namespace": "storefront"}, "spec": spec}),
+    );
+
+    let (state, ledger) = (place.state(), place.ledger());
+    let destroy = |more: &[&str]| place.run(&[&["destroy", "-auto-approve"], more].concat());
+    destroy(&[]).expect(1).says("WL0408").says("Service storefront/lb (load balancer)").says("ConfigMap storefront/notes");
+    destroy(&["-release-foreign"]).expect(1).says("WL0408").says("Namespace storefront of cluster.shop").says("ConfigMap storefront/notes");
+    assert!(place.state() == state, "a refused plan writes nothing");
+    assert_eq!(place.ledger(), ledger);
+    assert!(kubectl.get(notes).is_some() && kubectl.get(balancer).is_some());
+
+    kubectl.delete(notes);
+    destroy(&[]).expect(1).says("-release-foreign");
+    destroy(&["-release-foreign"]).expect(0).says("Destroy complete!");
+    assert!(place.ledger().is_empty(), "{:?}", place.ledger());
+    assert!(place.objects().is_empty());
 }

@@ -37,6 +37,13 @@ pub enum Demand {
         /// Kind.
         kind: String,
     },
+    /// All that a Namespace holds, of whatever kind, whoever owns it; without furniture ([`crate::belonging::is_furniture`]).
+    InNamespace {
+        /// The plane.
+        plane: Address,
+        /// Name of the Namespace.
+        namespace: String,
+    },
     /// One object by name, which we may create and which may be somebody else's.
     Get {
         /// Its identity.

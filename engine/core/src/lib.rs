@@ -5,6 +5,7 @@
 
 pub mod addr;
 pub mod agent_objects;
+pub mod belonging;
 pub mod config;
 pub mod desired;
 pub mod diag;

@@ -20,6 +20,7 @@ use crate::kubeconfig::{certificate_days, secret_text};
 use crate::leases::{LEASE_API_VERSION, last_serial};
 use crate::plane::{PROBE_PATIENCE, Plane};
 use crate::planes::{NoPlane, Planes, access_secret_ref, own_secret, uid};
+use crate::remove::in_namespace;
 use crate::steps::wait_agent::age;
 
 /// Questions under way at once on one plane.
@@ -106,6 +107,9 @@ impl Observatory<'_> {
             Demand::Plane { .. } => return (String::new(), Ok(Vec::new())),
             Demand::List { api_version, kind, .. } => (kind_on(kind, plane), plane.list(api_version, kind, None, Some(&lineage)).await),
             Demand::ListAll { api_version, kind, .. } => (kind_on(kind, plane), plane.list(api_version, kind, None, None).await),
+            Demand::InNamespace { namespace, .. } => {
+                (format!("Namespace {namespace} on {}", plane.address), in_namespace(plane, namespace).await)
+            }
             Demand::Get { key, api_version } => {
                 (key.to_string(), plane.get(&ObjectRef::of_key(key, api_version)).await.map(|found| found.into_iter().collect()))
             }
@@ -180,7 +184,9 @@ fn kind_on(kind: &str, plane: &Plane) -> String {
 
 fn plane_of(demand: &Demand) -> &Address {
     match demand {
-        Demand::Plane { plane, .. } | Demand::List { plane, .. } | Demand::ListAll { plane, .. } => plane,
+        Demand::Plane { plane, .. } | Demand::List { plane, .. } | Demand::ListAll { plane, .. } | Demand::InNamespace { plane, .. } => {
+            plane
+        }
         Demand::Get { key, .. } => &key.plane,
     }
 }

@@ -1,10 +1,11 @@
 //! Deleting objects with the house's rules: only what is ours, only the one that was meant, and no container that holds others' things.
 
 use serde_json::Value as Json;
+use windlass_core::belonging::{is_foreign, is_furniture};
 use windlass_run::ports::{Ensured, StepError};
 
 use crate::apply::marks;
-use crate::error::refused;
+use crate::error::{ApiError, refused};
 use crate::kinds::ObjectRef;
 use crate::plane::{Only, Plane};
 
@@ -30,7 +31,7 @@ pub enum Whose<'a> {
 pub async fn remove(plane: &Plane, doomed: &Doomed, whose: Whose<'_>) -> Result<Ensured, StepError> {
     let reference = &doomed.reference;
     let doing = format!("delete {}", reference.short());
-    let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &doing);
+    let failed_to = |error: ApiError| error.during(&plane.address, &doing);
     let Some(live) = plane.get(reference).await.map_err(failed_to)? else { return Ok(Ensured::NotNeeded) };
     let live_uid = crate::planes::uid(&live).unwrap_or_default().to_owned();
     if let Some(uid) = &doomed.uid {
@@ -67,7 +68,7 @@ const NAMED: usize = 10;
 /// What a Namespace or CustomResourceDefinition holds that does not carry our lineage, in words.
 pub async fn foreign_content(plane: &Plane, container: &Json, lineage: &str) -> Result<Vec<String>, StepError> {
     let mut foreign = content(plane, container).await?;
-    foreign.retain(|object| marks(object).0 != Some(lineage) && !has_owner(object));
+    foreign.retain(|object| is_foreign(object, lineage));
     Ok(foreign.iter().filter_map(ObjectRef::of).map(|object| object.short()).take(NAMED).collect())
 }
 
@@ -77,14 +78,14 @@ pub async fn whole_content(plane: &Plane, container: &Json) -> Result<Vec<String
     Ok(found.iter().filter_map(ObjectRef::of).map(|object| object.short()).take(NAMED).collect())
 }
 
-fn has_owner(object: &Json) -> bool {
-    object.pointer("/metadata/ownerReferences").and_then(Json::as_array).is_some_and(|owners| !owners.is_empty())
-}
-
 async fn content(plane: &Plane, container: &Json) -> Result<Vec<Json>, StepError> {
     let text = |pointer: &str| container.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
     match text("/kind") {
-        "Namespace" => in_namespace(plane, text("/metadata/name")).await,
+        "Namespace" => {
+            let name = text("/metadata/name");
+            let found = in_namespace(plane, name).await;
+            found.map_err(|error| error.during(&plane.address, &format!("look into Namespace {name}")))
+        }
         "CustomResourceDefinition" => {
             let group = text("/spec/group");
             let versions = container.pointer("/spec/versions").and_then(Json::as_array);
@@ -99,28 +100,18 @@ async fn content(plane: &Plane, container: &Json) -> Result<Vec<Json>, StepError
     }
 }
 
-async fn in_namespace(plane: &Plane, namespace: &str) -> Result<Vec<Json>, StepError> {
-    let doing = format!("look into Namespace {namespace}");
-    let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &doing);
+/// All that a Namespace holds, without furniture.
+pub async fn in_namespace(plane: &Plane, namespace: &str) -> Result<Vec<Json>, ApiError> {
     let mut found = Vec::new();
-    for api_version in plane.api_versions().await.map_err(failed_to)? {
+    for api_version in plane.api_versions().await? {
         let kinds = match plane.resources(&api_version).await {
             Err(error) if error.not_found() => continue,
-            other => other.map_err(failed_to)?,
+            other => other?,
         };
         for kind in kinds.iter().filter(|kind| kind.namespaced && kind.listable) {
-            found.extend(plane.list_kind(kind, Some(namespace), None, None).await.map_err(failed_to)?);
+            found.extend(plane.list_kind(kind, Some(namespace), None, None).await?);
         }
     }
     found.retain(|object| !is_furniture(object));
     Ok(found)
-}
-
-/// What Kubernetes itself puts into every namespace, and what only tells or follows from other objects.
-fn is_furniture(object: &Json) -> bool {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
-    matches!(
-        (text("/kind"), text("/metadata/name")),
-        ("Event" | "EndpointSlice" | "Endpoints" | "PodMetrics", _) | ("ConfigMap", "kube-root-ca.crt") | ("ServiceAccount", "default")
-    )
 }

@@ -103,7 +103,7 @@ codes! {
     405 OTHER_PLANE "A plane is not the one that the state was made with."
     406 OLD_STATE "The state is older than one that a plane has seen."
     407 UNANSWERED "A plane answers, but refused a question of the planner."
-    408 FOREIGN_CONTENT "A cluster holds load balancers or volumes that do not come from our layers."
+    408 FOREIGN_CONTENT "A cluster that would be destroyed holds load balancers, volumes or other objects that do not come from our layers."
     409 HOSTS_CLUSTERS "A cluster manages other clusters and cannot be destroyed."
     410 INVALID_OBJECT "An object does not follow the schema of its kind."
     411 BEING_DESTROYED "A cluster is in the middle of being destroyed."

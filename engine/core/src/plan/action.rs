@@ -89,6 +89,9 @@ pub enum Action {
         layer: String,
         /// The objects.
         objects: Vec<DoomedObject>,
+        /// Namespaces of the layer that a later step deletes, since the cloud must release what they hold first.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        later: Vec<ObjectKey>,
     },
     /// The agent's heartbeat is fresh.
     WaitAgent {

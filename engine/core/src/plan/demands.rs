@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::kept_facts::{KeptCluster, KeptProvider, kept};
+use serde_json::Value as Json;
+
+use super::kept_facts::{KeptCluster, KeptLayer, KeptProvider, kept};
 use super::wish::providers_of;
 use super::{Mode, ProviderSpec};
 use crate::addr::{Address, Part};
@@ -11,7 +13,7 @@ use crate::desired::{Desired, DesiredCluster, Home};
 use crate::facts::{ClusterAccess, Demand, Facts};
 use crate::marks;
 use crate::object::{ObjectKey, split_api_version};
-use crate::recorded::{Recorded, ResourceStatus};
+use crate::recorded::{Recorded, RecordedObject, RecordedResource, ResourceStatus};
 
 /// `apiVersion` of CAPI's core kinds.
 pub(super) const CAPI_CORE: &str = "cluster.x-k8s.io/v1beta2";
@@ -52,7 +54,42 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
             asked.insert(Demand::ListAll { plane: cluster.clone(), api_version: api_version.to_owned(), kind: kind.to_owned() });
         }
     }
+    asked.extend(doomed_content(desired, recorded, mode));
     asked.into_iter().collect()
+}
+
+/// What stands in Namespaces, and is of kinds, that go with the layers of clusters that this plan takes down.
+fn doomed_content(desired: &Desired, recorded: &Recorded, mode: Mode) -> BTreeSet<Demand> {
+    let clusters: BTreeSet<Address> = doomed(desired, recorded, mode).into_iter().collect();
+    let goes = |owner: &Address| clusters.contains(&owner.root()) && recorded.resources.get(owner).is_some_and(goes_alone);
+    let containers = recorded.objects.iter().filter(|(_, object)| goes(&object.resource));
+    containers.filter_map(|(key, object)| content_of(key, object)).collect()
+}
+
+/// Whether a resource is a layer that is deleted by itself, and not with the machines of its cluster.
+pub(super) fn goes_alone(resource: &RecordedResource) -> bool {
+    kept::<KeptLayer>(resource).is_some_and(|kept| kept.kind.layer.deleted_alone())
+}
+
+/// The question for what a Namespace or CustomResourceDefinition holds.
+fn content_of(key: &ObjectKey, object: &RecordedObject) -> Option<Demand> {
+    match (key.group.as_str(), key.kind.as_str()) {
+        ("", "Namespace") => Some(Demand::InNamespace { plane: key.plane.clone(), namespace: key.name.clone() }),
+        ("apiextensions.k8s.io", _) => {
+            let (group, kind) = defined(&object.applied)?;
+            let versions = object.applied.pointer("/spec/versions").and_then(Json::as_array);
+            let mut served = versions.into_iter().flatten().filter(|version| version.get("served").and_then(Json::as_bool) == Some(true));
+            let version = served.next()?.get("name")?.as_str()?;
+            Some(Demand::ListAll { plane: key.plane.clone(), api_version: format!("{group}/{version}"), kind: kind.to_owned() })
+        }
+        _ => None,
+    }
+}
+
+/// Group and kind that a CustomResourceDefinition defines.
+pub(super) fn defined(definition: &Json) -> Option<(&str, &str)> {
+    let text = |pointer: &str| definition.pointer(pointer).and_then(Json::as_str);
+    Some((text("/spec/group")?, text("/spec/names/kind")?))
 }
 
 /// What drift asks: each plane that the state knows, and one LIST for each kind on it.

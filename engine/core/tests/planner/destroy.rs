@@ -7,7 +7,7 @@ use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions};
 
 use crate::laws::up;
-use crate::wish::{Wanted, cluster, desired, management};
+use crate::wish::{Wanted, cluster, desired, management, object};
 use crate::world::{KEY, World};
 
 fn steps(plan: &Plan) -> Vec<String> {
@@ -247,4 +247,161 @@ fn providers_are_ensured_from_the_state_alone_before_a_destroy() {
         .collect();
     let whole = vec!["Namespace", "CustomResourceDefinition", "ClusterRoleBinding", "Deployment", "Provider"];
     assert_eq!(kinds, [whole.clone(), whole]);
+}
+
+/// Two addon layers: one brings a Namespace and a kind, the other a StatefulSet and one custom resource in it.
+fn with_containers() -> Desired {
+    let definition = object(json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "teams.example.com"},
+        "spec": {"group": "example.com", "scope": "Namespaced", "names": {"kind": "Team", "plural": "teams"},
+            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {"type": "object"}}}]},
+    }));
+    let namespace = object(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "storefront"}}));
+    let set = object(json!({
+        "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db", "namespace": "storefront"},
+        "spec": {
+            "serviceName": "db", "selector": {"matchLabels": {"a": "b"}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}},
+            "volumeClaimTemplates": [{"metadata": {"name": "data"}}],
+        },
+    }));
+    let mut wanted = Wanted::new("shop");
+    for (name, _, _, objects) in &mut wanted.layers {
+        match name.as_str() {
+            "spaces" => objects.extend([namespace.clone(), definition.clone()]),
+            "ingress" => objects.push(set.clone()),
+            _ => {}
+        }
+    }
+    desired(&[wanted])
+}
+
+fn foreign(kind: &str, more: serde_json::Value) -> serde_json::Value {
+    let mut live = json!({"kind": kind, "metadata": {"uid": "u"}});
+    for (name, value) in more.as_object().unwrap() {
+        live[name] = value.clone();
+    }
+    live
+}
+
+#[test]
+fn what_others_have_put_into_namespaces_and_kinds_of_layers_is_refused_before_the_first_step() {
+    let wish = with_containers();
+    let up = up(&wish);
+    let team = ObjectKey { group: "example.com".into(), ..key("blue", "Team", Some("elsewhere")) };
+    let replica = ObjectKey { group: "apps".into(), ..key("web-1", "ReplicaSet", Some("storefront")) };
+    let ours = json!({"metadata": {"uid": "u", "labels": {"windlass.dev/lineage": crate::wish::LINEAGE}}});
+    let theirs = json!({"metadata": {"uid": "u", "labels": {"windlass.dev/lineage": "another"}}});
+    let owned = json!({"metadata": {"uid": "u", "ownerReferences": [{"uid": "x"}]}});
+    let root_ca = ObjectKey { name: "kube-root-ca.crt".into(), ..key("x", "ConfigMap", Some("storefront")) };
+    let table = [
+        (
+            key("notes", "ConfigMap", Some("storefront")),
+            json!({}),
+            Some("Namespace storefront of cluster.shop holds objects that are not ours: ConfigMap storefront/notes"),
+        ),
+        (
+            key("debug", "Pod", Some("storefront")),
+            theirs,
+            Some("Namespace storefront of cluster.shop holds objects that are not ours: Pod storefront/debug"),
+        ),
+        (key("debug", "Pod", Some("elsewhere")), json!({}), None),
+        (key("made", "Pod", Some("storefront")), ours, None),
+        (replica, owned, None),
+        (root_ca, json!({"metadata": {"uid": "u", "name": "kube-root-ca.crt"}}), None),
+        (key("lock", "Lease", Some("storefront")), json!({}), None),
+        (key("inside", "Service", Some("storefront")), json!({"spec": {"type": "ClusterIP"}}), Some("Service storefront/inside")),
+        (
+            team,
+            json!({}),
+            Some("CustomResourceDefinition teams.example.com of cluster.shop holds objects that are not ours: Team elsewhere/blue"),
+        ),
+    ];
+    for release_foreign in [false, true] {
+        for (key, more, refusal) in &table {
+            let mut world = up.clone();
+            world.objects.insert(key.clone(), foreign(&key.kind, more.clone()));
+            let options =
+                PlanOptions { mode: Mode::Destroy, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign, abandon: &[] };
+            for wish in [&wish, &Desired { management: wish.management.clone(), ..Desired::default() }] {
+                let (plan, found) = world.plan_with(wish, &options);
+                let told: Vec<&str> = found.iter().map(|diagnostic| diagnostic.summary.as_str()).collect();
+                assert_eq!(told.len(), usize::from(refusal.is_some()), "{key}: {told:?}");
+                assert!(refusal.is_none_or(|text| told[0].contains(text)), "{key}: {told:?}");
+                assert!(found.iter().all(|diagnostic| diagnostic.code == Code::FOREIGN_CONTENT));
+                let begun = plan.steps.iter().any(|step| {
+                    matches!(step.action, Action::DeleteLayer { .. } | Action::Delete { .. }) && step.address.root() == cluster("shop")
+                });
+                assert_eq!(begun, refusal.is_none(), "{key}");
+            }
+        }
+    }
+    let mut world = up;
+    for n in 0..14 {
+        world.objects.insert(key(&format!("n{n:02}"), "ConfigMap", Some("storefront")), foreign("ConfigMap", json!({})));
+    }
+    let (_, found) = world.plan(&wish, Mode::Destroy);
+    assert!(
+        found.len() == 1 && found.iter().all(|diagnostic| diagnostic.summary.ends_with("ConfigMap storefront/n09 and 4 more")),
+        "{found:#?}"
+    );
+}
+
+#[test]
+fn the_cloud_releases_what_a_namespace_holds_before_the_namespace_goes() {
+    let wish = with_containers();
+    let mut world = up(&wish);
+    let claim = |policy: &str| json!({"kind": "PersistentVolumeClaim", "metadata": {"uid": "c"}, "spec": {"volumeName": policy}});
+    for policy in ["Delete", "Retain"] {
+        world.objects.insert(
+            key(policy, "PersistentVolume", None),
+            json!({"metadata": {"uid": policy}, "spec": {"persistentVolumeReclaimPolicy": policy}}),
+        );
+    }
+    let (balancer, own, kept) = (
+        key("lb", "Service", Some("storefront")),
+        key("data-db-0", "PersistentVolumeClaim", Some("storefront")),
+        key("kept", "PersistentVolumeClaim", Some("storefront")),
+    );
+    world.objects.insert(balancer.clone(), foreign("Service", json!({"spec": {"type": "LoadBalancer"}})));
+    world.objects.insert(own.clone(), claim("Delete"));
+    world.objects.insert(kept.clone(), claim("Retain"));
+
+    let (_, found) = world.plan(&wish, Mode::Destroy);
+    let told: Vec<&str> = found.iter().map(|diagnostic| diagnostic.summary.as_str()).collect();
+    assert!(
+        told.len() == 2
+            && told[0].contains("Service storefront/lb")
+            && told[1].contains("PersistentVolumeClaim storefront/kept (, its volume stays)"),
+        "{told:?}"
+    );
+
+    let options = PlanOptions { mode: Mode::Destroy, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: true, abandon: &[] };
+    let (plan, found) = world.plan_with(&wish, &options);
+    assert!(found.is_empty(), "{found:#?}");
+    let named = |wanted: &ObjectKey| {
+        let names = |step: &windlass_core::plan::Step| match &step.action {
+            Action::DeleteLayer { objects, .. } | Action::ReleaseCloudResources { objects, .. } | Action::Delete { objects, .. } => {
+                objects.iter().any(|object| &object.key == wanted)
+            }
+            _ => false,
+        };
+        plan.steps.iter().position(names).unwrap_or_else(|| panic!("{wanted} is not deleted"))
+    };
+    let set = ObjectKey { group: "apps".into(), ..key("db", "StatefulSet", Some("storefront")) };
+    let namespace = key("storefront", "Namespace", None);
+    let released = named(&balancer);
+    assert_eq!((named(&own), named(&kept)), (released, released));
+    assert!(named(&set) < released && released < named(&namespace), "{:#?}", steps(&plan));
+    assert!(plan.steps[named(&namespace)].needs.contains(&(released as u32)));
+    assert!(plan.steps.iter().any(|step| matches!(&step.action, Action::DeleteLayer { later, .. } if later == &[namespace.clone()])));
+    // Whatever is done of it when a run ends, the next one finds the rest.
+    for done in 0..=plan.steps.len() {
+        let mut world = world.clone();
+        world.apply(&plan, done);
+        let (rest, found) = world.plan_with(&wish, &options);
+        assert!(found.is_empty(), "after {done}: {found:#?}");
+        world.apply(&rest, usize::MAX);
+        assert!(world.state.resources.is_empty() && world.state.objects.is_empty(), "after {done}");
+    }
 }

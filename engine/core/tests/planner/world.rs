@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_core::addr::{Address, Part};
+use windlass_core::belonging::is_furniture;
 use windlass_core::desired::Desired;
 use windlass_core::diag::Diagnostics;
 use windlass_core::encode::{DigestKey, resolve_unknowns};
@@ -74,6 +75,9 @@ impl World {
                     &key.plane == plane && &key.kind == kind && object["metadata"]["labels"][LABEL_LINEAGE] == json!(self.state.lineage)
                 }),
                 Demand::ListAll { plane, kind, .. } => add(&|key, _| &key.plane == plane && &key.kind == kind),
+                Demand::InNamespace { plane, namespace } => {
+                    add(&|key, live| &key.plane == plane && key.namespace.as_ref() == Some(namespace) && !is_furniture(live));
+                }
                 Demand::Get { key, .. } => add(&|other, _| other == key),
             }
         }

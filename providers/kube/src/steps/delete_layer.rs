@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 
 use serde_json::json;
 use windlass_core::addr::Address;
+use windlass_core::object::ObjectKey;
 use windlass_core::plan::Readiness;
 use windlass_core::plan::action::DoomedObject;
 use windlass_core::recorded::Effect;
@@ -12,13 +13,20 @@ use windlass_run::ports::{Ensured, Outcome, StepError};
 
 use super::publish_layer::remove_content;
 use crate::error::ApiError;
+use crate::kinds::ObjectRef;
 use crate::layers::content::layer_reference;
 use crate::layers::inventory;
 use crate::layers::order::rank;
 use crate::remove::{Doomed, remove};
 use crate::work::{Work, more};
 
-pub async fn run(work: &Work<'_>, plane: &Address, layer: &str, objects: &[DoomedObject]) -> Result<Outcome, StepError> {
+pub async fn run(
+    work: &Work<'_>,
+    plane: &Address,
+    layer: &str,
+    objects: &[DoomedObject],
+    later: &[ObjectKey],
+) -> Result<Outcome, StepError> {
     let plane = work.plane(plane).await?;
     let failed_to = |error: ApiError| error.during(&plane.address, &format!("delete layer {layer}"));
     let handed_over = Doomed { reference: layer_reference(layer), uid: None };
@@ -35,7 +43,8 @@ pub async fn run(work: &Work<'_>, plane: &Address, layer: &str, objects: &[Doome
     }
     // What a run that was killed had applied and not yet recorded stands in the inventory alone.
     let rest = inventory::read(&plane, layer).await.map_err(failed_to)?;
-    let mut rest: Vec<_> = rest.into_iter().collect();
+    let waits = |reference: &ObjectRef| later.contains(&reference.key(&plane.address));
+    let mut rest: Vec<_> = rest.into_iter().filter(|(reference, _)| !waits(reference)).collect();
     rest.sort_by_key(|(reference, _)| Reverse(rank(&reference.api_version, &reference.kind)));
     for (reference, uid) in rest {
         let left = Doomed { reference, uid: (!uid.is_empty()).then_some(uid) };

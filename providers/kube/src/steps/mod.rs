@@ -36,7 +36,7 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
         Action::WaitNodes { plane, machines, access, nodes } => Box::pin(wait_nodes::run(work, plane, machines, access, *nodes)).await,
         Action::ApplyLayer { plane, layer } => Box::pin(apply_layer::run(work, plane, layer)).await,
         Action::PublishLayer { plane, layer, repair } => Box::pin(publish_layer::run(work, plane, layer, repair.as_deref())).await,
-        Action::DeleteLayer { plane, layer, objects } => Box::pin(delete_layer::run(work, plane, layer, objects)).await,
+        Action::DeleteLayer { plane, layer, objects, later } => Box::pin(delete_layer::run(work, plane, layer, objects, later)).await,
         Action::WaitAgent { plane } => Box::pin(wait_agent::run(work, plane)).await,
         Action::PivotPreflight { pivot } => Box::pin(pivot_preflight::run(work, pivot)).await,
         Action::Pivot { pivot } => Box::pin(pivot::run(work, pivot)).await,

@@ -81,7 +81,9 @@ async fn a_layer_is_applied_in_order_and_pruned_by_its_inventory() {
         .into_iter()
         .map(|object| windlass_core::plan::action::DoomedObject { key: object.key, api_version: object.api_version, uid: None })
         .collect();
-    run(&kube, &step(&shop(), Action::DeleteLayer { plane: shop(), layer: "base".into(), objects }), &journal).await.unwrap();
+    run(&kube, &step(&shop(), Action::DeleteLayer { plane: shop(), layer: "base".into(), objects, later: Vec::new() }), &journal)
+        .await
+        .unwrap();
     assert!(get(&stage.workload, &ObjectRef::of(&space()).unwrap()).await.is_none());
     assert!(get(&stage.workload, &inventory::reference("base")).await.is_none());
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::foreign::cloud_holdings;
+use super::foreign::{CloudHolding, Container, cloud_holdings, containers, others};
 use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
 use crate::addr::{Address, Part, Root};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::encode::is_secret_object;
 use crate::facts::ClusterAccess;
 use crate::graph::Graph;
@@ -48,6 +48,7 @@ pub(in crate::plan) fn destroy_cluster(
     fall.agent_stops(draft);
     fall.addons(draft);
     fall.cloud_resources(draft);
+    fall.emptied(draft);
     fall.pivot_back(draft);
     fall.cluster_goes(draft);
     fall.rest_goes(draft);
@@ -153,17 +154,27 @@ struct Fall<'v> {
     /// Its API still matters: it answers, and the cluster is not being deleted already.
     open: bool,
     gate: Vec<u32>,
+    /// Load balancers and claims that are released.
+    holdings: Vec<CloudHolding>,
+    /// Namespaces and definitions that go with its layers.
+    containers: Vec<Container<'v>>,
+    /// Namespaces that wait until what they hold is released, by layer.
+    later: Vec<(Address, Vec<DoomedObject>)>,
 }
 
 impl<'v> Fall<'v> {
-    fn new(view: &'v View<'v>, address: &'v Address, kept: KeptCluster) -> Self {
+    fn new(view: &'v View<'v>, address: &'v Address, mut kept: KeptCluster) -> Self {
+        // Patience is for the run at hand; what is kept is for when the HCL is gone.
+        kept.timeout_seconds = view.desired.clusters.get(address).map_or(kept.timeout_seconds, |wish| wish.timeout_seconds);
         let access = ClusterAccess { name: kept.name.clone(), namespace: kept.namespace.clone(), management: kept.management.clone() };
         let capi = |key: &ObjectKey| &key.plane == address && key.group == "cluster.x-k8s.io";
         let pivoted =
             view.index.owned_below(address).any(|(key, object)| capi(key) && !matches!(object.resource.part, Some(Part::Layer(_))));
         let deleting = view.recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Deleting);
         let open = view.facts.reachable(address).is_some() && (pivoted || !deleting);
-        Self { view, address, kept, access, pivoted, open, gate: Vec::new() }
+        let containers = if open { containers(address, view.index) } else { Vec::new() };
+        let holdings = if open { cloud_holdings(address, view.recorded, view.facts, &containers) } else { Vec::new() };
+        Self { view, address, kept, access, pivoted, open, gate: Vec::new(), holdings, containers, later: Vec::new() }
     }
 
     fn timeout(&self) -> u64 {
@@ -187,12 +198,12 @@ impl<'v> Fall<'v> {
             }
         }
         if self.open {
-            let holdings = cloud_holdings(self.address, self.view.recorded, self.view.facts);
-            for holding in holdings.iter().filter(|holding| !holding.ours && !self.view.options.release_foreign) {
+            for holding in self.holdings.iter().filter(|holding| !holding.ours && !self.view.options.release_foreign) {
                 let summary = format!("{} holds {}, which is not from its layers", self.address, holding.line);
                 diagnostics.push(Diagnostic::error(Code::FOREIGN_CONTENT, summary).hint("delete it, or destroy with -release-foreign"));
             }
-            let lines: Vec<String> = holdings.into_iter().map(|holding| format!("deletes {}", holding.line)).collect();
+            self.refuse_others(span, diagnostics);
+            let lines: Vec<String> = self.holdings.iter().map(|holding| format!("deletes {}", holding.line)).collect();
             notes.insert(self.address.clone(), lines);
         }
         for provider in self.kept.providers.iter().filter(|provider| !provider.install) {
@@ -201,6 +212,19 @@ impl<'v> Fall<'v> {
         }
         notes.retain(|_, lines| !lines.is_empty());
         diagnostics.len() > before
+    }
+
+    /// A Namespace or definition of a layer that holds others' objects is not deleted.
+    fn refuse_others(&self, span: Option<Span>, diagnostics: &mut Diagnostics) {
+        let released: BTreeSet<&ObjectKey> = self.holdings.iter().map(|holding| &holding.object.key).collect();
+        for (container, held) in others(&self.containers, self.view.recorded, self.view.facts, &released) {
+            let summary = format!("{} of {} holds objects that are not ours: {held}", container.short(), self.address);
+            let mut diagnostic = Diagnostic::error(Code::FOREIGN_CONTENT, summary)
+                .detail("It is from a layer that would be deleted, and they would go with it.")
+                .hint("delete or move them, and destroy then; -release-foreign is for load balancers and volume claims only");
+            diagnostic.primary = span;
+            diagnostics.push(diagnostic);
+        }
     }
 
     /// The providers in the versions that made the cluster, on the plane where it will be deleted.
@@ -300,6 +324,9 @@ impl<'v> Fall<'v> {
         }
         let order = graph.order().unwrap_or_else(|_| place.values().copied().collect());
         let mut done: BTreeMap<&str, u32> = BTreeMap::new();
+        let held = self.waiting_for_the_cloud();
+        let waits = |key: &ObjectKey| key.kind == "Namespace" && key.group.is_empty() && held.contains(&key.name);
+        let mut gone_later = Vec::new();
         for (name, _) in order.into_iter().filter_map(|index| layers.get(index as usize)) {
             let dependents =
                 layers.iter().filter(|(_, depends_on)| depends_on.contains(*name)).filter_map(|(other, _)| done.get(other).copied());
@@ -308,13 +335,40 @@ impl<'v> Fall<'v> {
             let own = self.view.index.owned(&address).iter();
             let mut objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(key, &object.api_version, &object.uid)).collect();
             objects.sort_by_key(|object| (deletion_rank(&object.key), object.key.clone()));
-            let action = Action::DeleteLayer { plane: self.address.clone(), layer: (*name).to_owned(), objects };
+            let (later, objects): (Vec<_>, Vec<_>) = objects.into_iter().partition(|object| waits(&object.key));
+            let keys = later.iter().map(|object| object.key.clone()).collect();
+            let action = Action::DeleteLayer { plane: self.address.clone(), layer: (*name).to_owned(), objects, later: keys };
             let step = draft.add(&address, action, needs, self.timeout());
             self.deleting(&address, step, draft);
-            draft.on_done(step, Effect::ResourceGone { address });
+            if later.is_empty() {
+                draft.on_done(step, Effect::ResourceGone { address });
+            } else {
+                gone_later.push((address, later));
+            }
             done.insert(name, step);
         }
         self.gate.extend(done.into_values());
+        self.later = gone_later;
+    }
+
+    /// Namespaces that hold a load balancer or claim which no layer's deletion takes away.
+    fn waiting_for_the_cloud(&self) -> BTreeSet<String> {
+        let keys = self.holdings.iter().map(|holding| &holding.object.key);
+        keys.filter(|key| !self.view.recorded.objects.contains_key(key)).filter_map(|key| key.namespace.clone()).collect()
+    }
+
+    /// Namespaces that the cloud's things were in.
+    fn emptied(&mut self, draft: &mut Draft) {
+        let mut gone = Vec::new();
+        for (address, objects) in std::mem::take(&mut self.later) {
+            let action = Action::Delete { plane: self.address.clone(), objects };
+            let step = draft.add(&address, action, self.gate.clone(), self.timeout());
+            draft.on_done(step, Effect::ResourceGone { address });
+            gone.push(step);
+        }
+        if !gone.is_empty() {
+            self.gate = gone;
+        }
     }
 
     /// Load balancers and volumes, released while the cloud controllers still run.
@@ -322,8 +376,7 @@ impl<'v> Fall<'v> {
         if !self.open {
             return;
         }
-        let objects: Vec<DoomedObject> =
-            cloud_holdings(self.address, self.view.recorded, self.view.facts).into_iter().map(|holding| holding.object).collect();
+        let objects: Vec<DoomedObject> = self.holdings.iter().map(|holding| holding.object.clone()).collect();
         if !objects.is_empty() {
             let action = Action::ReleaseCloudResources { plane: self.address.clone(), objects };
             self.gate = vec![draft.add(self.address, action, self.gate.clone(), self.timeout())];

@@ -1,17 +1,23 @@
-//! What a cluster holds in its cloud beside its machines: load balancers of Services, disks of claims. Found before it is destroyed.
+//! What a cluster holds that its destruction must not take unseen: in its cloud, load balancers of Services and disks of claims; in
+//! Namespaces and kinds of its layers, others' objects. Found before anything is destroyed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
 use crate::addr::Address;
+use crate::belonging::is_foreign;
 use crate::diff::Owners;
 use crate::facts::Facts;
 use crate::marks::LABEL_LINEAGE;
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
-use crate::plan::index::on_plane as live_on_plane;
-use crate::recorded::Recorded;
+use crate::plan::demands::{defined, goes_alone};
+use crate::plan::index::{Index, on_plane as live_on_plane};
+use crate::recorded::{Recorded, RecordedObject};
+
+/// Most objects that a message names.
+const NAMED: usize = 10;
 
 /// A Service or claim that must go before its cluster, so that the cloud gets back what it holds for it.
 #[derive(Debug)]
@@ -23,8 +29,62 @@ pub(super) struct CloudHolding {
     pub(super) ours: bool,
 }
 
-/// Services of type LoadBalancer, then claims whose volume is deleted with them, on a cluster's plane.
-pub(super) fn cloud_holdings(cluster: &Address, recorded: &Recorded, facts: &Facts) -> Vec<CloudHolding> {
+/// A Namespace or CustomResourceDefinition that goes with a layer.
+pub(super) struct Container<'r> {
+    key: &'r ObjectKey,
+    object: &'r RecordedObject,
+}
+
+/// Those of the layers of a cluster that are deleted by themselves.
+pub(super) fn containers<'r>(cluster: &Address, index: &Index<'r>) -> Vec<Container<'r>> {
+    let layers = index.below(cluster).iter().filter(|(_, record)| goes_alone(record));
+    let objects = layers.flat_map(|(address, _)| index.owned(address).iter());
+    objects
+        .filter(|(key, _)| matches!((key.group.as_str(), key.kind.as_str()), ("", "Namespace") | ("apiextensions.k8s.io", _)))
+        .map(|(key, object)| Container { key, object })
+        .collect()
+}
+
+impl Container<'_> {
+    /// The Namespace's name, if it is one.
+    fn namespace(&self) -> Option<&str> {
+        self.key.group.is_empty().then_some(self.key.name.as_str())
+    }
+}
+
+/// What containers hold that is not ours and that the plan does not release: each with the words for it.
+pub(super) fn others<'c>(
+    containers: &'c [Container<'_>],
+    recorded: &Recorded,
+    facts: &Facts,
+    released: &BTreeSet<&ObjectKey>,
+) -> Vec<(&'c ObjectKey, String)> {
+    let Some(plane) = containers.first().map(|container| &container.key.plane) else { return Vec::new() };
+    let namespaces: BTreeMap<&str, usize> =
+        containers.iter().enumerate().filter_map(|(at, container)| Some((container.namespace()?, at))).collect();
+    let kinds: BTreeMap<(&str, &str), usize> =
+        containers.iter().enumerate().filter_map(|(at, container)| Some((defined(&container.object.applied)?, at))).collect();
+    let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
+    let foreign = |key: &ObjectKey, live: &Json| {
+        !recorded.objects.contains_key(key) && !released.contains(key) && is_foreign(live, &recorded.lineage)
+    };
+    for (key, _) in live_on_plane(facts, plane).filter(|(key, live)| foreign(key, live)) {
+        let inside = key.namespace.as_deref().and_then(|namespace| namespaces.get(namespace));
+        for at in inside.into_iter().chain(kinds.get(&(key.group.as_str(), key.kind.as_str()))) {
+            found.entry(*at).or_default().push(key.short());
+        }
+    }
+    let words = |names: Vec<String>| {
+        let named = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if names.len() > NAMED { format!("{named} and {} more", names.len() - NAMED) } else { named }
+    };
+    found.into_iter().filter_map(|(at, names)| Some((containers.get(at)?.key, words(names)))).collect()
+}
+
+/// Services of type LoadBalancer, then claims whose volume is deleted with them, on a cluster's plane. Claims in Namespaces that go
+/// are there whatever becomes of their volume: they stand in the way.
+pub(super) fn cloud_holdings(cluster: &Address, recorded: &Recorded, facts: &Facts, containers: &[Container<'_>]) -> Vec<CloudHolding> {
+    let doomed: BTreeSet<&str> = containers.iter().filter_map(Container::namespace).collect();
     let of_kind = |kind: &'static str| live_on_plane(facts, cluster).filter(move |(key, _)| key.kind == kind);
     let mut holdings = Vec::new();
     for (key, live) in of_kind("Service").filter(|(key, _)| key.group.is_empty()) {
@@ -45,11 +105,13 @@ pub(super) fn cloud_holdings(cluster: &Address, recorded: &Recorded, facts: &Fac
         })
         .collect();
     for (key, live) in of_kind("PersistentVolumeClaim") {
-        if deleted_with_claim(text(live, "/spec/volumeName")) {
+        let released = deleted_with_claim(text(live, "/spec/volumeName"));
+        if released || key.namespace.as_deref().is_some_and(|namespace| doomed.contains(namespace)) {
             let full = format!("{}/{}", key.namespace.as_deref().unwrap_or(""), key.name);
             let of_set = sets.iter().any(|stem| full.strip_prefix(stem.as_str()).is_some_and(|ordinal| ordinal.parse::<u32>().is_ok()));
             let size = text(live, "/spec/resources/requests/storage");
-            holdings.push(holding(key, live, size, of_set || is_ours(key, live, recorded)));
+            let size = if released { size.to_owned() } else { format!("{size}, its volume stays") };
+            holdings.push(holding(key, live, &size, of_set || is_ours(key, live, recorded)));
         }
     }
     holdings
