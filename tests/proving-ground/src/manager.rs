@@ -134,7 +134,12 @@ impl Manager {
                 "--insecure-diagnostics".to_owned(),
                 "--leader-elect=false".to_owned(),
             ],
-            environment: [("POD_NAMESPACE".to_owned(), kind.namespace.to_owned())].into(),
+            environment: [
+                ("POD_NAMESPACE".to_owned(), kind.namespace.to_owned()),
+                // Clusters in memory listen there.
+                ("POD_IP".to_owned(), "127.0.0.1".to_owned()),
+            ]
+            .into(),
             folder: webhooks.certificates.clone(),
             log: ground.log_folder(plane.name())?.join(format!("{}.log", kind.program)),
         };

@@ -7,8 +7,9 @@ mod support;
 
 use std::time::Instant;
 
-use kube::api::{Api, ApiResource, DynamicObject, PostParams};
-use serde_json::json;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams};
+use kube::runtime::wait::{await_condition, conditions};
+use serde_json::{Value as Json, json};
 use windlass_proving_ground::{Ground, MANAGERS, Plane, PlaneSpec, install_cluster_api};
 
 fn clusters(plane: &Plane, version: &str) -> Api<DynamicObject> {
@@ -22,7 +23,7 @@ fn clusters(plane: &Plane, version: &str) -> Api<DynamicObject> {
     Api::namespaced_with(plane.client(), "default", &resource)
 }
 
-fn cluster(spec: serde_json::Value) -> DynamicObject {
+fn cluster(spec: Json) -> DynamicObject {
     let cluster = json!({
         "apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "metadata": {"name": "shop"}, "spec": spec,
     });
@@ -65,4 +66,77 @@ async fn the_managers_of_cluster_api_answer() {
     installed.managers[0].start_again().await.unwrap();
     let refused = clusters(&plane, "v1beta2").create(&PostParams::default(), &wrong).await.unwrap_err();
     assert!(refused.to_string().contains("denied the request"), "{refused}");
+}
+
+/// All four managers at work: a cluster of the dev provider, whose machines are entries in memory.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real servers: cargo xtask proving-ground test"]
+async fn a_cluster_in_memory_comes_and_goes() {
+    let ground = Ground::begin("in-memory").unwrap();
+    let plane = Plane::start(&ground, PlaneSpec::named("management").unwrap()).await.unwrap();
+    let _installed = install_cluster_api(&ground, &plane, &MANAGERS).await.unwrap();
+    let begun = Instant::now();
+    for object in in_memory_cluster() {
+        create(&plane, &object).await;
+    }
+    let available = |cluster: Option<&DynamicObject>| {
+        let conditions = cluster.and_then(|cluster| cluster.data.pointer("/status/conditions")).and_then(Json::as_array);
+        conditions.is_some_and(|list| list.iter().any(|one| one["type"] == "ControlPlaneAvailable" && one["status"] == "True"))
+    };
+    let waited = Box::pin(await_condition(clusters(&plane, "v1beta2"), "memory", available));
+    support::within(180, "an available control plane", waited).await.unwrap();
+    println!("proving ground: a control plane in memory is available in {:.1} s", begun.elapsed().as_secs_f64());
+
+    let begun = Instant::now();
+    let found = clusters(&plane, "v1beta2").delete("memory", &DeleteParams::default()).await.unwrap();
+    let uid = found.left().and_then(|cluster| cluster.metadata.uid).expect("finalizers hold it");
+    let gone = Box::pin(await_condition(clusters(&plane, "v1beta2"), "memory", conditions::is_deleted(&uid)));
+    support::within(120, "the end of the cluster", gone).await.unwrap();
+    println!("proving ground: it is deleted in {:.1} s", begun.elapsed().as_secs_f64());
+}
+
+fn in_memory_cluster() -> Vec<Json> {
+    let infrastructure = "infrastructure.cluster.x-k8s.io";
+    let metadata = json!({"name": "memory", "namespace": "default"});
+    let quick = json!({"provisioning": {"startupDuration": "1s"}});
+    vec![
+        json!({
+            "apiVersion": format!("{infrastructure}/v1beta2"), "kind": "DevCluster",
+            // The provider writes into its annotations without looking whether there are any.
+            "metadata": {"name": "memory", "namespace": "default", "annotations": {"example.com/any": ""}},
+            "spec": {"backend": {"inMemory": {}}},
+        }),
+        json!({
+            "apiVersion": format!("{infrastructure}/v1beta2"), "kind": "DevMachineTemplate", "metadata": metadata,
+            "spec": {"template": {"spec": {"backend": {"inMemory": {
+                "vm": quick, "node": quick, "apiServer": quick, "etcd": quick,
+            }}}}},
+        }),
+        json!({
+            "apiVersion": "controlplane.cluster.x-k8s.io/v1beta2", "kind": "KubeadmControlPlane", "metadata": metadata,
+            "spec": {
+                "replicas": 1, "version": "v1.34.3", "kubeadmConfigSpec": {"clusterConfiguration": {"certificateValidityPeriodDays": 90}},
+                "machineTemplate": {"spec": {"infrastructureRef": {
+                    "apiGroup": infrastructure, "kind": "DevMachineTemplate", "name": "memory",
+                }}},
+            },
+        }),
+        json!({
+            "apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Cluster", "metadata": metadata,
+            "spec": {
+                "controlPlaneRef": {"apiGroup": "controlplane.cluster.x-k8s.io", "kind": "KubeadmControlPlane", "name": "memory"},
+                "infrastructureRef": {"apiGroup": infrastructure, "kind": "DevCluster", "name": "memory"},
+            },
+        }),
+    ]
+}
+
+async fn create(plane: &Plane, object: &Json) {
+    let text = |name: &str| object[name].as_str().unwrap().to_owned();
+    let (api_version, kind) = (text("apiVersion"), text("kind"));
+    let (group, version) = api_version.split_once('/').unwrap();
+    let plural = format!("{}s", kind.to_lowercase());
+    let resource = ApiResource { group: group.into(), version: version.into(), api_version: api_version.clone(), kind, plural };
+    let api: Api<DynamicObject> = Api::namespaced_with(plane.client(), "default", &resource);
+    api.create(&PostParams::default(), &serde_json::from_value(object.clone()).unwrap()).await.unwrap();
 }
