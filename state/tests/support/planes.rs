@@ -13,6 +13,10 @@ use windlass_run::ports::{PlaneLocks, StepError};
 pub struct FreeLocks;
 
 impl PlaneLocks for FreeLocks {
+    fn look<'a>(&'a self, _: &'a [PlanPlane], _: &'a str, _: u64) -> BoxFuture<'a, Result<(), StepError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     fn acquire<'a>(&'a self, _: &'a [PlanPlane], _: &'a str, _: u64) -> BoxFuture<'a, Result<(), StepError>> {
         Box::pin(async { Ok(()) })
     }

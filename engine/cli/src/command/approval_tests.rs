@@ -30,12 +30,14 @@ fn recorded() -> Recorded {
     Recorded { resources: [("cluster.web[\"eu\"]".parse().expect("an address"), cluster)].into(), ..Recorded::default() }
 }
 
+/// Mode, action, answer, -auto-approve, -allow-destroy, what is asked, whether it is approved.
+type Row<'a> = (&'a str, ChangeAction, Option<&'a str>, bool, &'a [String], &'a str, bool);
+
 #[test]
 fn the_name_of_each_cluster_that_goes_is_asked_for() {
     let allowed = ["cluster.web[\"eu\"]".to_owned()];
     let destroys = "This destroys cluster.web[\"eu\"]. Type the name of the cluster, web-eu, to confirm:";
-    let table: &[(&str, ChangeAction, Option<&str>, bool, &[String], &str, bool)] = &[
-        // mode, action, answer, -auto-approve, -allow-destroy, what is asked, whether it is approved
+    let table: &[Row] = &[
         ("apply", ChangeAction::Create, Some("yes"), false, &[], "Only 'yes' will be accepted", true),
         ("apply", ChangeAction::Create, Some("y"), false, &[], "Only 'yes' will be accepted", false),
         ("apply", ChangeAction::Create, None, false, &[], "Only 'yes' will be accepted", false),
