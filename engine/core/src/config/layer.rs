@@ -7,7 +7,7 @@ use windlass_kubeschema::facts::Scope as KindScope;
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::files::Files;
 use crate::lang::ir::ExprKind;
-use crate::lang::{Block, as_reference};
+use crate::lang::{Block, as_reference, as_written};
 use crate::layer::LayerKind;
 use crate::object::split_api_version;
 use crate::value::Value;
@@ -181,7 +181,7 @@ fn documents(path: &str, bytes: &[u8], span: Span, objects: &mut Vec<Value>, dia
     let Ok(text) = std::str::from_utf8(bytes) else {
         return refuse(format!("{path} is not UTF-8 text"));
     };
-    match serde_saphyr::from_multiple::<serde_json::Value>(text) {
+    match serde_saphyr::from_multiple::<serde_json::Value>(&as_written(text)) {
         Ok(found) => {
             for (position, document) in (1u32..).zip(found) {
                 match document {

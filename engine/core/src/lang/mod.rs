@@ -28,6 +28,7 @@ mod syntax_error;
 #[cfg(test)]
 mod tests;
 mod type_constraint;
+mod yaml_text;
 
 use crate::diag::{FileId, Span};
 
@@ -38,6 +39,7 @@ pub use parse::{MAX_FILE_BYTES, parse, parse_expression, parse_template};
 pub use reference::{Reference, ReferenceStep, as_reference, references};
 pub use scope::{Group, Names, Root, Scope};
 pub use type_constraint::type_constraint;
+pub(crate) use yaml_text::as_written;
 
 /// The span of `len` bytes from byte `start` on.
 fn span_of(file: FileId, start: usize, len: usize) -> Span {

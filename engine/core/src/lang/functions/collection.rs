@@ -465,8 +465,8 @@ fn range(run: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     let mut numbers = Vec::new();
     let mut next = start;
     while (down && next > limit) || (!down && next < limit) {
-        if numbers.len() >= 1024 * 1024 || !run.spend(1, crate::diag::Span::default()) {
-            return Err(Fault::whole("the list would have more than a million elements"));
+        if numbers.len() >= 1024 || !run.spend(1, crate::diag::Span::default()) {
+            return Err(Fault::whole("the list would have more than 1024 elements; use a smaller difference or a larger step"));
         }
         let after = next.add(&step).map_err(|error| Fault::whole(error.to_string()))?;
         numbers.push(Value::Number(std::mem::replace(&mut next, after)));

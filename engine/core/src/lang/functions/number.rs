@@ -21,8 +21,12 @@ pub(super) const FUNCTIONS: &[Function] = &[
     numeric("abs", NUMBER, None, "The number without its sign.", ("abs(-2)", "2"), |_, a| Ok(Value::Number(number(a, 0).abs()))),
     numeric("ceil", NUMBER, None, "The next whole number above.", ("ceil(1.2)", "2"), |_, a| Ok(Value::Number(number(a, 0).ceil()))),
     numeric("floor", NUMBER, None, "The next whole number below.", ("floor(1.8)", "1"), |_, a| Ok(Value::Number(number(a, 0).floor()))),
-    numeric("signum", NUMBER, None, "-1, 0 or 1 for a number below, at or above 0.", ("signum(-3)", "-1"), |_, a| {
-        Ok(Value::from(number(a, 0).cmp(&Number::from(0)) as i64))
+    numeric("signum", NUMBER, None, "-1, 0 or 1 for a whole number below, at or above 0.", ("signum(-3)", "-1"), |_, a| {
+        let number = number(a, 0);
+        if !number.is_integer() {
+            return Err(Fault::new(0, "it takes a whole number"));
+        }
+        Ok(Value::from(number.cmp(&Number::from(0)) as i64))
     }),
     numeric("max", NUMBER, NUMBERS, "The greatest of the numbers.", ("max(1, 3, 2)", "3"), |_, a| {
         Ok(Value::Number((0..a.len()).map(|position| number(a, position)).max().unwrap_or_else(|| Number::from(0))))

@@ -62,6 +62,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 fn product(run: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
+    if a.len() < 2 {
+        return Err(Fault::whole("two sets or more are needed"));
+    }
     let mut rows: Vec<Vec<Value>> = vec![Vec::new()];
     for position in 0..a.len() {
         let choices = elements(a, position)?;

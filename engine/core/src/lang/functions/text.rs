@@ -115,7 +115,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "The first match of a regular expression: a string, or its groups as a tuple or object.",
         ("regex(\"[0-9]+\", \"a12\")", "\"12\""),
         |_, a| {
-            let pattern = pattern(text(a, 0), 0)?;
+            let pattern = capturing(text(a, 0))?;
             match pattern.captures(text(a, 1)) {
                 Some(captures) => Ok(captured(&pattern, &captures)),
                 None => Err(Fault::new(1, "the pattern matches nothing in the string").hint("ask `can(regex(…))` first")),
@@ -129,7 +129,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "All matches of a regular expression.",
         ("regexall(\"[0-9]\", \"a1b2\")", "tolist([\"1\", \"2\"])"),
         |_, a| {
-            let pattern = pattern(text(a, 0), 0)?;
+            let pattern = capturing(text(a, 0))?;
             Ok(Value::list(pattern.captures_iter(text(a, 1)).map(|captures| captured(&pattern, &captures))))
         },
     ),
@@ -202,6 +202,16 @@ fn replace(run: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
         Some(inner) if part.len() > 1 => Ok(pattern(inner, 1)?.replace_all(string, replacement).into_owned().into()),
         _ => Ok(string.replace(part, replacement).into()),
     }
+}
+
+/// A pattern whose groups all have names, or none.
+fn capturing(source: &str) -> Result<Regex, Fault> {
+    let pattern = pattern(source, 0)?;
+    let named = pattern.capture_names().skip(1).flatten().count();
+    if named > 0 && named + 1 < pattern.captures_len() {
+        return Err(Fault::new(0, "groups with and without names are mixed; name all of them, or write `(?:…)`"));
+    }
+    Ok(pattern)
 }
 
 fn pattern(source: &str, position: usize) -> Result<Regex, Fault> {

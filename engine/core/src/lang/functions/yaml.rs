@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
+use super::super::yaml_text::{as_written, in_our_words};
 use super::collection::text;
 use super::quote::write_quoted;
 use super::{Body, Fault, Function, Kind, Policy, nullable, required};
@@ -52,9 +53,9 @@ pub(super) fn decode(source: &str) -> Result<Value, String> {
     if source.trim().is_empty() {
         return Err("the text is empty".to_owned());
     }
-    serde_saphyr::from_str::<Node>(source)
-        .map(|node| node.0)
-        .map_err(|error| error.to_string().lines().next().unwrap_or_default().to_owned())
+    // Terraform reads `1_000` as text.
+    let options = serde_saphyr::options! { underscored_numbers_as_strings: true, with_snippet: false };
+    serde_saphyr::from_str_with_options::<Node>(&as_written(source), options).map(|node| node.0).map_err(|error| in_our_words(&error))
 }
 
 /// A YAML node as a value.
