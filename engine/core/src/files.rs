@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 /// Files below one module folder.
 pub trait Files {
-    /// The bytes of a file. `path` is relative to the module folder, or absolute.
+    /// The bytes of a file. `path` is relative to the module folder, or absolute; it may not lead out of that folder.
     ///
     /// # Errors
     /// Whatever keeps the file from being read, as data.
@@ -44,6 +44,8 @@ pub enum FileErrorKind {
     TooLarge,
     /// The pattern cannot be understood.
     BadPattern,
+    /// It lies outside of the module folder, by its path or by a link.
+    Outside,
     /// Anything else.
     Other,
 }
@@ -55,6 +57,7 @@ impl fmt::Display for FileError {
             FileErrorKind::Denied => "may not be read",
             FileErrorKind::WrongKind => "is not a regular file",
             FileErrorKind::TooLarge => "is too large",
+            FileErrorKind::Outside => "lies outside of the module folder; copy it into the folder, or give its content by a variable",
             FileErrorKind::BadPattern => "is not a valid pattern",
             FileErrorKind::Other => "cannot be read",
         };

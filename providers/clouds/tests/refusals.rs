@@ -166,3 +166,54 @@ fn kubectl_s_copy_of_a_secret_stands_in_no_plan() {
     }
     assert_eq!(seen, 1);
 }
+
+/// Codes and places of all faults.
+fn codes(text: &str) -> Vec<String> {
+    let (_, found) = wish(text);
+    found.iter().map(|found| found.split(' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_fault_hides_no_other_and_brings_none() {
+    let at = line();
+    // Three faults of one cluster, and nothing that only follows from them.
+    let text = cluster("", &GROUPS.replace("control_plane", "contol_plane"))
+        .replace("aws.main\n", "aws.mian\n")
+        .replace("[profile.base]", "[profile.bse]");
+    let want = [format!("{}:14 WL0101", at - 2), format!("{}:15 WL0100", at - 1), format!("{}:3 WL0200", at + 1)];
+    let found = codes(&text);
+    assert_eq!(found.len(), 3, "{:#?}", wish(&text).1);
+    assert!(found.iter().zip(&want).all(|(found, want)| found.split(' ').nth(1) == want.split(' ').nth(1)), "{found:?} {want:?}");
+    // A block that cannot be read is not missed by those that refer to it, and theirs are told.
+    let text = cluster("", GROUPS).replace("  version = \"1.0.0\"\n", "  version = \n") + "output \"x\" {\n  value = 1 / 0\n}\n";
+    let found = codes(&text);
+    assert_eq!(found.iter().map(|found| &found[found.len() - 6..]).collect::<Vec<_>>(), ["WL0010", "WL0106"], "{:#?}", wish(&text).1);
+    for (spoilt, user) in [
+        ("variable \"v\" { default = }", "output \"x\" { value = var.v }"),
+        ("locals { a = {(v)=1,(v)=2} }", "output \"x\" { value = local.a }"),
+        ("cloud \"aws\" \"b\" { region = }", "output \"x\" { value = cloud.aws.b }"),
+        ("cluster \"b\" { name = 'x' }", "output \"x\" { value = cluster.b.endpoint }"),
+        ("? ", "output \"x\" { value = local.a }"),
+    ] {
+        let text = format!("{}{spoilt}\n{user}\noutput \"y\" {{ value = nofunc() }}\n", cluster("", GROUPS));
+        let (_, found) = wish(&text);
+        assert!(found.len() == 2 && found.iter().any(|found| found.contains("WL0102")), "{text}\n{found:#?}");
+    }
+}
+
+#[test]
+fn for_each_with_a_fault_is_one_fault_and_its_block_is_checked() {
+    let at = line();
+    let body = GROUPS.replace("replicas", "replicas");
+    let (_, found) =
+        wish(&cluster("  for_each = toset([cluster.shop2.endpoint])\n  pod_cird = \"x\"\n", &body).replace("}\ncluster", "}\ncluster"));
+    assert!(found.iter().any(|found| found.contains("WL0101") && found.contains("pod_cird")), "{found:#?}");
+    let other = cluster("", GROUPS).replace(BASE, "").replace("\"shop\"", "\"other\"");
+    let text = cluster("  for_each = toset([cluster.other.endpoint])\n", GROUPS)
+        + &other
+        + "output \"e\" {\n  value = cluster.shop[\"x\"].name\n}\n";
+    refused(&text, &[&format!("{at}:14 WL0116 `for_each` is not known before apply")]);
+    // The same beside another fault.
+    let (_, found) = wish(&format!("{text}output \"f\" {{\n  value = local[0]\n}}\n"));
+    assert!(found.len() == 2 && found.iter().any(|found| found.contains("WL0100 there is no local value `0`")), "{found:#?}");
+}

@@ -127,7 +127,11 @@ impl Reader<'_> {
                 {
                     entries.insert(Arc::from(attribute.name), default_value(text, attribute.ty));
                 }
-                Presence::Required if body.attribute(attribute.name).is_none() && !handled.attributes.contains(&attribute.name) => {
+                Presence::Required
+                    if body.attribute(attribute.name).is_none()
+                        && !handled.attributes.contains(&attribute.name)
+                        && !meant(body, attribute.name, schemas) =>
+                {
                     diagnostics.push(
                         Diagnostic::error(Code::MISSING_ATTRIBUTE, format!("{} lacks `{}`", self.what, attribute.name))
                             .at(span)
@@ -238,6 +242,13 @@ impl Reader<'_> {
             None => error.hint(format!("blocks are {}", sorted(&known).join(", "))),
         }
     }
+}
+
+/// Whether an attribute that does not exist was told to be this one, misspelt.
+fn meant(body: &lang::Body, name: &str, schemas: &[&'static BlockSchema]) -> bool {
+    let known = || schemas.iter().flat_map(|schema| schema.attributes).map(|attribute| attribute.name);
+    let unknown = body.attributes.iter().filter(|written| known().all(|known| known != &*written.name));
+    unknown.into_iter().any(|written| nearest(&written.name, known()) == Some(name))
 }
 
 fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {

@@ -8,8 +8,8 @@ use crate::graph::Graph;
 use crate::lang::ir::ExprKind;
 use crate::lang::{Block, Names, Scope, as_reference};
 use crate::layer::LayerKind;
-use crate::provider::{ClusterInput, PoolInput};
-use crate::value::Value;
+use crate::provider::{ClusterInput, PoolInput, Provider};
+use crate::value::{Type, Value};
 
 use super::block::{Handled, Reader};
 use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, NodeModel};
@@ -43,7 +43,7 @@ pub struct Context<'c, 'i> {
 pub fn evaluate(context: &mut Context<'_, '_>, instances: &Instances<'_>) -> BTreeMap<Address, ClusterModel> {
     let mut clusters = BTreeMap::new();
     for instance in &instances.clusters {
-        if let Some(cluster) = one(context, instance, instances) {
+        if let Some(cluster) = one(context, instance, instances).filter(|_| !instance.stand_in) {
             clusters.insert(instance.address.clone(), cluster);
         }
     }
@@ -60,10 +60,11 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     }
     let what = format!("cluster {:?}", label.name);
     let reader = Reader { scope: &scope, files: context.inputs.files, what: &what };
-    // The provider's attributes are known once the cloud is; the cloud is found first.
-    let cloud = cloud(context, &reader, block)?;
+    // The provider's attributes are known once the cloud is; the cloud is found first. Without one the rest is checked all the same.
+    let cloud = cloud(context, &reader, block);
+    let provider = cloud.map(|cloud| cloud.provider).or_else(|| meant_provider(context, block))?;
     let handled = Handled { attributes: &["for_each", "count", "depends_on"], blocks: &["control_plane", "worker_pool"] };
-    let schemas = [&schema::CLUSTER, cloud.provider.schema().cluster];
+    let schemas = [&schema::CLUSTER, provider.schema().cluster];
     let body = reader.read(&block.body, block.header_span, &schemas, handled, context.diagnostics);
     let text = |key: &str| body.value.get(key).and_then(Value::as_str).map(str::to_owned);
     let name = text("name")
@@ -71,12 +72,16 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let namespace = text("namespace").unwrap_or_else(|| name.clone());
     let (pod_cidr, service_cidr) = (text("pod_cidr").unwrap_or_default(), text("service_cidr").unwrap_or_default());
     network::check(&body, &pod_cidr, &service_cidr, &what, block.header_span, context.diagnostics);
-    let chosen = profiles(context, &body.value, body.span_of("profiles").unwrap_or(block.header_span), &what);
+    let (chosen, whole) = profiles(context, &body.value, body.span_of("profiles").unwrap_or(block.header_span), &what);
     let target = Target {
         address: &instance.address,
         name: &name,
-        cloud: cloud.provider.name(),
-        region: cloud.provider.region(&cloud.input),
+        cloud: provider.name(),
+        region: match cloud {
+            Some(cloud) => provider.region(&cloud.input).map_or(Value::Null, Value::string),
+            None => Value::unknown(Type::String),
+        },
+        whole,
         pod_cidr: &pod_cidr,
         service_cidr: &service_cidr,
         span: block.header_span,
@@ -84,8 +89,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let module: (&dyn Scope, &Variables) = (&scope, context.variables);
     let evaluation =
         profile::evaluate(context.inputs, &chosen, &target, body.value.get("profile_values"), module, context.sources, context.diagnostics);
-    let (control_plane, worker_pools, nodes) = pools(&reader, block, cloud, context.diagnostics)?;
-    let (os, (kubernetes_version, kubernetes_span)) = (evaluation.os?, evaluation.kubernetes?);
+    let pools = pools(&reader, block, provider, context.diagnostics);
     let ssh_authorized_keys = strings(body.value.get("ssh_authorized_keys"));
     let place = body.span_of("ssh_authorized_keys").unwrap_or(block.header_span);
     node::authorized_keys(&ssh_authorized_keys, &what, place, context.diagnostics);
@@ -104,6 +108,9 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     }
     let timeout_seconds = timeout(&body, block.header_span, context.diagnostics);
     let patches = overrides::read(&body, &what, context.diagnostics);
+    let depends_on = depends_on(context.inputs, block, &what, instances, context.diagnostics);
+    let (cloud, (control_plane, worker_pools, nodes)) = (cloud?, pools?);
+    let (os, (kubernetes_version, kubernetes_span)) = (evaluation.os?, evaluation.kubernetes?);
     let input = ClusterInput {
         address: instance.address.clone(),
         name,
@@ -126,7 +133,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         pivot: flag(&["pivot"], true),
         agent,
         prevent_destroy: flag(&["lifecycle", "prevent_destroy"], false),
-        depends_on: depends_on(block, &what, instances, context.diagnostics),
+        depends_on,
         timeout_seconds,
         overrides: patches,
         nodes,
@@ -151,6 +158,14 @@ fn provider_part(mut body: crate::provider::Body, cloud: &CloudModel) -> crate::
     body
 }
 
+/// The provider that the block means, though its cloud is not there: the one in the reference, else the first.
+fn meant_provider(context: &Context<'_, '_>, block: &Block) -> Option<&'static dyn Provider> {
+    let reference = block.body.attribute("cloud").and_then(|attribute| as_reference(&attribute.expr));
+    let named = reference.as_ref().filter(|reference| &*reference.root == "cloud").and_then(|reference| reference.name(0));
+    let providers = context.inputs.providers;
+    providers.iter().find(|provider| Some(provider.name()) == named).or(providers.first()).copied()
+}
+
 /// The cloud that the block refers to.
 fn cloud<'c>(context: &mut Context<'c, '_>, reader: &Reader<'_>, block: &Block) -> Option<&'c CloudModel> {
     let Some(attribute) = block.body.attribute("cloud") else {
@@ -167,6 +182,8 @@ fn cloud<'c>(context: &mut Context<'c, '_>, reader: &Reader<'_>, block: &Block) 
     match address {
         // A cloud that is not in the map has been reported where it stands.
         Some(address) if matches!(address.root, Root::Cloud(..)) => context.clouds.get(&address),
+        // What it refers to could not be evaluated, which has been told.
+        _ if found.contains_unknown() => None,
         _ => {
             let hint = "write `cloud = cloud.aws.name`; with `for_each`, `cloud.aws.name[\"key\"]`";
             context.diagnostics.push(
@@ -177,8 +194,10 @@ fn cloud<'c>(context: &mut Context<'c, '_>, reader: &Reader<'_>, block: &Block) 
     }
 }
 
-fn profiles<'c, 'i>(context: &mut Context<'c, 'i>, body: &Value, span: Span, what: &str) -> Vec<(&'c str, &'i Block)> {
-    let elements = body.get("profiles").and_then(Value::as_elements).unwrap_or_default();
+/// The profiles that the block names, and whether they are all of them: those with faults of their own are left out.
+fn profiles<'c, 'i>(context: &mut Context<'c, 'i>, body: &Value, span: Span, what: &str) -> (Vec<(&'c str, &'i Block)>, bool) {
+    let Some(elements) = body.get("profiles").and_then(Value::as_elements) else { return (Vec::new(), false) };
+    let mut whole = true;
     let mut chosen: Vec<(&str, &Block)> = Vec::new();
     for element in elements {
         let name = element.get("address").and_then(Value::as_str).and_then(|address| address.strip_prefix("profile."));
@@ -187,19 +206,23 @@ fn profiles<'c, 'i>(context: &mut Context<'c, 'i>, body: &Value, span: Span, wha
                 context.diagnostics.push(Diagnostic::error(Code::INVALID_VALUE, format!("{what} names profile {name:?} twice")).at(span));
             }
             Some((name, block)) => chosen.push((name, block)),
-            None => context.diagnostics.push(
-                Diagnostic::error(Code::WRONG_TYPE, format!("`profiles` of {what} takes references to profiles"))
-                    .at(span)
-                    .hint("write `profiles = [profile.base]`"),
-            ),
+            None if element.is_unknown() => whole = false,
+            None => {
+                whole = false;
+                context.diagnostics.push(
+                    Diagnostic::error(Code::WRONG_TYPE, format!("`profiles` of {what} takes references to profiles"))
+                        .at(span)
+                        .hint("write `profiles = [profile.base]`"),
+                );
+            }
         }
     }
-    chosen
+    (chosen, whole)
 }
 
 type Pools = (PoolInput, Vec<PoolInput>, BTreeMap<Option<String>, NodeModel>);
 
-fn pools(reader: &Reader<'_>, block: &Block, cloud: &CloudModel, diagnostics: &mut Diagnostics) -> Option<Pools> {
+fn pools(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnostics: &mut Diagnostics) -> Option<Pools> {
     let mut nodes = BTreeMap::new();
     let mut control_planes = block.body.blocks_of("control_plane");
     let first = control_planes.next();
@@ -211,9 +234,18 @@ fn pools(reader: &Reader<'_>, block: &Block, cloud: &CloudModel, diagnostics: &m
     }
     let control_plane = match first {
         Some(inner) => {
-            let (input, node) = pool::read(reader, inner, None, cloud.provider, diagnostics);
+            let (input, node) = pool::read(reader, inner, None, provider, diagnostics);
             nodes.insert(None, node);
             Some(input)
+        }
+        // A block of a similar name has been told.
+        None if block
+            .body
+            .blocks
+            .iter()
+            .any(|inner| &*inner.kind != "worker_pool" && nearest(&inner.kind, ["control_plane"]).is_some()) =>
+        {
+            None
         }
         None => {
             diagnostics.push(
@@ -230,7 +262,7 @@ fn pools(reader: &Reader<'_>, block: &Block, cloud: &CloudModel, diagnostics: &m
             continue;
         }
         let name = inner.label(0).map(|label| label.to_string()).unwrap_or_default();
-        let (input, node) = pool::read(reader, inner, Some(name.clone()), cloud.provider, diagnostics);
+        let (input, node) = pool::read(reader, inner, Some(name.clone()), provider, diagnostics);
         nodes.insert(Some(name.clone()), node);
         if let Some((_, first)) = workers.get(&name) {
             diagnostics.push(
@@ -301,7 +333,13 @@ fn cloud_controller(layers: &mut Vec<LayerModel>, chosen: Option<(bool, Vec<Valu
 }
 
 /// Clusters and clouds in `depends_on`.
-fn depends_on(block: &Block, what: &str, instances: &Instances<'_>, diagnostics: &mut Diagnostics) -> BTreeSet<Address> {
+fn depends_on(
+    inputs: &Inputs<'_>,
+    block: &Block,
+    what: &str,
+    instances: &Instances<'_>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeSet<Address> {
     let mut needs = BTreeSet::new();
     let Some(attribute) = block.body.attribute("depends_on") else { return needs };
     let ExprKind::Tuple(elements) = &attribute.expr.kind else {
@@ -325,7 +363,7 @@ fn depends_on(block: &Block, what: &str, instances: &Instances<'_>, diagnostics:
         let matches = |address: &Address| matches!(&address.root, Root::Cluster(label) if Some(label.name.as_str()) == name && (key.is_none() || label.key.as_deref() == key));
         let before = needs.len();
         needs.extend(instances.clusters.iter().map(|instance| &instance.address).filter(|address| matches(address)).cloned());
-        if needs.len() == before {
+        if needs.len() == before && !inputs.body.may_hold("cluster", &[name.unwrap_or_default()]) {
             let known: Vec<String> = instances.clusters.iter().map(|instance| instance.address.to_string()).collect();
             let error = Diagnostic::error(Code::UNKNOWN_NAME, format!("{reference} is no cluster of this configuration")).at(element.span);
             diagnostics.push(match nearest(&reference.to_string(), known.iter().map(String::as_str)) {

@@ -28,9 +28,10 @@ use crate::diag::{Code, Diagnostics, SourceMap};
 use crate::files::Files;
 use crate::lang::{Body, Names};
 use crate::provider::Provider;
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, Model, NodeModel};
+pub(crate) use output::made_of_unknown;
 pub use overrides::{CAPI_OVERRIDE, OverrideModel};
 pub use variable::{VariableInput, VariableOrigin, VariableText, parse_variable_file};
 
@@ -57,8 +58,10 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
     names.set("path", Value::object([("module", "."), ("root", "."), ("cwd", ".")]));
     let variables = variable::evaluate(inputs.body, inputs.variables, inputs.files, &names, sources, &mut diagnostics);
     variable::name(&variables, &mut names);
+    forgive(inputs.body, &mut names, "variable", "var");
     let profiles = profile::collect(inputs.body, &mut diagnostics);
     profile::name(&profiles, &mut names);
+    forgive(inputs.body, &mut names, "profile", "profile");
     let instances = naming::evaluate(inputs, &mut names, &mut diagnostics);
     let (management, provider_versions) = management::evaluate(inputs, &names, &mut diagnostics);
     let agent_image = management::agent_image(inputs, &names, &mut diagnostics);
@@ -75,18 +78,30 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
         };
         cluster::evaluate(&mut context, &instances)
     };
-    naming::name_clusters(&clusters, &mut names);
+    naming::name_clusters(&clusters, &instances, &mut names);
     let outputs = output::evaluate(inputs, &names, &mut diagnostics);
-    forget_consequences(&mut diagnostics);
+    let names_missing = !inputs.body.spoilt.is_empty() || !instances.unknown_keys.is_empty();
+    forget_consequences(names_missing, &mut diagnostics);
+    diagnostics.extend(instances.unknown_keys);
     diagnostics.sort();
     (Model { management, provider_versions, agent_image, clouds, clusters, outputs }, diagnostics)
 }
 
+/// Names that blocks with syntax errors would have declared are not missed: one fault is told once.
+fn forgive(body: &Body, names: &mut Names<'_>, kind: &str, group: &str) {
+    for spoilt in body.spoilt.iter().filter(|spoilt| spoilt.kind.as_deref().is_none_or(|other| other == kind)) {
+        match spoilt.labels.as_slice() {
+            [label] if spoilt.kind.is_some() => names.set_entry(group, label.clone(), Value::unknown(Type::Any)),
+            _ => names.open(group),
+        }
+    }
+}
+
 /// What could not be evaluated has an unknown value: that it is not known where it is needed is no fault of its own.
-fn forget_consequences(diagnostics: &mut Diagnostics) {
+fn forget_consequences(names_missing: bool, diagnostics: &mut Diagnostics) {
     let leaves_unknown =
         |code: Code| (Code::UNKNOWN_NAME..=Code::FILE_UNREADABLE).contains(&code) || matches!(code, Code::MISSING_VARIABLE | Code::CYCLE);
-    if diagnostics.iter().any(|diagnostic| diagnostic.is_error() && leaves_unknown(diagnostic.code)) {
+    if names_missing || diagnostics.iter().any(|diagnostic| diagnostic.is_error() && leaves_unknown(diagnostic.code)) {
         diagnostics.0.retain(|diagnostic| diagnostic.code != Code::UNKNOWN_NOT_ALLOWED);
     }
 }

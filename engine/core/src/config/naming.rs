@@ -1,5 +1,6 @@
 //! Names that depend on each other: locals, and the `for_each` instances of clouds and clusters, evaluated in order of reference.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ pub struct BlockInstance<'a> {
     pub address: Address,
     /// `each`, if the block has `for_each`.
     pub each: Option<Value>,
+    /// Stands in for all instances, of which it is not known which they are: its body is checked, and nothing is made of it.
+    pub stand_in: bool,
 }
 
 impl BlockInstance<'_> {
@@ -37,6 +40,8 @@ pub struct Instances<'a> {
     pub clouds: Vec<BlockInstance<'a>>,
     /// Of `cluster` blocks.
     pub clusters: Vec<BlockInstance<'a>>,
+    /// Each `for_each` whose keys are known only after apply. This is a fault of its own, whatever else is wrong.
+    pub unknown_keys: Diagnostics,
 }
 
 enum Node<'a> {
@@ -75,6 +80,9 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
     names.group("local", "local value");
     names.group("cloud", "provider with clouds");
     names.group("cluster", "cluster");
+    for (kind, group) in [("locals", "local"), ("cloud", "cloud"), ("cluster", "cluster")] {
+        super::forgive(inputs.body, names, kind, group);
+    }
     let nodes = nodes(inputs, diagnostics);
     let by_name: BTreeMap<String, u32> = (0u32..).zip(&nodes).map(|(i, node)| (node.name(), i)).collect();
     let mut graph = Graph::new(nodes.len());
@@ -111,6 +119,14 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
     };
     let mut instances = Instances::default();
     let mut clouds: BTreeMap<String, BTreeMap<Arc<str>, Value>> = BTreeMap::new();
+    for spoilt in inputs.body.spoilt.iter().filter(|spoilt| spoilt.kind.as_deref() == Some("cloud")) {
+        if let [provider, name] = spoilt.labels.as_slice() {
+            clouds.entry(provider.to_string()).or_default().insert(name.clone(), Value::unknown(Type::Any));
+        }
+    }
+    for (provider, named) in &clouds {
+        names.set_entry("cloud", provider.as_str(), Value::from(named.clone()));
+    }
     for node in order.into_iter().filter_map(|i| nodes.get(usize::try_from(i).ok()?)) {
         match node {
             Node::Local(name, expr) => {
@@ -120,7 +136,15 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
             }
             Node::Cloud(block) => {
                 let (Some(provider), Some(name)) = (block.label(0), block.label(1)) else { continue };
-                let made = made(block, inputs, names, diagnostics, |instance| Address::cloud(provider.to_string(), instance), name);
+                let made = made(
+                    block,
+                    inputs,
+                    names,
+                    diagnostics,
+                    &mut instances.unknown_keys,
+                    |instance| Address::cloud(provider.to_string(), instance),
+                    name,
+                );
                 let group = clouds.entry(provider.to_string()).or_default();
                 group.insert(name.clone(), value_of(&made, |address| Value::object([("address", Value::string(address.to_string()))])));
                 names.set_entry("cloud", provider.clone(), Value::from(group.clone()));
@@ -128,7 +152,7 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
             }
             Node::Cluster(block) => {
                 let Some(name) = block.label(0) else { continue };
-                let made = made(block, inputs, names, diagnostics, Address::cluster, name);
+                let made = made(block, inputs, names, diagnostics, &mut instances.unknown_keys, Address::cluster, name);
                 names.set_entry("cluster", name.clone(), value_of(&made, |address| Value::object(unknown_parts(address))));
                 instances.clusters.extend(made);
             }
@@ -178,6 +202,7 @@ fn nodes<'a>(inputs: &Inputs<'a>, diagnostics: &mut Diagnostics) -> Vec<Node<'a>
 /// The value of a block's name: of its one instance, or an object of all by key.
 fn value_of(instances: &[BlockInstance<'_>], value: impl Fn(&Address) -> Value) -> Value {
     match instances {
+        [BlockInstance { stand_in: true, .. }] => Value::unknown(Type::Any),
         [BlockInstance { each: None, address, .. }] => value(address),
         many => Value::object(many.iter().filter_map(|instance| Some((key_of(&instance.address)?, value(&instance.address))))),
     }
@@ -200,8 +225,17 @@ fn unknown_parts(address: &Address) -> Vec<(&'static str, Value)> {
 type OneOrMany = (Option<Value>, BTreeMap<Arc<str>, Value>);
 
 /// Makes what HCL says of clusters known, for outputs.
-pub fn name_clusters(clusters: &BTreeMap<Address, ClusterModel>, names: &mut Names<'_>) {
+pub fn name_clusters(clusters: &BTreeMap<Address, ClusterModel>, instances: &Instances<'_>, names: &mut Names<'_>) {
     let mut values: BTreeMap<Arc<str>, OneOrMany> = BTreeMap::new();
+    // What is wrong with these has been told.
+    for instance in instances.clusters.iter().filter(|instance| !clusters.contains_key(&instance.address)) {
+        let crate::addr::Root::Cluster(label) = &instance.address.root else { continue };
+        let entry = values.entry(Arc::from(label.name.as_str())).or_default();
+        match label.key.as_deref() {
+            Some(key) => drop(entry.1.insert(Arc::from(key), Value::unknown(Type::Any))),
+            None => entry.0 = Some(Value::unknown(Type::Any)),
+        }
+    }
     for (address, cluster) in clusters {
         let crate::addr::Root::Cluster(instance) = &address.root else { continue };
         let mut parts = unknown_parts(address);
@@ -226,6 +260,7 @@ fn made<'a>(
     inputs: &Inputs<'_>,
     names: &Names<'_>,
     diagnostics: &mut Diagnostics,
+    unknown_keys: &mut Diagnostics,
     address: impl Fn(Instance) -> Address,
     name: &str,
 ) -> Vec<BlockInstance<'a>> {
@@ -237,43 +272,54 @@ fn made<'a>(
         );
     }
     let Some(attribute) = block.body.attribute("for_each") else {
-        return vec![BlockInstance { block, address: address(Instance::new(name)), each: None }];
+        return vec![BlockInstance { block, address: address(Instance::new(name)), each: None, stand_in: false }];
     };
     let (value, found) = Evaluator::new(names, inputs.files).evaluate(&attribute.expr);
     let failed = found.has_errors();
     diagnostics.extend(found);
-    if failed {
-        return Vec::new();
-    }
-    let mut refuse = |code: Code, summary: &str, hint: &str| {
-        diagnostics.push(Diagnostic::error(code, summary).at(attribute.expr.span).hint(hint));
-        Vec::new()
+    // The body is checked although nobody knows for which instances.
+    let stand_in = || {
+        let each = Value::object([("key", Value::unknown(Type::String)), ("value", Value::unknown(Type::Any))]);
+        vec![BlockInstance { block, address: address(Instance::new(name)), each: Some(each), stand_in: true }]
     };
-    if value.contains_secret() {
-        return refuse(
-            Code::SECRET_NOT_ALLOWED,
-            "`for_each` is sensitive",
-            "keys are part of addresses, which are shown; use `nonsensitive()` if they are harmless",
-        );
+    if failed {
+        return stand_in();
     }
-    if value.is_unknown() {
-        return refuse(
-            Code::UNKNOWN_NOT_ALLOWED,
-            "`for_each` is not known before apply",
-            "which clusters exist must be known when the plan is reviewed",
-        );
-    }
+    let fault = |code: Code, summary: &str, hint: &str| Diagnostic::error(code, summary).at(attribute.expr.span).hint(hint);
     let each = |key: &str, value: &Value| BlockInstance {
         block,
         address: address(Instance { name: name.to_owned(), key: Some(key.to_owned()) }),
         each: Some(Value::object([("key", Value::string(key)), ("value", value.clone())])),
+        stand_in: false,
     };
-    match &value {
-        Value::Map(entries) | Value::Object(entries) => entries.iter().map(|(key, value)| each(key, value)).collect(),
-        Value::Set(elements) if elements.iter().all(|element| element.as_str().is_some()) => {
-            elements.iter().filter_map(|element| Some(each(element.as_str()?, element))).collect()
+    let fault = match &value {
+        _ if value.contains_secret() => fault(
+            Code::SECRET_NOT_ALLOWED,
+            "`for_each` is sensitive",
+            "keys are part of addresses, which are shown; use `nonsensitive()` if they are harmless",
+        ),
+        Value::Unknown(_) | Value::Set(_) if value.contains_unknown() => {
+            let hint = "which clusters exist must be known when the plan is reviewed";
+            let fault = fault(Code::UNKNOWN_NOT_ALLOWED, "`for_each` is not known before apply", hint);
+            // An unknown that refers to nothing may be what another fault has left.
+            let genuine = Cell::new(false);
+            value.walk_leaves(|_, leaf| {
+                genuine.set(genuine.get() || matches!(leaf.reveal(), Value::Unknown(unknown) if unknown.reference.is_some()));
+            });
+            if genuine.get() {
+                unknown_keys.push(fault)
+            } else {
+                diagnostics.push(fault)
+            }
+            return stand_in();
         }
-        Value::Null => refuse(Code::NULL_VALUE, "`for_each` is null", "use an empty map `{}` for no instances"),
-        _ => refuse(Code::WRONG_TYPE, "`for_each` takes a map or a set of strings", "write `for_each = toset([\"eu\", \"us\"])`"),
-    }
+        Value::Map(entries) | Value::Object(entries) => return entries.iter().map(|(key, value)| each(key, value)).collect(),
+        Value::Set(elements) if elements.iter().all(|element| element.as_str().is_some()) => {
+            return elements.iter().filter_map(|element| Some(each(element.as_str()?, element))).collect();
+        }
+        Value::Null => fault(Code::NULL_VALUE, "`for_each` is null", "use an empty map `{}` for no instances"),
+        _ => fault(Code::WRONG_TYPE, "`for_each` takes a map or a set of strings", "write `for_each = toset([\"eu\", \"us\"])`"),
+    };
+    diagnostics.push(fault);
+    stand_in()
 }

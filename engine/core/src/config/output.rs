@@ -33,6 +33,10 @@ pub fn evaluate(inputs: &Inputs<'_>, names: &Names<'_>, diagnostics: &mut Diagno
         if failed {
             continue;
         }
+        if let Some(fault) = made_of_unknown(&value, name) {
+            diagnostics.push(fault.at(attribute.expr.span));
+            continue;
+        }
         if value.contains_secret() && !sensitive {
             diagnostics.push(
                 Diagnostic::error(Code::SECRET_NOT_ALLOWED, format!("{what} would show a sensitive value"))
@@ -44,4 +48,20 @@ pub fn evaluate(inputs: &Inputs<'_>, names: &Names<'_>, diagnostics: &mut Diagno
         outputs.insert(name.to_string(), DesiredOutput { value: value.secret_if(sensitive), sensitive });
     }
     outputs
+}
+
+/// Unknown leaves must be references and nothing made of them, since nothing could compute that after apply.
+pub fn made_of_unknown(value: &Value, name: &str) -> Option<Diagnostic> {
+    let mut fault = None;
+    value.walk_leaves(|path, leaf| {
+        if let Value::Unknown(unknown) = leaf.reveal()
+            && unknown.reference.is_none()
+        {
+            let place = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
+            let summary = format!("output {name:?} is made of a value that is known only after apply{place}");
+            let hint = "an output may be cluster.X.endpoint or .ca_certificate itself, not text around it";
+            fault.get_or_insert_with(|| Diagnostic::error(Code::UNKNOWN_NOT_ALLOWED, summary).hint(hint));
+        }
+    });
+    fault
 }

@@ -69,8 +69,10 @@ pub struct Target<'a> {
     pub name: &'a str,
     /// Provider.
     pub cloud: &'a str,
-    /// Region, if the cloud has one.
-    pub region: Option<String>,
+    /// Region: text, null if the cloud has none, or not known.
+    pub region: Value,
+    /// Whether all of the cluster's profiles could be read: else nothing of them is missed.
+    pub whole: bool,
     /// Pods.
     pub pod_cidr: &'a str,
     /// Services.
@@ -84,7 +86,7 @@ impl Target<'_> {
         let mut parts = vec![
             ("name", Value::string(self.name)),
             ("cloud", Value::string(self.cloud)),
-            ("region", self.region.as_deref().map_or(Value::Null, Value::string)),
+            ("region", self.region.clone()),
             ("pod_cidr", Value::string(self.pod_cidr)),
             ("service_cidr", Value::string(self.service_cidr)),
             ("endpoint", Value::unknown_reference(Type::String, format!("{}.endpoint", self.address))),
@@ -106,7 +108,9 @@ pub fn evaluate(
 ) -> Evaluation {
     let (scope, module_variables) = module;
     let mut evaluation = Evaluation::default();
-    check_values(chosen, values, target, diagnostics);
+    if target.whole {
+        check_values(chosen, values, target, diagnostics);
+    }
     // Two rounds: what other layers may know of the target includes the Kubernetes version, which is itself a layer.
     let mut scopes = Vec::new();
     for (name, block) in chosen {
@@ -258,7 +262,7 @@ fn complete(evaluation: &Evaluation, target: &Target<'_>, diagnostics: &mut Diag
         ("storage", count(LayerKind::Storage)),
     ];
     for (kind, count) in found {
-        if count == 1 {
+        if count == 1 || (count == 0 && !target.whole) {
             continue;
         }
         let summary = if count == 0 {
@@ -282,7 +286,7 @@ fn complete(evaluation: &Evaluation, target: &Target<'_>, diagnostics: &mut Diag
             diagnostics.push(diagnostic);
         }
     }
-    for layer in &evaluation.layers {
+    for layer in evaluation.layers.iter().filter(|_| target.whole) {
         for missing in
             layer.depends_on.iter().filter(|name| !names.contains_key(name.as_str()) && name.as_str() != super::cluster::CLOUD_CONTROLLER)
         {

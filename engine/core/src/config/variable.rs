@@ -87,8 +87,11 @@ fn parse_json(name: &str, bytes: &[u8]) -> (Vec<VariableInput>, Diagnostics) {
         // serde_json's own text may quote the content, which may be a secret: only the place is told.
         Err(error) => (
             Vec::new(),
-            Diagnostic::error(Code::SYNTAX, format!("{name}:{}:{}: not a JSON object of variable values", error.line(), error.column()))
-                .into(),
+            Diagnostic::error(
+                Code::SYNTAX,
+                format!("{name}:{}:{}: not a JSON object of variable values", error.line(), error.column().max(1)),
+            )
+            .into(),
         ),
     }
 }
@@ -165,7 +168,7 @@ pub fn evaluate(
         variables.insert(name.clone(), value.secret_if(sensitive));
     }
     let names: Vec<&str> = variables.keys().map(|name| &**name).collect();
-    for input in given.into_values() {
+    for input in given.into_values().filter(|input| !body.may_hold("variable", &[input.name.as_str()])) {
         undeclared(input, &names, diagnostics);
     }
     variables

@@ -65,18 +65,8 @@ impl Encoder<'_> {
     /// An output's value: secrets are digests, and it is wholly secret if `sensitive`. Unknown leaves must be references and nothing
     /// made of them, since nothing could compute that after apply.
     pub fn output(&self, value: &Value, name: &str, sensitive: bool, diagnostics: &mut Diagnostics) -> Json {
-        value.walk_leaves(|path, leaf| {
-            if let Value::Unknown(unknown) = leaf.reveal()
-                && unknown.reference.is_none()
-            {
-                let place = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
-                let summary = format!("output {name:?} is made of a value that is known only after apply{place}");
-                diagnostics.push(
-                    Diagnostic::error(Code::UNKNOWN_NOT_ALLOWED, summary)
-                        .hint("an output may be cluster.X.endpoint or .ca_certificate itself, not text around it"),
-                );
-            }
-        });
+        // The configuration tells it with its place; this is for what comes another way.
+        diagnostics.extend(crate::config::made_of_unknown(value, name));
         let hidden = sensitive && !value.is_unknown();
         let value = if hidden { Value::secret(value) } else { value.clone() };
         self.shown(&value, format!("output.{name}"))

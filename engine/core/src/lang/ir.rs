@@ -16,6 +16,17 @@ pub struct Body {
     pub attributes: Vec<Attribute>,
     /// The blocks in the order of the source.
     pub blocks: Vec<Block>,
+    /// What stands at the top of a file and could not be read.
+    pub spoilt: Vec<Spoilt>,
+}
+
+/// A block or attribute with a syntax error: what it would have declared is not missed elsewhere.
+#[derive(Clone, Debug, Default)]
+pub struct Spoilt {
+    /// Its first word; `None` if not even that is known.
+    pub kind: Option<Name>,
+    /// Its labels, as far as they are known.
+    pub labels: Vec<Name>,
 }
 
 /// `name = expr`
@@ -275,10 +286,20 @@ impl Body {
         self.blocks.iter().filter(move |block| &*block.kind == kind)
     }
 
+    /// Whether a block that could not be read may be one of this kind and these labels.
+    #[must_use]
+    pub fn may_hold(&self, kind: &str, labels: &[&str]) -> bool {
+        self.spoilt.iter().any(|spoilt| {
+            spoilt.kind.as_deref().is_none_or(|other| other == kind)
+                && (spoilt.labels.len() != labels.len() || spoilt.labels.iter().zip(labels).all(|(one, other)| **one == **other))
+        })
+    }
+
     /// Adds all attributes and blocks of another body, as for several files of one module.
     pub fn append(&mut self, mut other: Body) {
         self.attributes.append(&mut other.attributes);
         self.blocks.append(&mut other.blocks);
+        self.spoilt.append(&mut other.spoilt);
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use hcl_edit::parser;
 
-use super::ir::{Body, Expr, Template};
+use super::ir::{Body, Expr, Spoilt, Template};
 use super::lower::Lowering;
 use super::span_of;
-use super::split::split;
+use super::split::{Split, masked, split};
 use super::syntax_error::translate;
 use crate::diag::{Code, Diagnostic, Diagnostics, FileId, SourceMap};
 
@@ -19,19 +19,23 @@ pub const MAX_FILE_BYTES: usize = 32 * 1024 * 1024;
 pub fn parse(sources: &mut SourceMap, name: &str, bytes: &[u8]) -> (Body, Diagnostics) {
     let (file, text) = match read_text(sources, name, bytes) {
         Ok(read) => read,
-        Err(diagnostic) => return (Body::default(), (*diagnostic).into()),
+        Err(diagnostic) => return (Body { spoilt: vec![Spoilt::default()], ..Body::default() }, (*diagnostic).into()),
     };
-    let (pieces, mut diagnostics) = split(file, &text);
-    let mut body = Body::default();
+    let Split { pieces, broken, digits, mut diagnostics } = split(file, &text);
+    let readable = masked(&text, &digits);
+    let mut body = Body { spoilt: broken.iter().map(|start| header(text.get(*start..).unwrap_or_default())).collect(), ..Body::default() };
     let mut lowering = Lowering::new(file);
     for piece in pieces {
         let source = text.get(piece.start..piece.end).unwrap_or_default();
-        match parser::parse_body(source) {
+        match parser::parse_body(readable.get(piece.start..piece.end).unwrap_or_default()) {
             Ok(parsed) => {
                 lowering.begin(source, piece.start);
                 body.append(lowering.body(&parsed));
             }
-            Err(error) => diagnostics.push(translate(&error, file, source, piece.start)),
+            Err(error) => {
+                diagnostics.push(without_value(file, source, piece.start).unwrap_or_else(|| translate(&error, file, source, piece.start)));
+                body.spoilt.push(header(source));
+            }
         }
     }
     diagnostics.extend(lowering.take_diagnostics());
@@ -47,13 +51,13 @@ pub fn parse_expression(sources: &mut SourceMap, name: &str, text: &str) -> (Opt
         Err(diagnostic) => return (None, (*diagnostic).into()),
     };
     // The splitter finds what is never closed, and says it better than the parser.
-    let (_, unclosed) = split(file, &text);
+    let Split { digits, diagnostics: unclosed, .. } = split(file, &text);
     if unclosed.has_errors() {
         return (None, unclosed);
     }
     let source = text.trim();
     let offset = text.len() - text.trim_start().len();
-    match parser::parse_expr(source) {
+    match parser::parse_expr(masked(&text, &digits).trim()) {
         Ok(parsed) => {
             let mut lowering = Lowering::new(file);
             lowering.begin(source, offset);
@@ -79,6 +83,39 @@ pub fn parse_template(sources: &mut SourceMap, name: &str, text: &str) -> (Optio
         }
         Err(error) => (None, translate(&error, file, &text, 0).into()),
     }
+}
+
+/// What a block that cannot be read would have declared, by its first words.
+fn header(source: &str) -> Spoilt {
+    let word = |text: &str| text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '-'))).unwrap_or(text.len());
+    let (kind, mut rest) = source.split_at(word(source));
+    let mut labels = Vec::new();
+    loop {
+        rest = rest.trim_start_matches([' ', '\t']);
+        let quoted = rest.strip_prefix('"').and_then(|inner| inner.split_once('"')).filter(|(label, _)| !label.contains('\n'));
+        if let Some((label, after)) = quoted {
+            labels.push(label.into());
+            rest = after;
+            continue;
+        }
+        let (label, after) = rest.split_at(word(rest));
+        if label.is_empty() {
+            break;
+        }
+        labels.push(label.into());
+        rest = after;
+    }
+    // A header that does not end in a brace may itself be what is wrong.
+    let whole = rest.starts_with('{') || rest.starts_with('=');
+    Spoilt { kind: (!kind.is_empty()).then(|| kind.into()), labels: if whole { labels } else { Vec::new() } }
+}
+
+/// `name =` and nothing behind it: the parser complains of the name.
+fn without_value(file: FileId, source: &str, offset: usize) -> Option<Diagnostic> {
+    let name = source.trim_end().strip_suffix('=')?.trim_end();
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'));
+    let error = Diagnostic::error(Code::SYNTAX, "the line ends too early").detail("A value is missing after `=`.");
+    plain.then(|| error.at(span_of(file, offset + source.trim_end().len() - 1, 1)))
 }
 
 /// The text without its byte order mark, or why it is none.

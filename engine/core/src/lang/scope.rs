@@ -31,6 +31,8 @@ pub struct Group {
     pub noun: &'static str,
     /// The entries. An entry whose evaluation failed is an unknown of any type, so that one fault is not told twice.
     pub entries: BTreeMap<Arc<str>, Value>,
+    /// Entries may be missing because what declares them could not be read: a missing one is no fault, and its value is not known.
+    pub open: bool,
 }
 
 /// Names for evaluation, on top of other names.
@@ -74,7 +76,14 @@ impl<'p> Names<'p> {
 
     /// Makes the name stand for an empty group; `noun` says in messages what its entries are.
     pub fn group(&mut self, name: &str, noun: &'static str) {
-        self.roots.insert(Arc::from(name), OwnedRoot::Group(Group { noun, entries: BTreeMap::new() }));
+        self.roots.insert(Arc::from(name), OwnedRoot::Group(Group { noun, entries: BTreeMap::new(), open: false }));
+    }
+
+    /// Says that entries of a group may be missing without a fault.
+    pub fn open(&mut self, group: &str) {
+        if let Some(OwnedRoot::Group(group)) = self.roots.get_mut(group) {
+            group.open = true;
+        }
     }
 
     /// Puts a value into a group, which is made when there is none.

@@ -2,6 +2,9 @@
 //! others readable. Knows quotes, brackets, heredocs and comments, and nothing else of the grammar. What is never closed is
 //! found here, because here the place where it was opened is known.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use crate::diag::{Code, Diagnostic, Diagnostics, FileId, Span};
 
 /// A stretch of the file that holds one top-level attribute or block.
@@ -11,12 +14,46 @@ pub(super) struct Piece {
     pub end: usize,
 }
 
-/// The well-formed pieces of the text, and what is wrong with the others.
-pub(super) fn split(file: FileId, text: &str) -> (Vec<Piece>, Diagnostics) {
+/// A file in pieces.
+pub(super) struct Split {
+    /// The well-formed ones.
+    pub pieces: Vec<Piece>,
+    /// Where the others begin.
+    pub broken: Vec<usize>,
+    /// Digits of numbers that the parser's doubles cannot hold, as ranges of bytes.
+    pub digits: Vec<Range<usize>>,
+    /// What is wrong with the broken ones.
+    pub diagnostics: Diagnostics,
+}
+
+/// The pieces of the text, and what is wrong with those that are not well-formed.
+pub(super) fn split(file: FileId, text: &str) -> Split {
     let mut splitter = Splitter::new(file, text);
     splitter.run();
-    (splitter.pieces, splitter.diagnostics)
+    let Splitter { pieces, broken_pieces, digits, diagnostics, .. } = splitter;
+    Split { pieces, broken: broken_pieces, digits, diagnostics }
 }
+
+/// The text with a 0 for each of these digits: of the same length, so that every place in it stays the same.
+pub(super) fn masked<'t>(text: &'t str, digits: &[Range<usize>]) -> Cow<'t, str> {
+    if digits.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut at = 0;
+    for stretch in digits {
+        masked.push_str(text.get(at..stretch.start).unwrap_or_default());
+        masked.extend(std::iter::repeat_n('0', stretch.len()));
+        at = stretch.end;
+    }
+    masked.push_str(text.get(at..).unwrap_or_default());
+    Cow::Owned(masked)
+}
+
+/// Whole digits that any double holds.
+const SAFE_DIGITS: usize = 300;
+/// Digits of an exponent that any double holds.
+const SAFE_EXPONENT: usize = 2;
 
 /// After how many blocks that are never closed the rest of a file is given up.
 const MAX_RESTARTS: usize = 20;
@@ -49,6 +86,8 @@ struct Splitter<'t> {
     /// How often reading was begun anew behind something that was never closed.
     restarts: usize,
     pieces: Vec<Piece>,
+    broken_pieces: Vec<usize>,
+    digits: Vec<Range<usize>>,
     diagnostics: Diagnostics,
 }
 
@@ -65,6 +104,8 @@ impl<'t> Splitter<'t> {
             suspect: None,
             restarts: 0,
             pieces: Vec::new(),
+            broken_pieces: Vec::new(),
+            digits: Vec::new(),
             diagnostics: Diagnostics::new(),
         }
     }
@@ -106,9 +147,41 @@ impl<'t> Splitter<'t> {
             b'{' | b'[' | b'(' => self.open(Context::Bracket { open: byte, at: self.at }),
             b'}' | b']' | b')' => self.close(byte),
             b'<' if self.peek(1) == Some(b'<') => return self.heredoc_start(),
+            b'0'..=b'9' if !self.at.checked_sub(1).and_then(|at| self.bytes.get(at)).is_some_and(|byte| is_name_byte(*byte)) => {
+                self.begin = self.begin.or(Some(self.at));
+                return self.number();
+            }
             _ => self.begin = self.begin.or(Some(self.at)),
         }
         self.at += 1;
+    }
+
+    /// A number: the lowering reads it from the text, whatever the parser makes of it.
+    fn number(&mut self) {
+        let whole = self.digits();
+        if whole.len() > SAFE_DIGITS {
+            self.digits.push(whole);
+        }
+        if self.peek(0) == Some(b'.') && self.peek(1).is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+            self.digits();
+        }
+        let sign = usize::from(matches!(self.peek(1), Some(b'+' | b'-')));
+        if matches!(self.peek(0), Some(b'e' | b'E')) && self.peek(1 + sign).is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1 + sign;
+            let exponent = self.digits();
+            if exponent.len() > SAFE_EXPONENT {
+                self.digits.push(exponent);
+            }
+        }
+    }
+
+    fn digits(&mut self) -> Range<usize> {
+        let begin = self.at;
+        while self.peek(0).is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        begin..self.at
     }
 
     fn open(&mut self, context: Context) {
@@ -329,9 +402,10 @@ impl<'t> Splitter<'t> {
     }
 
     fn end_piece(&mut self) {
-        if let Some(start) = self.begin.take()
-            && !self.broken
-        {
+        let start = self.begin.take();
+        if self.broken {
+            self.broken_pieces.extend(start);
+        } else if let Some(start) = start {
             // A carriage return alone is no line end to the parser.
             let end = if self.at > start && self.bytes.get(self.at - 1) == Some(&b'\r') { self.at - 1 } else { self.at };
             self.pieces.push(Piece { start, end });

@@ -21,8 +21,9 @@ pub(super) fn translate(error: &Error, file: FileId, source: &str, offset: usize
         return Diagnostic::error(Code::DUPLICATE_ATTRIBUTE, format!("`{token}` is set twice")).at(span).hint("keep one of the two");
     }
     if message.contains("redefined object key") {
-        return Diagnostic::error(Code::DUPLICATE_KEY, format!("the key `{token}` stands twice in the object"))
-            .at(span)
+        let key = rest.find(['=', ':', '\n']).and_then(|end| rest.get(..end)).map_or(token, str::trim_end);
+        return Diagnostic::error(Code::DUPLICATE_KEY, format!("the key `{key}` stands twice in the object"))
+            .at(span_of(file, offset + at, key.len().max(1).min(rest.len())))
             .hint("keep one of the two");
     }
     if message.contains("nested levels") || message.contains("nesting depth") {

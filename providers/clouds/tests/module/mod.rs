@@ -73,6 +73,9 @@ pub fn wish(text: &str) -> (Desired, Vec<String>) {
             Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &NoFiles, version: "0.1.0", agent_image: "windlass:test" };
         let (model, more) = evaluate(&inputs, &mut sources);
         found.extend(more);
+        if found.has_errors() {
+            return (Desired::default(), told(&found, text));
+        }
         let (desired, more) = expand(&model, "lineage");
         found.extend(more);
         found.extend(validate(&desired));

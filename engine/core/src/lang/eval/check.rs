@@ -31,6 +31,7 @@ fn name(run: &mut Run<'_>, reference: &Reference) {
         Some(Root::Group(group)) => {
             if let Some(entry) = reference.name(0)
                 && !group.entries.contains_key(entry)
+                && !group.open
             {
                 let diagnostic = Diagnostic::error(Code::UNKNOWN_NAME, format!("there is no {} `{entry}`", group.noun))
                     .at(reference.span)

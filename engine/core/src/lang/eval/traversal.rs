@@ -27,6 +27,7 @@ impl Run<'_> {
                         let Some(key) = self.entry_name(first, group.noun) else { return failed() };
                         match group.entries.get(&*key) {
                             Some(value) => (value.clone(), rest),
+                            None if group.open => return failed(),
                             None => return self.missing_entry(&traversal.base, first, &key, group.noun),
                         }
                     }
@@ -71,7 +72,7 @@ impl Run<'_> {
     fn missing_entry(&mut self, base: &Expr, step: &Step, key: &str, noun: &str) -> Value {
         // A constant name was told by the check of names.
         let constant = match &step.kind {
-            StepKind::Index(index) => index.as_literal().is_some(),
+            StepKind::Index(index) => index.as_literal_str().is_some(),
             _ => true,
         };
         if constant {

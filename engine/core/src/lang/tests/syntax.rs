@@ -75,8 +75,17 @@ fn words_for_common_slips() {
     check("x = f(1 2)\n", "WL0010 1:9 unexpected `2`\nread:");
     check("x = [1 2]\n", "WL0010 1:8 unexpected `2`\nread:");
     check("x = 1\ny é", "WL0010 2:3 unexpected `é`\nread: x");
-    check("x = 1e99999\n", "WL0113 1:6 a number too large or too small to be written this way\nread:");
+    check("x = { (a) = 1, (a) = 2 }\n", "WL0107 1:16 the key `(a)` stands twice in the object\nread:");
+    check("x = \n", "WL0010 1:3 the line ends too early\nread:");
     check("x = { a.b = 1 }\n", "WL0010 1:7 an ambiguous key\nread: x");
+}
+
+#[test]
+fn numbers_are_read_from_the_text() {
+    let digits = "9".repeat(400);
+    check(&format!("x = 1e400\ny = [-1.5E-400, {digits}, 1.7976931348623157e309]\nz = f(1e+400).a.0\n"), "read: x y z");
+    check("x = 1e400 2\n", "WL0010 1:11 unexpected `2`\nread:");
+    check("x = 1e99999\n", "WL0113 1:5 the number is too large or too small to be computed with\nread: x");
 }
 
 #[test]
