@@ -1,6 +1,6 @@
 //! The module folder: which files make a configuration, in which order variables get values, and how expressions read files.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use windlass_clouds::PROVIDERS;
@@ -54,13 +54,15 @@ struct Texts {
     variables: Vec<VariableInput>,
     sources: SourceMap,
     diagnostics: Diagnostics,
+    /// A file of values could not be read wholly.
+    values_unread: bool,
 }
 
 /// Reads, parses and evaluates a module.
 pub fn load(session: &Session, flags: &[VariableFlag]) -> Result<Loaded, Failure> {
     let texts = read(session, flags)?;
-    if texts.diagnostics.has_errors() {
-        // What a block with a syntax error would have declared is missing: further errors would be noise.
+    if texts.values_unread {
+        // Which variables would have got a value is not known: further errors would be noise.
         return Err(Failure::in_configuration(texts.diagnostics, texts.sources));
     }
     let Evaluated { model, sources, diagnostics } = evaluated(session, texts);
@@ -75,7 +77,13 @@ pub fn load_if_any(session: &Session, flags: &[VariableFlag], recorded: &Recorde
     if !files(&session.folder, |name| name.ends_with(CONFIGURATION))?.is_empty() {
         return load(session, flags);
     }
-    let nothing = Texts { body: Body::default(), variables: Vec::new(), sources: SourceMap::default(), diagnostics: Diagnostics::new() };
+    let nothing = Texts {
+        body: Body::default(),
+        variables: Vec::new(),
+        sources: SourceMap::default(),
+        diagnostics: Diagnostics::new(),
+        values_unread: false,
+    };
     let Evaluated { mut model, sources, diagnostics } = evaluated(session, nothing);
     if let Some(address) = recorded.planes.keys().find(|address| address.is_management()) {
         model.management.sandbox = *address == model.management.address;
@@ -95,7 +103,7 @@ pub fn management(session: &Session, flags: &[VariableFlag]) -> Option<DesiredMa
 }
 
 fn evaluated(session: &Session, texts: Texts) -> Evaluated {
-    let Texts { body, variables, mut sources, mut diagnostics } = texts;
+    let Texts { body, variables, mut sources, mut diagnostics, .. } = texts;
     let disk = Disk { folder: session.folder.clone() };
     let inputs =
         Inputs { body: &body, variables: &variables, providers: PROVIDERS, files: &disk, version: TOOL_VERSION, agent_image: AGENT_IMAGE };
@@ -120,8 +128,11 @@ fn read(session: &Session, flags: &[VariableFlag]) -> Result<Texts, Failure> {
         body.append(parsed);
         diagnostics.extend(found);
     }
-    let variables = variables(session, flags, &mut sources, &mut diagnostics)?;
-    Ok(Texts { body, variables, sources, diagnostics })
+    let mut found = Diagnostics::new();
+    let variables = variables(session, flags, &mut sources, &mut found)?;
+    let values_unread = found.has_errors();
+    diagnostics.extend(found);
+    Ok(Texts { body, variables, sources, diagnostics, values_unread })
 }
 
 /// A path without a leading `./`.
@@ -201,9 +212,32 @@ fn file_error(path: &str, error: &std::io::Error) -> FileError {
     FileError { path: path.to_owned(), kind, detail: error.to_string() }
 }
 
+impl Disk {
+    /// The path on the disk, if it lies in the module folder, links followed.
+    fn inside(&self, path: &str) -> Result<PathBuf, FileError> {
+        let outside = || FileError { path: path.to_owned(), kind: FileErrorKind::Outside, detail: String::new() };
+        let full = self.folder.join(path);
+        let folder = self.folder.canonicalize().map_err(|error| file_error(path, &error))?;
+        // What is outside is not even looked for. An absolute path is judged by where it leads.
+        let depth = Path::new(path).components().try_fold(0usize, |depth, component| match component {
+            Component::ParentDir => depth.checked_sub(1),
+            Component::Normal(_) => Some(depth + 1),
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => Some(depth),
+        });
+        if depth.is_none() || (Path::new(path).is_absolute() && !full.starts_with(&folder)) {
+            return Err(outside());
+        }
+        match full.canonicalize() {
+            Ok(real) if !real.starts_with(&folder) => Err(outside()),
+            Ok(_) => Ok(full),
+            Err(error) => Err(file_error(path, &error)),
+        }
+    }
+}
+
 impl Files for Disk {
     fn read(&self, path: &str) -> Result<Arc<[u8]>, FileError> {
-        let full = self.folder.join(path);
+        let full = self.inside(path)?;
         let metadata = std::fs::metadata(&full).map_err(|error| file_error(path, &error))?;
         let refused = |kind| Err(FileError { path: path.to_owned(), kind, detail: String::new() });
         if !metadata.is_file() {
@@ -222,7 +256,7 @@ impl Files for Disk {
             .map_err(|error| FileError { path: pattern.to_owned(), kind: FileErrorKind::BadPattern, detail: error.kind().to_string() })?
             .compile_matcher();
         let mut found = Vec::new();
-        let root = self.folder.join(dir);
+        let root = self.inside(dir)?;
         let mut folders = vec![PathBuf::new()];
         while let Some(folder) = folders.pop() {
             let entries = std::fs::read_dir(root.join(&folder))

@@ -52,6 +52,16 @@ pub fn wanted(model: &Model) -> Vec<Entry> {
         .collect()
 }
 
+/// What to do about a provider that is locked in another version.
+fn upgrade(model: &Model, locked: &str) -> String {
+    let pin = if model.management.sandbox {
+        format!("use the windlass that brings {locked}, or reset the sandbox and remove the file")
+    } else {
+        format!("pin `version = \"{locked}\"` in the `provider` block of the `management` block")
+    };
+    format!("provider upgrades are not supported by this release yet; {pin}")
+}
+
 /// The lock file fits the configuration; what is missing in it is added, unless `-lockfile=readonly`.
 pub fn check(session: &Session, model: &Model, given: &Module, view: &View) -> Result<(), Failure> {
     let path = session.folder.join(LOCK);
@@ -64,7 +74,7 @@ pub fn check(session: &Session, model: &Model, given: &Module, view: &View) -> R
                 Code::LOCK_FILE,
                 format!("{LOCK} pins provider {} to {}, the configuration needs {}", entry.name, pinned.version, entry.version),
             )
-            .hint("provider upgrades are not supported by this release yet; pin the version in the `management` block"));
+            .hint(upgrade(model, &pinned.version)));
         }
         if pinned.facts != entry.facts {
             return Err(Failure::new(
