@@ -394,7 +394,11 @@ fn the_cloud_releases_what_a_namespace_holds_before_the_namespace_goes() {
     assert_eq!((named(&own), named(&kept)), (released, released));
     assert!(named(&set) < released && released < named(&namespace), "{:#?}", steps(&plan));
     assert!(plan.steps[named(&namespace)].needs.contains(&(released as u32)));
-    assert!(plan.steps.iter().any(|step| matches!(&step.action, Action::DeleteLayer { later, .. } if later == &[namespace.clone()])));
+    assert!(
+        plan.steps
+            .iter()
+            .any(|step| matches!(&step.action, Action::DeleteLayer { later, .. } if later == std::slice::from_ref(&namespace)))
+    );
     // Whatever is done of it when a run ends, the next one finds the rest.
     for done in 0..=plan.steps.len() {
         let mut world = world.clone();
