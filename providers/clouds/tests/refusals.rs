@@ -3,7 +3,8 @@
 mod module;
 
 use module::{BASE, GROUPS, cluster, wish};
-use windlass_core::diag::Diagnostics;
+use windlass_core::config::parse_variable_file;
+use windlass_core::diag::{Code, Diagnostics, SourceMap};
 use windlass_core::encode::{DigestKey, Encoder};
 
 /// Faults whose text begins like that, and no others.
@@ -216,4 +217,18 @@ fn for_each_with_a_fault_is_one_fault_and_its_block_is_checked() {
     // The same beside another fault.
     let (_, found) = wish(&format!("{text}output \"f\" {{\n  value = local[0]\n}}\n"));
     assert!(found.len() == 2 && found.iter().any(|found| found.contains("WL0100 there is no local value `0`")), "{found:#?}");
+}
+
+#[test]
+fn files_of_values_hold_plain_data() {
+    let mut sources = SourceMap::new();
+    let (_, found) = parse_variable_file(&mut sources, "x.wlvars.hcl", b"a = [1, upper(\"x\")]\nb = 2\n");
+    let place = found.iter().next().and_then(|found| sources.locate(found.primary?)).map(|place| (place.line, place.column));
+    assert_eq!((found.iter().map(|found| found.code).collect::<Vec<_>>(), place), (vec![Code::NOT_STATIC], Some((1, 9))));
+    let (_, found) = parse_variable_file(&mut sources, "y.wlvars.hcl", b"b = 2\na = \n");
+    let told: Vec<_> =
+        found.iter().map(|found| (found.summary.as_str(), sources.locate(found.primary.unwrap()).map(|at| at.line))).collect();
+    assert_eq!(told, [("the line ends too early", Some(2))]);
+    let (_, found) = parse_variable_file(&mut sources, "z.wlvars.json", b"{\n\"a\": 1,\n");
+    assert!(found.iter().all(|found| !found.summary.contains(":0:") && !found.summary.contains(":0 ")), "{found:?}");
 }

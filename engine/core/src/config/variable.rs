@@ -60,6 +60,14 @@ pub fn parse_variable_file(sources: &mut SourceMap, name: &str, bytes: &[u8]) ->
                 .hint("a file of variable values has only lines `name = value`; blocks stand in `*.wl.hcl` files"),
         );
     }
+    for called in body.attributes.iter().filter_map(|attribute| lang::first_call(&attribute.expr)) {
+        diagnostics.push(
+            Diagnostic::error(Code::NOT_STATIC, "a function is called in a file of values")
+                .at(called)
+                .detail("Values of variables are plain data: functions cannot be called there.")
+                .hint("give the plain value, and call the function in a `locals` block"),
+        );
+    }
     let inputs = body
         .attributes
         .into_iter()
@@ -273,6 +281,10 @@ impl Declared<'_> {
             diagnostics.push(bad(String::new()));
             return None;
         };
+        if lang::first_call(&attribute.expr).is_some() {
+            diagnostics.push(bad("Values of variables are plain data: functions cannot be called there.".to_owned()));
+            return None;
+        }
         let (value, found) = Evaluator::new(scope, files).evaluate(&attribute.expr);
         if found.has_errors() {
             let detail =

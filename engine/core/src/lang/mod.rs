@@ -36,7 +36,7 @@ pub use eval::{Evaluator, Limits};
 pub use functions::{Function, Kind, Param, Policy, all as all_functions, find as find_function};
 pub use ir::{Attribute, Block, Body, Expr};
 pub use parse::{MAX_FILE_BYTES, parse, parse_expression, parse_template};
-pub use reference::{Reference, ReferenceStep, as_reference, references};
+pub use reference::{Reference, ReferenceStep, as_reference, first_call, references};
 pub use scope::{Group, Names, Root, Scope};
 pub use type_constraint::type_constraint;
 pub(crate) use yaml_text::as_written;

@@ -53,15 +53,23 @@ impl fmt::Display for Reference {
 /// All references of an expression in the order of the source; names bound by `for` inside it are not among them.
 #[must_use]
 pub fn references(expr: &Expr) -> Vec<Reference> {
-    let mut collector = Collector { bound: Vec::new(), found: Vec::new() };
+    let mut collector = Collector::default();
     collector.expr(expr);
     collector.found
+}
+
+/// The first function that the expression calls.
+#[must_use]
+pub fn first_call(expr: &Expr) -> Option<Span> {
+    let mut collector = Collector::default();
+    collector.expr(expr);
+    collector.calls.first().copied()
 }
 
 /// All references of a template in the order of the source.
 #[must_use]
 pub fn template_references(template: &Template) -> Vec<Reference> {
-    let mut collector = Collector { bound: Vec::new(), found: Vec::new() };
+    let mut collector = Collector::default();
     collector.template(template);
     collector.found
 }
@@ -83,9 +91,11 @@ pub fn as_reference(expr: &Expr) -> Option<Reference> {
     }
 }
 
+#[derive(Default)]
 struct Collector {
     bound: Vec<Name>,
     found: Vec<Reference>,
+    calls: Vec<Span>,
 }
 
 impl Collector {
@@ -122,7 +132,10 @@ impl Collector {
                 self.expr(&conditional.then);
                 self.expr(&conditional.otherwise);
             }
-            ExprKind::Call(call) => call.arguments.iter().for_each(|argument| self.expr(argument)),
+            ExprKind::Call(call) => {
+                self.calls.push(call.name_span);
+                call.arguments.iter().for_each(|argument| self.expr(argument));
+            }
             ExprKind::For(for_expr) => {
                 self.expr(&for_expr.collection);
                 self.binding(&[for_expr.key.as_ref(), Some(&for_expr.value)], |inner| {

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::assemble::{PlanParts, assemble};
-use super::day_two::refusal;
 use super::demands::doomed;
 use super::index::Index;
 use super::options::PlanOptions;
@@ -153,7 +152,11 @@ fn refuse_replacements(view: &View<'_>, diagnostics: &mut Diagnostics) {
     for address in view.options.replace {
         if view.recorded.resources.contains_key(address) {
             let span = view.desired.resources.get(address).and_then(|resource| resource.span);
-            diagnostics.push(refusal(address, "-replace", "-replace", &Json::Null, &Json::String(address.to_string()), span));
+            let mut refused = Diagnostic::error(Code::DAY_TWO, format!("{address}: -replace is not possible yet"))
+                .detail("This release creates, repairs and destroys clusters; it replaces nothing in a living one.")
+                .hint("leave the flag out, or destroy the cluster and create it again");
+            refused.primary = span;
+            diagnostics.push(refused);
         } else {
             let known: Vec<String> = view.recorded.resources.keys().map(Address::to_string).collect();
             let summary = format!("-replace={address}: the state holds no such resource");
