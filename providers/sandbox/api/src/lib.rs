@@ -3,8 +3,8 @@
 //! It serves objects and their rules. It knows no engine crate, starts no pod and simulates no controller beyond those without
 //! which the API itself would behave differently (garbage collection, deletion of namespaces and definitions).
 //!
-//! What it does not do, on purpose: authorization (RBAC objects are stored, every known client may do everything), admission and
-//! conversion webhooks (stored, never called), validation rules in CEL other than `self == oldSelf`.
+//! What it does not do, on purpose: admission and conversion webhooks (stored, never called), validation rules in CEL other than
+//! `self == oldSelf`, and the check that nobody grants more in a role than he has himself.
 
 mod access;
 mod activity;
@@ -17,6 +17,7 @@ mod kinds;
 mod managed;
 pub mod patch;
 mod plane;
+mod rbac;
 mod rules;
 mod sandbox;
 mod selector;

@@ -15,6 +15,7 @@ use crate::clock::{Clock, seconds};
 use crate::error::Error;
 use crate::faults::{Fault, FaultPlan};
 use crate::kinds::{Builtins, Kinds, Resource, Served};
+use crate::rbac::{self, Attributes, Authorizer, Rule, Verdict};
 use crate::rules::ClusterIps;
 use crate::status::Failure;
 use crate::store::PlaneRecord;
@@ -34,6 +35,7 @@ struct Core {
     kinds: RwLock<Arc<Kinds>>,
     gate: Gate,
     tokens: Tokens,
+    authorizer: Authorizer,
     surroundings: Surroundings,
     allocation: tokio::sync::Mutex<()>,
 }
@@ -63,6 +65,7 @@ impl Plane {
             version: RwLock::new(record.version.clone()),
             gate: Gate::new(&record.id, &authority)?,
             tokens: Tokens::new(&record.token_key, &record.service_account_key),
+            authorizer: Authorizer::default(),
             kinds: RwLock::new(Arc::new(kinds)),
             world,
             builtins,
@@ -132,8 +135,11 @@ impl Plane {
         !resource.custom || self.kinds().served(resource.group(), &served.version().name, resource.plural()).is_some()
     }
 
-    /// Reads the definitions again after one of them was written.
+    /// Takes note of a written definition, role or binding.
     pub(crate) fn after_write(&self, resource: &Resource) {
+        if resource.group() == rbac::GROUP {
+            self.0.authorizer.note_write();
+        }
         if resource.id == definitions() {
             let mut kinds = self.0.kinds.write().unwrap_or_else(PoisonError::into_inner);
             let (all, _) = self.0.world.list(&definitions(), "", None);
@@ -236,6 +242,22 @@ impl Plane {
     ) -> (String, Vec<String>) {
         let audiences = if audiences.is_empty() { vec![access::ISSUER.to_owned()] } else { audiences.to_vec() };
         (self.0.tokens.service_account(account, &audiences, now, lifetime), audiences)
+    }
+
+    /// Whether `who` may do what it wishes, and why.
+    pub(crate) fn decide(&self, who: &Identity, wish: &Attributes) -> Verdict {
+        self.0.authorizer.decide(&self.0.world, who, wish)
+    }
+
+    /// Refuses what `who` may not do.
+    pub(crate) fn authorize(&self, who: &Identity, wish: &Attributes) -> Result<(), Failure> {
+        let verdict = self.decide(who, wish);
+        if verdict.allowed { Ok(()) } else { Err(wish.forbidden(who, &verdict.reason)) }
+    }
+
+    /// Every rule that `who` has in a namespace, and what is wrong with bindings.
+    pub(crate) fn rules_of(&self, who: &Identity, namespace: &str) -> (Vec<Rule>, Vec<String>) {
+        self.0.authorizer.rules(&self.0.world, who, namespace)
     }
 
     pub(crate) fn activity(&self) -> &ActivityLog {

@@ -46,6 +46,27 @@ impl Selector {
         })
     }
 
+    /// Reads a `metav1.LabelSelector`; an empty one chooses everything, an operator that does not exist nothing.
+    pub fn of_object(selector: &Value) -> Selector {
+        let one = |value: &Value| BTreeSet::from([value.as_str().unwrap_or("").to_owned()]);
+        let equal = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
+        let equal = equal.map(|(key, value)| Requirement { key: key.clone(), test: Test::In(one(value)) });
+        let expressions = selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten();
+        let expressions = expressions.map(|expression| {
+            let values = expression.get("values").and_then(Value::as_array).into_iter().flatten();
+            let values = values.filter_map(|value| value.as_str().map(str::to_owned)).collect();
+            let test = match expression.get("operator").and_then(Value::as_str) {
+                Some("Exists") => Test::Exists,
+                Some("DoesNotExist") => Test::Missing,
+                Some("NotIn") => Test::NotIn(values),
+                Some("In") => Test::In(values),
+                _ => Test::In(BTreeSet::new()),
+            };
+            Requirement { key: expression.get("key").and_then(Value::as_str).unwrap_or("").to_owned(), test }
+        });
+        Selector { labels: equal.chain(expressions).collect(), fields: Vec::new() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.fields.is_empty()
     }
@@ -65,6 +86,12 @@ impl Selector {
                 (found == field.value) == field.equal
             })
     }
+}
+
+/// The name of the one object that a field selector leaves.
+pub(crate) fn single_name(fields: &str) -> Option<&str> {
+    let mut terms = fields.split(',').filter(|term| !term.contains("!="));
+    terms.find_map(|term| term.trim().strip_prefix("metadata.name=").map(|name| name.strip_prefix('=').unwrap_or(name)))
 }
 
 impl Requirement {

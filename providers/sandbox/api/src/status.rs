@@ -39,6 +39,13 @@ impl Cause {
         Cause { reason: "FieldValueRequired", message, field: field.to_owned() }
     }
 
+    /// `FIELD: Unsupported value: …`
+    pub fn not_supported(field: &str, value: &str, supported: &[&str]) -> Cause {
+        let listed: Vec<String> = supported.iter().map(|one| format!("{one:?}")).collect();
+        let message = format!("Unsupported value: {value:?}: supported values: {}", listed.join(", "));
+        Cause { reason: "FieldValueNotSupported", message, field: field.to_owned() }
+    }
+
     /// `FIELD: Forbidden: …`
     pub fn forbidden(field: &str, why: &str) -> Cause {
         Cause { reason: "FieldValueForbidden", message: format!("Forbidden: {why}"), field: field.to_owned() }
@@ -124,14 +131,14 @@ impl Failure {
         )
     }
 
-    /// 403 with the real server's frame.
+    /// 403 with the real server's frame; an empty name is none, an empty plural no resource at all.
     pub fn forbidden(group: &str, plural: &str, name: &str, why: &str) -> Failure {
-        Failure {
-            code: 403,
-            reason: "Forbidden",
-            message: format!("{} {name:?} is forbidden: {why}", qualified(group, plural)),
-            details: Some(object_details(group, plural, name)),
-        }
+        let subject = match (plural, name) {
+            ("", _) => "forbidden".to_owned(),
+            (_, "") => format!("{} is forbidden", qualified(group, plural)),
+            _ => format!("{} {name:?} is forbidden", qualified(group, plural)),
+        };
+        Failure { code: 403, reason: "Forbidden", message: format!("{subject}: {why}"), details: Some(object_details(group, plural, name)) }
     }
 
     /// 422 with its causes.

@@ -12,5 +12,8 @@ mod wire;
 pub(crate) use answer::Answer;
 pub(crate) use body::decode_patch_document;
 pub(crate) use listener::{Listener, hold};
-pub(crate) use query::Query;
+pub(crate) use path::ResourcePath;
+#[cfg(test)]
+pub(crate) use path::{Route, route};
+pub(crate) use query::{Query, percent_decode};
 pub(crate) use serve::serve;

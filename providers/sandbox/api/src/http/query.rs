@@ -48,7 +48,7 @@ impl Query {
 }
 
 /// Decodes %XX (and + where `plus` is a space); a broken escape stands for itself.
-pub(super) fn percent_decode(text: &str, plus: bool) -> String {
+pub(crate) fn percent_decode(text: &str, plus: bool) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

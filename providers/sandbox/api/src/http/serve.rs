@@ -13,9 +13,11 @@ use super::answer::{self, Answer, Body};
 use super::body::{decode_json_or_yaml, media_type};
 use super::path::{ResourcePath, Route, route};
 use super::query::Query;
-use crate::access::Identity;
+use crate::access::{Identity, Mask};
 use crate::faults::Fault;
 use crate::plane::Plane;
+use crate::rbac::Attributes;
+use crate::selector;
 use crate::status::Failure;
 use crate::verbs::{self, Call, Writer};
 use crate::view;
@@ -42,9 +44,13 @@ pub(crate) async fn serve(plane: &Plane, certified: Option<&Identity>, request: 
     let identity = certified.cloned().or_else(|| bearer(&head.headers).and_then(|token| plane.identify_token(token)));
     let Some(identity) = identity else {
         let open = matches!(route, Route::Version | Route::Health(_));
-        return Ok(if open { respond(plain(plane, &route, "", "")) } else { answer::refuse(Failure::unauthorized()) });
+        return Ok(if open { respond(plain(plane, &route, "")) } else { answer::refuse(Failure::unauthorized()) });
     };
     let _active = plane.activity().hold(&identity);
+    let identity = match unmask(plane, identity, &head.headers) {
+        Ok(identity) => identity,
+        Err(failure) => return Ok(answer::refuse(failure)),
+    };
     let writes = !matches!(head.method, Method::GET | Method::HEAD);
     let spared = identity.internal || matches!(route, Route::Version | Route::Health(_));
     let fault = if spared { None } else { plane.fault(writes) };
@@ -59,11 +65,17 @@ pub(crate) async fn serve(plane: &Plane, certified: Option<&Identity>, request: 
         Some(Fault::CloseAfter) | None => {}
     }
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let query = Query::parse(head.uri.query().unwrap_or(""));
+    let wish = wish(&head.method, &route, head.uri.path(), &query);
+    if let Err(failure) = plane.authorize(&identity, &wish) {
+        return Ok(answer::refuse(failure));
+    }
     let response = match route {
         Route::Resource(path) => {
             let input = Input {
                 method: head.method.clone(),
-                query: Query::parse(head.uri.query().unwrap_or("")),
+                query,
+                wish,
                 accept: header(ACCEPT).to_owned(),
                 content_type: media_type(header(CONTENT_TYPE)).to_owned(),
                 user_agent: header(USER_AGENT).to_owned(),
@@ -75,9 +87,29 @@ pub(crate) async fn serve(plane: &Plane, certified: Option<&Identity>, request: 
             }
         }
         _ if writes => answer::refuse(Failure::method_not_allowed()),
-        other => respond(plain(plane, &other, header(ACCEPT), head.uri.query().unwrap_or(""))),
+        other => respond(plain(plane, &other, header(ACCEPT))),
     };
     if fault == Some(Fault::CloseAfter) { Err(Closed) } else { Ok(response) }
+}
+
+/// Who the client is after its `Impersonate-*` headers, if it may wear what they ask for.
+fn unmask(plane: &Plane, client: Identity, headers: &HeaderMap) -> Result<Identity, Failure> {
+    let Some(mask) = Mask::read(headers)? else { return Ok(client) };
+    for wish in mask.wishes() {
+        plane.authorize(&client, &wish)?;
+    }
+    Ok(mask.wear(&client))
+}
+
+/// What a request wants, read from its head alone: refused before anything is said about what is there.
+fn wish(method: &Method, route: &Route, path: &str, query: &Query) -> Attributes {
+    match route {
+        Route::Resource(resource) => {
+            let chosen = query.get("fieldSelector").and_then(selector::single_name);
+            Attributes::of_request(method.as_str(), resource, query.flag("watch"), chosen)
+        }
+        _ => Attributes::of_path(method.as_str(), path),
+    }
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -104,7 +136,7 @@ async fn read_body(body: Incoming) -> Result<Bytes, Failure> {
 }
 
 /// Everything that is not a resource.
-fn plain(plane: &Plane, route: &Route, accept: &str, _query: &str) -> Result<Answer, Failure> {
+fn plain(plane: &Plane, route: &Route, accept: &str) -> Result<Answer, Failure> {
     let kinds = plane.kinds();
     match route {
         Route::Version => Ok(Answer::ok(plane.version_info())),
@@ -130,6 +162,7 @@ struct Input {
     content_type: String,
     user_agent: String,
     identity: Identity,
+    wish: Attributes,
 }
 
 async fn resource(plane: &Plane, path: ResourcePath, input: Input, body: Bytes) -> Response<Body> {
@@ -159,7 +192,7 @@ fn reviewed(plane: &Plane, path: &ResourcePath, input: &Input, body: &Bytes) -> 
         Err(failure) if input.method == Method::POST => return Some(answer::refuse(failure)),
         Err(_) => Value::Null,
     };
-    let answer = verbs::review(plane, &input.identity, &path.group, &path.plural, &document)?;
+    let answer = verbs::review(plane, &input.identity, path, &document)?;
     Some(if input.method == Method::POST { respond(answer) } else { answer::refuse(Failure::method_not_allowed()) })
 }
 
@@ -179,6 +212,7 @@ fn call(plane: &Plane, path: &ResourcePath, input: &Input) -> Result<Call, Failu
         query: input.query.clone(),
         accept: input.accept.clone(),
         identity: input.identity.clone(),
+        wish: Some(input.wish.clone()),
         writer: Writer::read(&input.query, &input.user_agent)?,
         warnings: Vec::new(),
         patch: None,

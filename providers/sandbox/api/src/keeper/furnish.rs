@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::plane::Plane;
+use crate::rbac::{GROUP, bootstrap_objects};
 use crate::status::Failure;
 use crate::verbs::{Call, create_object};
 use crate::world::{GroupResource, ObjectKey};
@@ -12,6 +13,11 @@ pub(crate) async fn furnish(plane: &Plane) -> Result<(), Failure> {
     for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         ensure(plane, "", "namespaces", "", name, json!({}), "kube-apiserver").await?;
     }
+    let roles = bootstrap_objects();
+    let written = roles.into_iter().map(|(plural, name, object)| ensure(plane, GROUP, plural, "", name, object, "kube-apiserver"));
+    // Together: they are committed in one turn of the store.
+    futures::future::try_join_all(written).await?;
+    super::roles::aggregate(plane).await;
     let port = plane.address().port();
     let service = json!({
         "metadata": {"labels": {"component": "apiserver", "provider": "kubernetes"}},

@@ -6,6 +6,7 @@ mod furnish;
 mod garbage;
 mod namespaces;
 mod pods;
+mod roles;
 mod work;
 
 pub(crate) use furnish::furnish;

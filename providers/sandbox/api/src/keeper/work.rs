@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{definitions, furnish, garbage, namespaces, pods};
+use super::{definitions, furnish, garbage, namespaces, pods, roles};
 use crate::plane::Plane;
 use crate::world::{Event, EventKind, GroupResource, ObjectKey, Place, Stored};
 
@@ -15,11 +15,14 @@ use crate::world::{Event, EventKind, GroupResource, ObjectKey, Place, Stored};
 struct Due {
     namespaces: BTreeSet<String>,
     definitions: BTreeSet<String>,
+    /// Rules of ClusterRoles that are sums.
+    roles: bool,
 }
 
 /// Works until the plane ends.
 pub(crate) async fn run(plane: Plane, mut events: mpsc::UnboundedReceiver<Arc<Event>>) {
-    let mut due = Due::default();
+    // Sums may have been left half done.
+    let mut due = Due { roles: true, ..Due::default() };
     resume(&plane, &mut due).await;
     loop {
         let event = match events.try_recv() {
@@ -51,6 +54,9 @@ async fn scan(plane: &Plane, due: &mut Due) {
     for namespace in std::mem::take(&mut due.namespaces) {
         namespaces::sweep(plane, &namespace).await;
     }
+    if std::mem::take(&mut due.roles) {
+        roles::aggregate(plane).await;
+    }
     for definition in std::mem::take(&mut due.definitions) {
         definitions::clean_up(plane, &definition).await;
     }
@@ -58,6 +64,7 @@ async fn scan(plane: &Plane, due: &mut Due) {
 
 async fn handle(plane: &Plane, event: &Event, due: &mut Due) {
     let place = Place { resource: event.resource.clone(), key: event.object.key.clone() };
+    due.roles |= is_cluster_role(&place.resource);
     if event.kind == EventKind::Deleted {
         garbage::owner_is_gone(plane, &event.object).await;
         garbage::owners_may_go(plane, &event.object).await;
@@ -115,6 +122,10 @@ fn owners(stored: &Stored) -> Option<&Value> {
 
 fn is_namespace(resource: &GroupResource) -> bool {
     resource.group.is_empty() && &*resource.plural == "namespaces"
+}
+
+fn is_cluster_role(resource: &GroupResource) -> bool {
+    &*resource.group == crate::rbac::GROUP && &*resource.plural == "clusterroles"
 }
 
 fn is_node(resource: &GroupResource) -> bool {

@@ -10,6 +10,7 @@ mod names;
 mod pods;
 mod quantities;
 mod required;
+mod roles;
 mod services;
 
 pub(crate) use admit::{Admission, Outcome, admit_new, admit_update, done};

@@ -18,6 +18,7 @@ pub(super) fn causes(resource: &Resource, object: &Value) -> Vec<Cause> {
             keys(object, &["data"], &mut causes);
             secret(object, &mut causes);
         }
+        ("rbac.authorization.k8s.io", _) => super::roles::causes(resource, object, &mut causes),
         ("apiextensions.k8s.io", "customresourcedefinitions") => definition(object, &mut causes),
         _ => {}
     }

@@ -9,6 +9,7 @@ use crate::http::Query;
 use crate::kinds::{Resource, Served};
 use crate::managed::Tracking;
 use crate::plane::Plane;
+use crate::rbac::Attributes;
 use crate::rules::Validation;
 use crate::status::Failure;
 use crate::world::{ObjectKey, Place, Stored};
@@ -24,6 +25,8 @@ pub(crate) struct Call {
     pub query: Query,
     pub accept: String,
     pub identity: Identity,
+    /// What was authorized; nothing for the server's own work, which needs no leave.
+    pub wish: Option<Attributes>,
     pub writer: Writer,
     pub warnings: Vec<String>,
     /// The document of a PATCH, as it was sent.
@@ -95,6 +98,7 @@ impl Call {
             query: Query::default(),
             accept: String::new(),
             identity: Identity::internal(manager),
+            wish: None,
             writer: Writer::server(manager),
             warnings: Vec::new(),
             patch: None,
@@ -107,6 +111,14 @@ impl Call {
 
     pub fn place(&self) -> Place {
         Place { resource: self.resource().id.clone(), key: ObjectKey::new(&self.namespace, &self.name) }
+    }
+
+    /// Refuses a verb that comes on top of the request's own (a patch that creates).
+    pub fn authorize(&self, verb: &str) -> Result<(), Failure> {
+        match &self.wish {
+            Some(wish) => self.plane.authorize(&self.identity, &wish.with_verb(verb)),
+            None => Ok(()),
+        }
     }
 
     pub fn stored(&self) -> Option<Arc<Stored>> {

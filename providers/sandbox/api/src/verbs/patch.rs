@@ -79,6 +79,7 @@ async fn apply(call: &mut Call, subresource: Option<&'static str>, mut document:
     // An object that appears between the look and the create is met by the next turn.
     loop {
         if call.stored().is_none() && subresource.is_none() {
+            call.authorize("create")?;
             let created = managed::apply(None, &document, &tracking, &served)?;
             match create_object(call, created, false).await {
                 Err(failure) if failure.reason == "AlreadyExists" && !call.writer.dry_run => continue,

@@ -6,14 +6,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use windlass_sandbox_api::Faults;
 
-use crate::selfmade::{client, send, world, world_with};
-
-/// A kubeconfig with another credential.
-fn with_user(kubeconfig: &str, user: Value) -> String {
-    let mut parsed: Value = serde_json::from_str(kubeconfig).unwrap();
-    parsed["users"][0]["user"] = user;
-    parsed.to_string()
-}
+use crate::selfmade::{client, send, with_user, world, world_with};
 
 #[tokio::test]
 async fn nobody_unknown_gets_in() {

@@ -40,6 +40,13 @@ pub async fn client(kubeconfig: &str) -> Client {
     Client::try_from(config).unwrap()
 }
 
+/// A kubeconfig with another credential.
+pub fn with_user(kubeconfig: &str, user: Value) -> String {
+    let mut parsed: Value = serde_json::from_str(kubeconfig).unwrap();
+    parsed["users"][0]["user"] = user;
+    parsed.to_string()
+}
+
 /// An answer: code, headers, JSON body (or text).
 pub struct Reply {
     pub code: u16,
@@ -61,6 +68,16 @@ impl World {
     /// Sends a request as the admin; the body is sent as given.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         send(&self.client, method, path, headers, body).await
+    }
+
+    /// A client with the token of a ServiceAccount, which is made if it is not there.
+    pub async fn account(&self, namespace: &str, name: &str) -> Client {
+        let accounts = format!("/api/v1/namespaces/{namespace}/serviceaccounts");
+        self.post(&accounts, &serde_json::json!({"metadata": {"name": name}})).await;
+        let request = serde_json::json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}});
+        let token = self.post(&format!("{accounts}/{name}/token"), &request).await;
+        assert_eq!(token.code, 201, "{}", token.body);
+        client(&with_user(&self.plane.admin_kubeconfig(), serde_json::json!({"token": token.text("/status/token")}))).await
     }
 
     pub async fn get(&self, path: &str) -> Reply {
