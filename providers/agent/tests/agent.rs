@@ -16,6 +16,7 @@ use windlass_core::addr::{Address, Part};
 use windlass_core::agent_objects::agent_objects;
 use windlass_core::encode::DigestKey;
 use windlass_core::layer::LayerKind;
+use windlass_core::marks::{AGENT_NAME, SYSTEM_NAMESPACE};
 use windlass_core::plan::action::{LayerContent, Takeover};
 use windlass_core::plan::{Action, PlannedObject, Step};
 use windlass_core::recorded::{Effect, JournalRecord};
@@ -78,7 +79,11 @@ impl Stage {
     }
 
     async fn agent(&self) -> (JoinHandle<()>, watch::Sender<bool>) {
-        let client = client(read(&self.kubeconfig, Origin::User).unwrap(), None).await.unwrap();
+        // Nothing but the token of its ServiceAccount, as in a pod.
+        let token = self.token().await;
+        let mut kubeconfig: Json = serde_json::from_str(&self.kubeconfig).unwrap();
+        kubeconfig["users"][0]["user"] = json!({"token": token});
+        let client = client(read(&kubeconfig.to_string(), Origin::User).unwrap(), None).await.unwrap();
         let (stop, stopped) = watch::channel(false);
         let options = AgentOptions {
             identity: "pod-1".into(),
@@ -87,6 +92,15 @@ impl Stage {
             retry_between: (Duration::from_millis(200), Duration::from_secs(1)),
         };
         (tokio::spawn(windlass_agent::run(client, options, stopped)), stop)
+    }
+
+    async fn token(&self) -> String {
+        let client = client(read(&self.kubeconfig, Origin::User).unwrap(), None).await.unwrap();
+        let accounts: kube::Api<k8s_openapi::api::core::v1::ServiceAccount> = kube::Api::namespaced(client, SYSTEM_NAMESPACE);
+        let request: k8s_openapi::api::authentication::v1::TokenRequest =
+            serde_json::from_value(json!({"spec": {"audiences": []}})).unwrap();
+        let answer = accounts.create_token_request(AGENT_NAME, &kube::api::PostParams::default(), &request).await.unwrap();
+        answer.status.unwrap().token
     }
 
     async fn publish(&self, layer: LayerContent, repair: Option<&str>, seconds: u64) -> Result<Outcome, StepError> {
@@ -253,6 +267,48 @@ async fn healing_needs_no_asking() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("it was not healed");
+}
+
+/// The agent can do what the roles of its ServiceAccount let it, and says what they do not.
+#[tokio::test]
+async fn an_agent_without_its_binding_does_nothing_and_one_with_too_little_says_so() {
+    let stage = Stage::open().await;
+    let rbac = "rbac.authorization.k8s.io/v1";
+    let binding = ObjectRef::new(rbac, "ClusterRoleBinding", None, AGENT_NAME);
+    assert!(stage.plane.delete(&binding, Only::default()).await.unwrap());
+    let (agent, stop) = stage.agent().await;
+    let content = layer("base", "sha256:1", &[], vec![space(), map("1")]);
+    let error = stage.publish(content.clone(), None, 4).await.unwrap_err().to_string();
+    assert!(error.contains("layer base on cluster.shop"), "{error}");
+    assert_eq!(stage.get("coordination.k8s.io/v1", "Lease", Some(SYSTEM_NAMESPACE), AGENT_NAME).await, None, "no heartbeat");
+    assert_eq!(stage.get("v1", "Namespace", None, "play").await, None);
+    assert_eq!(stage.status("base").await, Json::Null);
+
+    agent.abort();
+    drop(stop);
+
+    // Its own namespace and nothing else: it looks after layers, but may apply nothing of them.
+    let own = json!({
+        "apiVersion": rbac, "kind": "Role", "metadata": {"name": "own", "namespace": SYSTEM_NAMESPACE},
+        "rules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+    });
+    let to_own = json!({
+        "apiVersion": rbac, "kind": "RoleBinding", "metadata": {"name": "own", "namespace": SYSTEM_NAMESPACE},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "own"},
+        "subjects": [{"kind": "ServiceAccount", "name": AGENT_NAME, "namespace": SYSTEM_NAMESPACE}],
+    });
+    for object in [own, to_own] {
+        stage.plane.apply(&object, "test", Force::No, Persist::Yes).await.unwrap();
+    }
+    let (_agent, _stop) = stage.agent().await;
+    let words = format!("User \"system:serviceaccount:{SYSTEM_NAMESPACE}:{AGENT_NAME}\" cannot get resource \"namespaces\"");
+    is_refused(&stage, content.clone(), &[&words]).await;
+    assert_eq!(stage.get("v1", "Namespace", None, "play").await, None);
+
+    let whole = agent_objects("agent:1").into_iter().find(|object| object["kind"] == "ClusterRoleBinding").unwrap();
+    stage.plane.apply(&whole, "windlass", Force::No, Persist::Yes).await.unwrap();
+    stage.publish(content, None, 60).await.unwrap();
+    assert!(stage.get("v1", "ConfigMap", Some("play"), "m").await.is_some());
 }
 
 #[tokio::test]

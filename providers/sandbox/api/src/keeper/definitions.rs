@@ -1,5 +1,6 @@
 //! A CustomResourceDefinition that is being deleted: its objects go first.
 
+use super::conditions::{Condition, say};
 use crate::kinds::CLEANUP_FINALIZER;
 use crate::plane::Plane;
 use crate::verbs::{Call, DeleteOptions, Propagation, delete_object};
@@ -8,10 +9,13 @@ use crate::world::{GroupResource, ObjectKey, Place};
 /// Deletes the definition's objects; if none is left, lets the definition go.
 pub(super) async fn clean_up(plane: &Plane, name: &str) {
     let place = Place { resource: GroupResource::new("apiextensions.k8s.io", "customresourcedefinitions"), key: ObjectKey::new("", name) };
-    let alive = plane.world().get(&place.resource, &place.key).is_none_or(|stored| stored.meta("deletionTimestamp").is_empty());
-    if alive {
+    let Some(stored) = plane.world().get(&place.resource, &place.key) else { return };
+    if stored.meta("deletionTimestamp").is_empty() || !super::garbage::has_finalizer(&stored, CLEANUP_FINALIZER) {
         return;
     }
+    let terminating = |holds, reason, message: &str| [Condition { kind: "Terminating", holds, reason, message: message.to_owned() }];
+    let begun = terminating(true, "InstanceDeletionInProgress", "CustomResource deletion is in progress");
+    say(plane, &place, &begun, "kube-apiserver").await;
     let id = GroupResource::from_column(name);
     let kinds = plane.kinds();
     if let Some(resource) = kinds.resource(&id) {
@@ -27,6 +31,8 @@ pub(super) async fn clean_up(plane: &Plane, name: &str) {
         }
     }
     if plane.world().list(&id, "", None).0.is_empty() {
+        let done = terminating(false, "InstanceDeletionCompleted", "removed all instances");
+        say(plane, &place, &done, "kube-apiserver").await;
         super::garbage::remove_finalizer(plane, &place, CLEANUP_FINALIZER).await;
     }
 }

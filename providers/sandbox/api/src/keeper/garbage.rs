@@ -165,7 +165,7 @@ fn uid(reference: &Value) -> String {
     reference.get("uid").and_then(Value::as_str).unwrap_or("").to_owned()
 }
 
-fn has_finalizer(stored: &Stored, finalizer: &str) -> bool {
+pub(super) fn has_finalizer(stored: &Stored, finalizer: &str) -> bool {
     stored
         .value
         .pointer("/metadata/finalizers")

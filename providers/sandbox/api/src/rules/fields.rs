@@ -132,7 +132,7 @@ fn immutable(schema: windlass_kubeschema::SchemaRef<'_>, path: &str, old: Option
     }
 }
 
-fn cause(path: &str, message: &str) -> Cause {
+pub(super) fn cause(path: &str, message: &str) -> Cause {
     let reason = match message.split(':').next().unwrap_or("") {
         "Required value" => "FieldValueRequired",
         "Unsupported value" => "FieldValueNotSupported",

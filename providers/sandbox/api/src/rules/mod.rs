@@ -2,6 +2,7 @@
 
 mod admit;
 mod defaults;
+mod definition;
 mod fields;
 mod immutable;
 mod initial;

@@ -19,7 +19,7 @@ pub(super) fn causes(resource: &Resource, object: &Value) -> Vec<Cause> {
             secret(object, &mut causes);
         }
         ("rbac.authorization.k8s.io", _) => super::roles::causes(resource, object, &mut causes),
-        ("apiextensions.k8s.io", "customresourcedefinitions") => definition(object, &mut causes),
+        ("apiextensions.k8s.io", "customresourcedefinitions") => super::definition::causes(object, &mut causes),
         _ => {}
     }
     if let Some(replicas) = object.pointer("/spec/replicas").and_then(Value::as_i64).filter(|n| *n < 0) {
@@ -114,37 +114,5 @@ fn secret(object: &Value, causes: &mut Vec<Cause>) {
         if object.get("data").and_then(|data| data.get(*key)).is_none() {
             causes.push(Cause::required(&format!("data[{key}]"), ""));
         }
-    }
-}
-
-fn definition(object: &Value, causes: &mut Vec<Cause>) {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or("");
-    let expected = format!("{}.{}", text("/spec/names/plural"), text("/spec/group"));
-    if text("/metadata/name") != expected {
-        causes.push(Cause::invalid(
-            "metadata.name",
-            format_args!("{:?}", text("/metadata/name")),
-            "must be spec.names.plural+\".\"+spec.group",
-        ));
-    }
-    if !matches!(text("/spec/scope"), "Namespaced" | "Cluster") {
-        causes.push(Cause::required("spec.scope", ""));
-    }
-    let versions = object.pointer("/spec/versions").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let storage = versions.iter().filter(|version| version.get("storage") == Some(&Value::Bool(true))).count();
-    if storage != 1 {
-        let why = "must have exactly one version marked as storage version";
-        causes.push(Cause::invalid("spec.versions", "[]", why));
-    }
-    for (index, version) in versions.iter().enumerate() {
-        if version.pointer("/schema/openAPIV3Schema").is_none() {
-            let path = format!("spec.versions[{index}].schema.openAPIV3Schema");
-            causes.push(Cause::required(&path, "schemas are required"));
-        }
-    }
-    if let Err(reason) = crate::kinds::custom_resource(object)
-        && storage == 1
-    {
-        causes.push(Cause::invalid("spec.versions", "[]", &reason));
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::selfmade::{World, world};
+use crate::selfmade::{Reply, World, world};
 
 const MAPS: &str = "/api/v1/namespaces/default/configmaps";
 
@@ -115,7 +115,29 @@ async fn a_namespace_goes_after_its_objects() {
         (403, "configmaps \"late\" is forbidden: unable to create new content in namespace n because it is being terminated")
     );
     world.until(&format!("{maps}/m19"), 404).await;
-    assert_eq!(world.get("/api/v1/namespaces/n").await.code, 200);
+    let remains = |found: &Reply| found.at("/status/conditions/3/status") == "True";
+    let found = world.until_so("/api/v1/namespaces/n", remains).await;
+    let conditions: Vec<[&str; 4]> = found
+        .at("/status/conditions")
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| ["type", "status", "reason", "message"].map(|field| one[field].as_str().unwrap()))
+        .collect();
+    let all = "All content successfully deleted, may be waiting on finalization";
+    let expected = [
+        ["NamespaceDeletionDiscoveryFailure", "False", "ResourcesDiscovered", "All resources successfully discovered"],
+        ["NamespaceDeletionGroupVersionParsingFailure", "False", "ParsedGroupVersions", "All legacy kube types successfully parsed"],
+        ["NamespaceDeletionContentFailure", "False", "ContentDeleted", all],
+        ["NamespaceContentRemaining", "True", "SomeResourcesRemain", "Some resources are remaining: configmaps. has 1 resource instances"],
+        [
+            "NamespaceFinalizersRemaining",
+            "True",
+            "SomeFinalizersRemain",
+            "Some content in the namespace has finalizers remaining: a.io/hold in 1 resource instances",
+        ],
+    ];
+    assert_eq!(conditions, expected);
     world.merge(&format!("{maps}/held"), &json!({"metadata": {"finalizers": []}})).await;
     world.until("/api/v1/namespaces/n", 404).await;
     assert_eq!(world.delete("/api/v1/namespaces/kube-system").await.code, 403);

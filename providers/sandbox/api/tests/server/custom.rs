@@ -184,7 +184,11 @@ async fn a_deleted_definition_takes_its_objects_along() {
     let deleted = world.delete(&path).await;
     assert_eq!(deleted.at("/metadata/finalizers"), &json!(["customresourcecleanup.apiextensions.k8s.io"]));
     world.until(&format!("{BOATS}/free"), 404).await;
-    assert_eq!(world.get(&path).await.code, 200, "an object is still there");
+    let kept = world.get(&path).await;
+    assert_eq!(kept.code, 200, "an object is still there");
+    let condition = kept.at("/status/conditions/2");
+    let expected = ["Terminating", "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress"];
+    assert_eq!(["type", "status", "reason", "message"].map(|field| condition[field].as_str().unwrap_or("")), expected, "{}", kept.body);
     assert_eq!(world.post(BOATS, &boat("new", json!({"length": 3}))).await.code, 405);
     world.merge(&format!("{BOATS}/held"), &json!({"metadata": {"finalizers": null}})).await;
     world.until(&path, 404).await;

@@ -7,9 +7,14 @@ mod apply;
 mod collect;
 mod crowd;
 mod custom;
+mod definitions;
 mod nonsense;
 mod objects;
 mod persist;
 mod plain;
+mod replay;
 mod selfmade;
 mod watch;
+
+#[path = "../../../../../tests/apply-table/table.rs"]
+mod table;

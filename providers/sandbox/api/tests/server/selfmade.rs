@@ -106,14 +106,19 @@ impl World {
 
     /// Waits until the path answers with this code.
     pub async fn until(&self, path: &str, code: u16) -> Reply {
+        self.until_so(path, |reply| reply.code == code).await
+    }
+
+    /// Waits until the path answers like this.
+    pub async fn until_so(&self, path: &str, so: impl Fn(&Reply) -> bool) -> Reply {
         for _ in 0..500 {
             let reply = self.get(path).await;
-            if reply.code == code {
+            if so(&reply) {
                 return reply;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{path} never answered {code}");
+        panic!("{path} never answered as hoped: {}", self.get(path).await.body);
     }
 }
 
