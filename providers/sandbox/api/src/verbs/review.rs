@@ -26,7 +26,7 @@ pub(crate) fn review(plane: &Plane, identity: &Identity, path: &ResourcePath, bo
         }
         ("authorization.k8s.io", "localsubjectaccessreviews") => {
             let kind = "LocalSubjectAccessReview";
-            (kind, local(kind, path, &asked).and_then(|(who, wish)| Ok(verdict(plane, &who, &wish))))
+            (kind, local(kind, path, &asked).map(|(who, wish)| verdict(plane, &who, &wish)))
         }
         ("authorization.k8s.io", "selfsubjectrulesreviews") => ("SelfSubjectRulesReview", rules(plane, identity, &asked)),
         _ => return None,
