@@ -206,3 +206,18 @@ fn a_file_that_is_no_text_is_refused() {
     Refusal { code: "WL0016", place: "", says: &["nested"], exit: 1 }.of(&place, &["validate"]);
     nothing_was_begun(&place);
 }
+
+#[test]
+fn files_outside_of_the_module_folder_are_not_read() {
+    let place = Place::empty();
+    place.write("inside.txt", "x");
+    std::os::unix::fs::symlink("/etc/passwd", place.path().join("link.txt")).expect("a link");
+    for path in ["../../../etc/passwd", "/etc/passwd", "sub/../../x.txt", "link.txt"] {
+        place.write("main.wl.hcl", format!("output \"x\" {{ value = file(\"{path}\") }}\n"));
+        let says = ["lies outside of the module folder"];
+        Refusal { code: "WL0114", place: "main.wl.hcl:1:27", says: &says, exit: 1 }.of(&place, &["validate"]);
+    }
+    place.write("main.wl.hcl", "output \"x\" { value = file(\"./sub/../inside.txt\") }\n");
+    std::fs::create_dir(place.path().join("sub")).expect("a folder");
+    place.run(&["validate"]).expect(0);
+}
