@@ -97,6 +97,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let agent = AgentModel {
         enabled: flag(&["agent", "enabled"], true),
         mode: body.value.get_path(&["agent", "mode"]).and_then(Value::as_str).unwrap_or("report").to_owned(),
+        span: body.span_of("agent.mode").or_else(|| body.span_of("agent")),
     };
     if !matches!(agent.mode.as_str(), "report" | "heal") {
         let place = body.span_of("agent.mode").unwrap_or(block.header_span);

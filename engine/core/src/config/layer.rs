@@ -51,11 +51,11 @@ pub fn read(reader: &Reader<'_>, block: &Block, kind: LayerKind, diagnostics: &m
     }
     let objects = with_namespaces(objects);
     let depends_on = depends_on(block, &what, diagnostics);
-    let input = input(block, kind, &objects);
+    let input = input(block, kind, &objects, &depends_on);
     Some(LayerModel { name, kind, depends_on, objects, input, span: Some(block.header_span) })
 }
 
-fn input(block: &Block, kind: LayerKind, objects: &[Value]) -> Value {
+fn input(block: &Block, kind: LayerKind, objects: &[Value], depends_on: &BTreeSet<String>) -> Value {
     let pack = block.label(0).map(|label| label.to_string()).unwrap_or_default();
     let kind = match kind {
         LayerKind::Network => "network",
@@ -63,7 +63,12 @@ fn input(block: &Block, kind: LayerKind, objects: &[Value]) -> Value {
         LayerKind::Storage => "storage",
         LayerKind::Addon => "addon",
     };
-    Value::object([("kind", Value::string(kind)), ("pack", Value::string(pack)), ("objects", Value::list(objects.iter().map(title)))])
+    let mut entries =
+        vec![("kind", Value::string(kind)), ("pack", Value::string(pack)), ("objects", Value::list(objects.iter().map(title)))];
+    if !depends_on.is_empty() {
+        entries.push(("depends_on", Value::list(depends_on)));
+    }
+    Value::object(entries)
 }
 
 /// `Kind namespace/name` of an object value.

@@ -44,6 +44,8 @@ pub struct AgentModel {
     pub enabled: bool,
     /// `report` or `heal`.
     pub mode: String,
+    /// Where the mode is written, or the block.
+    pub span: Option<Span>,
 }
 
 /// A `cluster` block, one instance of it.

@@ -236,6 +236,7 @@ fn base(work: &mut Work<'_>, owns_namespace: bool) {
             ("namespace", Value::string(&input.namespace)),
             ("cloud", Value::string(input.cloud.address.to_string())),
             ("kubernetes_version", Value::string(&input.kubernetes_version)),
+            ("os_version", input.os.value.get("version").cloned().unwrap_or(Value::Null)),
             ("pivot", Value::Bool(work.cluster.pivot)),
             ("pod_cidr", Value::list(&input.pod_cidrs)),
             ("service_cidr", Value::list(&input.service_cidrs)),
@@ -384,7 +385,7 @@ fn saga(work: &mut Work<'_>, model: &Model) {
             .filter_map(|json| work.object(Value::from_json(json), &address, Home::Workload, span))
             .collect();
         let input = Value::object([("image", &model.agent_image), ("mode", &work.cluster.agent.mode)]);
-        work.resource(address.clone(), input, objects, before, span);
+        work.resource(address.clone(), input, objects, before, work.cluster.agent.span.or(span));
         ready = BTreeSet::from([address]);
     }
     if work.cluster.pivot {

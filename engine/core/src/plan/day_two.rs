@@ -37,11 +37,14 @@ pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec
     }
     let mut changes = Vec::new();
     attributes(kept_input(recorded), &wish.input, "", &mut changes);
-    if changes.is_empty() {
+    let address = &wish.resource.address;
+    if matches!(address.part, Some(Part::Agent)) && !changes.is_empty() {
+        // Its image may follow the release, and is updated in place.
+        changes.retain(|(field, _, _)| field != "image");
+    } else if changes.is_empty() {
         // The digest covers more than the two can show (another way to write the same); it is still another wish.
         changes.push(("(input)".to_owned(), Json::Null, Json::Null));
     }
-    let address = &wish.resource.address;
     changes.iter().map(|(field, old, new)| refusal(address, name_of(address, field), field, old, new, wish.resource.span)).collect()
 }
 
@@ -51,6 +54,7 @@ fn name_of(address: &Address, field: &str) -> &'static str {
     match &address.part {
         _ if under("capi_override") => "a change of capi_override",
         None if under("kubernetes_version") => "a change of the Kubernetes version",
+        None if under("os_version") => "a change of the operating system",
         None if under("pivot") => "switching the pivot",
         None if under("credentials") => "a change of cloud credentials",
         None if address.is_cluster() => "a change of the cluster",
@@ -58,6 +62,7 @@ fn name_of(address: &Address, field: &str) -> &'static str {
         Some(Part::ControlPlane | Part::WorkerPool(_)) if under("replicas") => "scaling",
         Some(Part::ControlPlane | Part::WorkerPool(_)) if under("machine") => "a change of machines",
         Some(Part::ControlPlane | Part::WorkerPool(_)) => "a change of the pool",
+        Some(Part::Layer(_)) if under("depends_on") => "a change of a layer's order",
         Some(Part::Layer(_)) => "a change of a layer's content",
         Some(Part::Provider(_)) if under("version") => "an upgrade of a provider",
         Some(Part::Provider(_)) => "a change of a provider",

@@ -1,0 +1,206 @@
+//! The rows: one for each attribute, with the value that the cluster was made with and the one that it is given then.
+
+/// What must come of a change.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome {
+    /// The plan refuses it with these words, as a change for later, and says where it is written.
+    Refused(&'static str),
+    /// This resource, and nothing else, is updated.
+    InPlace(&'static str),
+    /// Nothing changes, for this reason.
+    Nothing(&'static str),
+}
+
+/// One attribute.
+pub struct Row {
+    pub path: &'static str,
+    pub slot: &'static str,
+    pub old: &'static str,
+    pub new: &'static str,
+    pub outcome: Outcome,
+}
+
+/// A configuration with a place for each row.
+pub const CONFIGURATION: &str = r#"
+#windlass#
+cloud "aws" "main" {
+  #region#
+  #cloud#
+}
+cloud "aws" "other" {
+  region = "eu-west-1"
+}
+profile "base" {
+  #profile#
+  variable "word" {
+    default = "a"
+  }
+  os "ubuntu" {
+    #os_version#
+    #os#
+  }
+  kubernetes "kubeadm" {
+    #kubernetes_version#
+    #kubernetes#
+  }
+  network "flannel" {
+    manifests = ["some.yaml"]
+  }
+  storage "disks" {
+    objects = [{ apiVersion = "v1", kind = "ConfigMap", metadata = { name = "disks", namespace = "kube-system" } }]
+  }
+  addon "first" {
+    objects = [{ apiVersion = "v1", kind = "ConfigMap", metadata = { name = "first", namespace = "kube-system" }, data = { word = var.word } }]
+  }
+  addon "second" {
+    #layer#
+  }
+  #cloud_controller#
+}
+profile "more" {
+  version = "1.0.0"
+  addon "third" {
+    objects = [{ apiVersion = "v1", kind = "ConfigMap", metadata = { name = "third", namespace = "kube-system" } }]
+  }
+}
+cluster "shop" {
+  #cluster_cloud#
+  #profiles#
+  #cluster#
+  #lookup#
+  control_plane {
+    #control_plane#
+    machine {
+      instance_type = "m6i.large"
+    }
+  }
+  worker_pool "general" {
+    #worker_pool#
+    machine {
+      #instance_type#
+      #machine#
+    }
+  }
+}
+"#;
+
+/// What stands in each place while no row is about it.
+pub const SLOTS: &[(&str, &str)] = &[
+    ("windlass", ""),
+    ("region", "region = \"eu-west-1\""),
+    ("cloud", ""),
+    ("profile", "version = \"1.0.0\""),
+    ("os_version", "version = \"24.04\""),
+    ("os", "image = \"ami-0f1e2d3c4b5a69788\""),
+    ("kubernetes_version", "version = \"1.34.3\""),
+    ("kubernetes", ""),
+    ("layer", "manifests = [\"other.yaml\"]"),
+    ("cloud_controller", ""),
+    ("cluster_cloud", "cloud = cloud.aws.main"),
+    ("profiles", "profiles = [profile.base]"),
+    ("cluster", ""),
+    ("lookup", ""),
+    ("control_plane", ""),
+    ("worker_pool", ""),
+    ("instance_type", "instance_type = \"m6i.large\""),
+    ("machine", ""),
+];
+
+const RULE: &str = "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 9\n }";
+const LOOKUP: &str = "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-24.04\"\n }";
+const VOLUME: &str = "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true";
+
+const fn row(path: &'static str, slot: &'static str, old: &'static str, new: &'static str, outcome: Outcome) -> Row {
+    Row { path, slot, old, new, outcome }
+}
+
+#[rustfmt::skip]
+pub fn table() -> Vec<Row> {
+    use Outcome::{InPlace, Nothing, Refused};
+    let keys = "credentials {\n access_key_id = \"AKIA1\"\n secret_access_key = \"s\"\n }";
+    let role = "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n }";
+    vec![
+        row("windlass.agent_image", "windlass", "", "windlass {\n agent_image = \"mirror/windlass:2\"\n}", InPlace("cluster.shop.agent")),
+        row("windlass.required_version", "windlass", "", "windlass {\n required_version = \"~> 0.1\"\n}", Nothing("it is about the binary that plans, and is checked before")),
+
+        row("cloud.region", "region", "region = \"eu-west-1\"", "region = \"eu-west-2\"", Refused("cloud.aws.main: a change of the cloud")),
+        row("cloud.credentials.role_arn", "cloud", "", role, Refused("a change of cloud credentials")),
+        row("cloud.credentials.access_key_id", "cloud", keys, "credentials {\n access_key_id = \"AKIA2\"\n secret_access_key = \"s\"\n }", Refused("a change of cloud credentials")),
+        row("cloud.credentials.secret_access_key", "cloud", keys, "credentials {\n access_key_id = \"AKIA1\"\n secret_access_key = \"t\"\n }", Refused("a change of cloud credentials")),
+        row("cloud.credentials.session_token", "cloud", keys, "credentials {\n access_key_id = \"AKIA1\"\n secret_access_key = \"s\"\n session_token = \"t\"\n }", Refused("a change of cloud credentials")),
+        row("cloud.credentials.external_id", "cloud", role, "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n external_id = \"b\"\n }", Refused("a change of cloud credentials")),
+        row("cloud.credentials.session_name", "cloud", role, "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n session_name = \"b\"\n }", Refused("a change of cloud credentials")),
+
+        row("profile.version", "profile", "version = \"1.0.0\"", "version = \"1.1.0\"", Refused("`profiles`")),
+        row("os.version", "os_version", "version = \"24.04\"", "version = \"22.04\"", Refused("cluster.shop: a change of the operating system")),
+        row("os.image", "os", "image = \"ami-0f1e2d3c4b5a69788\"", "image = \"ami-0f1e2d3c4b5a69789\"", Refused("a change")),
+        row("os.images", "os", "images = { \"eu-west-1\" = \"ami-0f1e2d3c4b5a69788\" }", "images = { \"eu-west-1\" = \"ami-0f1e2d3c4b5a69789\" }", Refused("a change")),
+        row("kubernetes.version", "kubernetes_version", "version = \"1.34.3\"", "version = \"1.34.4\"", Refused("a change of the Kubernetes version")),
+        row("kubernetes.hops", "kubernetes", "", "hops = [\"1.33.7\"]", Nothing("hops are passed through when the version changes, and a change of the version is refused")),
+        row("layer.manifests", "layer", "manifests = [\"other.yaml\"]", "manifests = [\"another.yaml\"]", Refused("cluster.shop.layer[\"second\"]: a change of a layer's content")),
+        row("layer.objects", "layer", "objects = [{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = { name = \"a\", namespace = \"kube-system\" } }]", "objects = [{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = { name = \"b\", namespace = \"kube-system\" } }]", Refused("cluster.shop.layer[\"second\"]: a change of a layer's content")),
+        row("layer.depends_on", "layer", "manifests = [\"other.yaml\"]", "manifests = [\"other.yaml\"]\n depends_on = [addon.first]", Refused("cluster.shop.layer[\"second\"]: a change of a layer's order")),
+        row("cloud_controller.enabled", "cloud_controller", "", "cloud_controller {\n enabled = false\n }", Refused("cluster.shop.layer[\"cloud-controller\"]: removing a layer")),
+        row("cloud_controller.manifests", "cloud_controller", "", "cloud_controller {\n manifests = [\"ccm.yaml\"]\n }", Refused("cluster.shop.layer[\"cloud-controller\"]: a change of a layer's content")),
+
+        row("cluster.cloud", "cluster_cloud", "cloud = cloud.aws.main", "cloud = cloud.aws.other", Refused("`cloud` was \"cloud.aws.main\"")),
+        row("cluster.profiles", "profiles", "profiles = [profile.base]", "profiles = [profile.base, profile.more]", Refused("adding a layer")),
+        row("cluster.profile_values", "cluster", "", "profile_values = { base = { word = \"b\" } }", Refused("cluster.shop.layer[\"first\"]: a change of a layer's content")),
+        row("cluster.name", "cluster", "", "name = \"store\"", Refused("`name` was \"shop\"")),
+        row("cluster.namespace", "cluster", "", "namespace = \"store\"", Refused("`namespace` was \"shop\"")),
+        row("cluster.pivot", "cluster", "", "pivot = false", Refused("switching the pivot")),
+        row("cluster.ssh_authorized_keys", "cluster", "", "ssh_authorized_keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDummyDummyDummyDummyDummyDummyDummyDummyDum a@b\"]", Refused("ssh")),
+        row("cluster.pod_cidr", "cluster", "", "pod_cidr = \"10.200.0.0/16\"", Refused("`pod_cidr")),
+        row("cluster.service_cidr", "cluster", "", "service_cidr = \"10.201.0.0/16\"", Refused("`service_cidr")),
+        row("cluster.capi_override", "cluster", "", "capi_override = { Cluster = { spec = { clusterNetwork = { serviceDomain = \"shop.local\" } } } }", Refused("a change of capi_override")),
+        row("cluster.vpc_id", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef1\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", Refused("cluster.shop: a change of the cluster")),
+        row("cluster.subnet_ids", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef1\"]", Refused("`subnet_ids")),
+        row("cluster.security_groups", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]\n security_groups = { node = \"sg-0123456789abcdef0\" }", Refused("`security_groups")),
+        row("cluster.vpc_cidr", "cluster", "", "vpc_cidr = \"10.5.0.0/16\"", Refused("`vpc_cidr")),
+        row("cluster.availability_zones", "cluster", "availability_zones = [\"eu-west-1a\"]", "availability_zones = [\"eu-west-1b\"]", Refused("`availability_zones")),
+        row("cluster.ssh_key_name", "cluster", "", "ssh_key_name = \"admins\"", Refused("`ssh_key_name")),
+        row("cluster.tags", "cluster", "tags = { a = \"b\" }", "tags = { a = \"c\" }", Refused("`tags.a`")),
+        row("cluster.load_balancer.scheme", "cluster", "", "load_balancer {\n scheme = \"internal\"\n }", Refused("`load_balancer")),
+        row("cluster.load_balancer.type", "cluster", "", "load_balancer {\n type = \"classic\"\n }", Refused("`load_balancer")),
+        row("cluster.load_balancer.cross_zone", "cluster", "", "load_balancer {\n cross_zone = true\n }", Refused("`load_balancer")),
+        row("cluster.cni_ingress_rule.description", "cluster", RULE, "cni_ingress_rule {\n description = \"e\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 9\n }", Refused("`cni_ingress_rule")),
+        row("cluster.cni_ingress_rule.protocol", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"udp\"\n from_port = 1\n to_port = 9\n }", Refused("`cni_ingress_rule")),
+        row("cluster.cni_ingress_rule.from_port", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 2\n to_port = 9\n }", Refused("`cni_ingress_rule")),
+        row("cluster.cni_ingress_rule.to_port", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 8\n }", Refused("`cni_ingress_rule")),
+        row("cluster.image_lookup.owner", "lookup", LOOKUP, "image_lookup {\n owner = \"222233334444\"\n base_os = \"ubuntu-24.04\"\n }", Refused("`image_lookup.owner`")),
+        row("cluster.image_lookup.base_os", "lookup", LOOKUP, "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-26.04\"\n }", Refused("`image_lookup.base_os`")),
+        row("cluster.image_lookup.format", "lookup", LOOKUP, "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-24.04\"\n format = \"mine-{{.BaseOS}}-{{.K8sVersion}}\"\n }", Refused("`image_lookup.format`")),
+        row("machine.instance_type", "instance_type", "instance_type = \"m6i.large\"", "instance_type = \"m6i.xlarge\"", Refused("`machine.instance_type` was")),
+        row("machine.ami", "machine", "", "ami = \"ami-0123456789abcdef0\"", Refused("`machine.ami`")),
+        row("machine.root_volume_gib", "machine", "", "root_volume_gib = 80", Refused("`machine.root_volume_gib`")),
+        row("machine.root_volume_type", "machine", "root_volume_gib = 80", "root_volume_gib = 80\n root_volume_type = \"gp2\"", Refused("`machine.root_volume_type`")),
+        row("machine.root_volume_iops", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_iops = 4000", Refused("`machine.root_volume_iops`")),
+        row("machine.root_volume_throughput", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_throughput = 250", Refused("`machine.root_volume_throughput`")),
+        row("machine.root_volume_encrypted", "machine", "root_volume_gib = 80", "root_volume_gib = 80\n root_volume_encrypted = true", Refused("`machine.root_volume_encrypted`")),
+        row("machine.root_volume_kms_key", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_kms_key = \"alias/shop\"", Refused("`machine.root_volume_kms_key`")),
+        row("machine.subnet_id", "machine", "", "subnet_id = \"subnet-0123456789abcdef0\"", Refused("`machine.subnet_id`")),
+        row("machine.public_ip", "machine", "", "public_ip = true", Refused("`machine.public_ip`")),
+        row("machine.security_group_ids", "machine", "", "security_group_ids = [\"sg-0123456789abcdef0\"]", Refused("`machine.security_group_ids`")),
+        row("machine.iam_instance_profile", "machine", "", "iam_instance_profile = \"shop-nodes\"", Refused("`machine.iam_instance_profile`")),
+        row("machine.spot", "machine", "", "spot = true", Refused("`machine.spot`")),
+        row("machine.spot_max_price", "machine", "spot = true", "spot = true\n spot_max_price = \"0.05\"", Refused("`machine.spot_max_price`")),
+        row("machine.tags", "machine", "", "tags = { a = \"b\" }", Refused("`machine.tags")),
+        row("cluster.agent.enabled", "cluster", "", "agent {\n enabled = false\n }", Refused("switching the agent off")),
+        row("cluster.agent.mode", "cluster", "", "agent {\n mode = \"heal\"\n }", Refused("cluster.shop.agent: a change of the agent is not possible yet `mode` was \"report\", is now \"heal\".")),
+        row("cluster.timeouts.wait", "cluster", "", "timeouts {\n wait = \"2h\"\n }", Nothing("it is the patience of the run at hand, and nothing on a plane")),
+        row("cluster.lifecycle.prevent_destroy", "cluster", "", "lifecycle {\n prevent_destroy = true\n }", InPlace("cluster.shop")),
+        row("control_plane.replicas", "control_plane", "", "replicas = 3", Refused("cluster.shop.control_plane: scaling")),
+        row("control_plane.labels", "control_plane", "", "labels = { tier = \"a\" }", Refused("cluster.shop.control_plane: a change of the pool")),
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { rollout = { strategy = { rollingUpdate = { maxSurge = 0 } } } } } }", Refused("cluster.shop.control_plane: a change of capi_override")),
+        row("control_plane.taint.key", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
+        row("control_plane.taint.value", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
+        row("control_plane.taint.effect", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
+        row("worker_pool.replicas", "worker_pool", "", "replicas = 2", Refused("scaling")),
+        row("worker_pool.labels", "worker_pool", "", "labels = { tier = \"a\" }", Refused("a change of the pool")),
+        row("worker_pool.failure_domain", "worker_pool", "", "failure_domain = \"eu-west-1a\"", Refused("a change of the pool")),
+        row("worker_pool.capi_override", "worker_pool", "", "capi_override = { MachineDeployment = { spec = { rollout = { strategy = { rollingUpdate = { maxSurge = 2 } } } } } }", Refused("a change of capi_override")),
+        row("worker_pool.taint.key", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", Refused("a change of the pool")),
+        row("worker_pool.taint.value", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", Refused("a change of the pool")),
+        row("worker_pool.taint.effect", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", Refused("a change of the pool")),
+    ]
+}
