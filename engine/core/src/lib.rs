@@ -22,6 +22,7 @@ pub mod lang;
 pub mod layer;
 pub mod marks;
 pub mod object;
+pub mod paused;
 pub mod plan;
 pub mod provider;
 pub mod recorded;

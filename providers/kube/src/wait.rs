@@ -25,13 +25,26 @@ impl Patience<'_> {
         &self,
         seen: &Arc<Watch>,
         what: &str,
+        judge: impl FnMut(&View) -> Result<T, String> + Send,
+    ) -> Result<T, StepError> {
+        self.until_beside(seen, None, what, judge).await
+    }
+
+    /// The same, judged again when something beside it changes too.
+    pub async fn until_beside<T>(
+        &self,
+        seen: &Arc<Watch>,
+        beside: Option<&Arc<Watch>>,
+        what: &str,
         mut judge: impl FnMut(&View) -> Result<T, String> + Send,
     ) -> Result<T, StepError> {
         let mut changes = seen.changes();
+        let mut others = beside.map(|beside| beside.changes());
         let mut stop = self.stop.clone();
         let mut said = String::new();
         loop {
             changes.borrow_and_update();
+            others.as_mut().map(|others| *others.borrow_and_update());
             let view = seen.view();
             let reason = match (&view.trouble, &view.objects) {
                 (None, None) => "nothing has been seen yet".to_owned(),
@@ -49,6 +62,7 @@ impl Patience<'_> {
                 changed = changes.changed() => if changed.is_err() {
                     return Err(StepError::TimedOut { what: what.to_owned(), reason: said });
                 },
+                () = changed(&mut others) => {}
                 () = stopped(&mut stop) => return Err(StepError::Stopped),
                 () = tokio::time::sleep_until(self.until) => {
                     return Err(StepError::TimedOut { what: what.to_owned(), reason: said });
@@ -89,6 +103,17 @@ impl Patience<'_> {
             true => Err(StepError::Stopped),
             false => Ok(()),
         }
+    }
+}
+
+/// Ends at the next change; never if nothing is watched, or no longer.
+async fn changed(watched: &mut Option<watch::Receiver<u64>>) {
+    let alive = match watched {
+        Some(watched) => watched.changed().await.is_ok(),
+        None => false,
+    };
+    if !alive {
+        std::future::pending::<()>().await;
     }
 }
 

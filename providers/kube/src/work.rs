@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use windlass_core::addr::{Address, Part};
 use windlass_core::encode::DigestKey;
-use windlass_core::marks::{ANNOTATION_ADDRESS, SYSTEM_NAMESPACE};
+use windlass_core::marks::{ANNOTATION_ADDRESS, LABEL_CLUSTER_NAME, SYSTEM_NAMESPACE};
+use windlass_core::object::split_api_version;
+use windlass_core::paused::{may_be_paused, paused_by_others};
 use windlass_core::plan::action::{DoomedObject, Takeover};
 use windlass_core::plan::{PlannedObject, Readiness, Step};
 use windlass_core::recorded::{Effect, RecordedObject};
@@ -22,6 +24,9 @@ use crate::remove::{Doomed, Whose, remove};
 use crate::request::{fill, references, resolve};
 use crate::wait::Patience;
 use crate::watch::{Watch, Watches};
+
+/// `apiVersion` of Clusters.
+const CLUSTER_API_VERSION: &str = "cluster.x-k8s.io/v1beta2";
 
 /// A step at work.
 pub struct Work<'a> {
@@ -153,12 +158,29 @@ pub async fn ready(
     }
     let watch = watches.on(plane, &object.api_version, &object.kind, object.namespace.as_deref()).await.map_err(failed_to)?;
     let what = format!("{} on {}", object.short(), plane.address);
+    // Cluster API leaves alone what is below a Cluster that is paused, and says nothing of it.
+    let clusters = match may_be_paused(split_api_version(&object.api_version).0) {
+        true => watches.on(plane, CLUSTER_API_VERSION, "Cluster", object.namespace.as_deref()).await.ok(),
+        false => None,
+    };
     patience
-        .until(&watch, &what, |view| {
+        .until_beside(&watch, clusters.as_ref(), &what, |view| {
             let live = view.get(object.namespace.as_deref(), &object.name);
-            judge(readiness, live).map(|()| live.cloned())
+            judge(readiness, live).map(|()| live.cloned()).map_err(|why| {
+                let seen = clusters.as_ref().map(|clusters| clusters.view());
+                let above = live.and_then(cluster_of).and_then(|name| seen.as_ref()?.get(object.namespace.as_deref(), name));
+                match above.and_then(paused_by_others).or_else(|| live.filter(|_| clusters.is_some()).and_then(paused_by_others)) {
+                    Some(paused) => format!("{paused}: {why}"),
+                    None => why,
+                }
+            })
         })
         .await
+}
+
+/// The Cluster that an object of Cluster API belongs to.
+fn cluster_of(live: &Json) -> Option<&str> {
+    live.pointer("/metadata/labels")?.get(LABEL_CLUSTER_NAME)?.as_str()
 }
 
 /// Our namespace exists on a plane.

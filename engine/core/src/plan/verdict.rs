@@ -25,6 +25,7 @@ use crate::facts::Facts;
 use crate::kinds::known_kind;
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use crate::object::ObjectKey;
+use crate::paused::{may_be_paused, paused_by_others};
 use crate::recorded::{Recorded, ResourceStatus};
 
 /// Everything that a plan is made from.
@@ -145,7 +146,27 @@ impl<'a> View<'a> {
         };
         diagnostics.extend(rendered.into_iter().filter(|(root, _)| !follows(root)).flat_map(|(_, anew)| anew));
         self.refuse_removed_parts(planned, diagnostics);
+        verdicts.warnings.extend(self.paused(&verdicts.by_address));
         verdicts
+    }
+
+    /// What the plan puts right though Cluster API has been told to leave it alone.
+    fn paused(&self, verdicts: &BTreeMap<Address, Verdict>) -> Vec<String> {
+        let mut told = BTreeSet::new();
+        let repairs = verdicts.iter().flat_map(|(address, verdict)| verdict.repairs().iter().map(move |repair| (address, repair)));
+        for (address, repair) in repairs.filter(|(_, repair)| may_be_paused(&repair.key.group)) {
+            let Some(cluster) = self.desired.clusters.get(&address.root()) else { continue };
+            let above = ObjectKey {
+                plane: repair.key.plane.clone(),
+                group: "cluster.x-k8s.io".to_owned(),
+                kind: "Cluster".to_owned(),
+                namespace: Some(cluster.namespace.clone()),
+                name: cluster.name.clone(),
+            };
+            let by = [&above, &repair.key].into_iter().find_map(|key| paused_by_others(self.facts.object(key)?));
+            told.extend(by.map(|by| format!("{address}: {by}; what this plan changes has no effect before it goes on")));
+        }
+        told.into_iter().collect()
     }
 
     /// `anew` gets what is rendered in another way than it was applied.
@@ -180,8 +201,7 @@ impl<'a> View<'a> {
             }
             ResourceStatus::Ready => {}
         }
-        let is_agent = matches!(address.part, Some(Part::Agent));
-        let changes = if is_agent { Vec::new() } else { input_changes(wish, record) };
+        let changes = input_changes(wish, record);
         let changed = !changes.is_empty();
         diagnostics.extend(changes);
         if changed {

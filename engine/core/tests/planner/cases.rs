@@ -827,3 +827,27 @@ fn a_release_that_renders_a_provider_in_another_way_updates_it_in_place_and_neve
         found(&world, &wish).iter().any(|(code, text)| *code == Code::DAY_TWO && text.contains("a change of a provider's credentials"))
     );
 }
+
+#[test]
+fn a_repair_below_a_paused_cluster_is_warned_of() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let root = world.find(&shop(), "Cluster", "shop");
+    let pool = world.find(&shop(), "MachineDeployment", "shop-general");
+    let layer = world.find(&shop(), "ConfigMap", "spaces");
+    world.objects.get_mut(&root).unwrap()["spec"]["paused"] = json!(true);
+    assert!(!good(&world, &wish).warnings.iter().any(|line| line.contains("paused")), "nothing is changed, nothing is warned of");
+    world.edit(&layer, "/data/key", json!("b"), "kubectl-edit");
+    assert!(!good(&world, &wish).warnings.iter().any(|line| line.contains("paused")), "Cluster API has no part in layers");
+    world.edit(&pool, "/spec/replicas", json!(7), "kubectl-scale");
+    let told: Vec<String> = good(&world, &wish).warnings.into_iter().filter(|line| line.contains("paused")).collect();
+    assert_eq!(
+        told,
+        [
+            "cluster.shop.worker_pool[\"general\"]: Cluster shop/shop is paused (spec.paused); what this plan changes has no effect before it goes on"
+        ]
+    );
+    world.objects.get_mut(&root).unwrap()["spec"]["paused"] = json!(false);
+    world.objects.get_mut(&pool).unwrap()["metadata"]["annotations"]["cluster.x-k8s.io/paused"] = json!("");
+    assert!(good(&world, &wish).warnings.iter().any(|line| line.contains("MachineDeployment shop/shop-general is paused (annotation")));
+}
