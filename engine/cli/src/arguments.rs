@@ -384,7 +384,15 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
         Err(error) => {
             let text = argv::one_dash(&error.render().to_string());
             // Help and version are answers; the rest is told as every other error is.
-            let text = text.strip_prefix("error: ").map_or_else(|| text.clone(), |rest| format!("Error[{}]: {rest}", Code::USAGE));
+            let text = text.strip_prefix("error: ").map_or_else(
+                || text.clone(),
+                |rest| {
+                    let rest = rest
+                        .replace("\n  tip: ", "\n = hint: ")
+                        .replace("For more information, try '-help'.", " = hint: `-help` shows what can be written");
+                    format!("Error[{}]: {rest}", Code::USAGE)
+                },
+            );
             Err(Answer { text, error: error.use_stderr() })
         }
     }

@@ -123,7 +123,9 @@ fn read(session: &Session, flags: &[VariableFlag]) -> Result<Texts, Failure> {
     }
     for name in names {
         let path = session.folder.join(&name);
-        let bytes = std::fs::read(&path).map_err(|error| io(&path, "cannot be read", &error))?;
+        let bytes = std::fs::read(&path).map_err(|error| {
+            io(&path, "cannot be read", &error).hint("every *.wl.hcl of the folder must be a file that this user may read")
+        })?;
         let (parsed, found) = lang::parse(&mut sources, &shown(&path), &bytes);
         body.append(parsed);
         diagnostics.extend(found);
@@ -171,7 +173,9 @@ fn variables(
         name.ends_with(&format!(".auto{VARIABLES}")) || name.ends_with(&format!(".auto{VARIABLES_JSON}"))
     })?);
     let mut read = |path: PathBuf, inputs: &mut Vec<VariableInput>| -> Result<(), Failure> {
-        let bytes = std::fs::read(&path).map_err(|error| io(&path, "cannot be read", &error))?;
+        let bytes = std::fs::read(&path).map_err(|error| {
+            io(&path, "cannot be read", &error).hint("-var-file and *.auto.wlvars.* name files of values that this user may read")
+        })?;
         let (found, problems) = parse_variable_file(sources, &shown(&path), &bytes);
         inputs.extend(found);
         diagnostics.extend(problems);

@@ -10,9 +10,9 @@ use windlass_core::recorded::{Effect, JournalRecord, Phase};
 
 use crate::ports::{StepJournal, Store, StoreError};
 
-/// Called after each committed record with its number; exists for crash tests.
+/// Called after each committed record with its number and its step; exists for crash tests.
 #[cfg(debug_assertions)]
-pub type AfterRecord = Arc<dyn Fn(u64) + Send + Sync>;
+pub type AfterRecord = Arc<dyn Fn(u64, &str) + Send + Sync>;
 
 /// Writes the records of one run.
 pub(crate) struct RunJournal {
@@ -46,7 +46,7 @@ impl RunJournal {
         }
         match self.store.journal(&self.run, step, phase, evidence, effects).await {
             Ok(seq) => {
-                self.committed(seq);
+                self.committed(seq, step);
                 Ok(())
             }
             Err(error) => {
@@ -58,14 +58,14 @@ impl RunJournal {
     }
 
     #[cfg(debug_assertions)]
-    fn committed(&self, seq: u64) {
+    fn committed(&self, seq: u64, step: &str) {
         if let Some(after_record) = &self.after_record {
-            after_record(seq);
+            after_record(seq, step);
         }
     }
 
     #[cfg(not(debug_assertions))]
-    fn committed(&self, _seq: u64) {}
+    fn committed(&self, _seq: u64, _step: &str) {}
 }
 
 /// The journal as one step sees it.

@@ -11,7 +11,7 @@ use windlass_run::resume::{Asked, Decision, decide, finishing, half_pivot};
 use windlass_run::summary::{Summary, Verdict};
 
 use super::approval::{Given, approve};
-use super::execution::{Go, Writer, unfinished_plan};
+use super::execution::{Go, Writer, duration, unfinished_plan};
 use super::plan::{Request, has_changes, make};
 use super::prepare::{Prepared, prepare};
 use super::world::{self, Banner, World};
@@ -35,6 +35,8 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
     if command.plan_digest.is_some() {
         return Err(Failure::new(Code::USAGE, "-plan-digest needs a saved plan").hint("windlass apply -plan-digest=sha256:… FILE"));
     }
+    // Before anything is started or written.
+    duration(&command.writing.lock_timeout)?;
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
     let prepared = prepare(arguments, &command.module, folder.as_deref(), mode, view)?;
     let management = prepared.loaded.model.management.clone();

@@ -6,6 +6,7 @@ use windlass_core::addr::Address;
 use windlass_core::plan::Mode;
 
 use super::apply::Job;
+use super::execution::duration;
 use super::plan::Request;
 use super::prepare::prepare;
 use super::world::{self, Banner, cluster_address};
@@ -16,6 +17,8 @@ use crate::view::View;
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Destroy, view: &View) -> Result<ExitCode, Failure> {
     let abandon: Vec<Address> = command.abandon.iter().map(|text| cluster_address(text)).collect::<Result<_, _>>()?;
+    // Before anything is started or written.
+    duration(&command.writing.lock_timeout)?;
     let prepared = prepare(arguments, &command.module, None, Mode::Destroy, view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;

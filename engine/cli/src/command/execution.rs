@@ -92,7 +92,7 @@ impl<'a> Writer<'a> {
         options.secrets = secrets;
         #[cfg(debug_assertions)]
         {
-            options.after_record = crate::crash::hook();
+            options.after_record = crate::crash::hook(plan, &options.secrets);
         }
         let listening = tokio::spawn(listen(stop, self.terminated.clone()));
         let run = uuid::Uuid::new_v4().to_string();
@@ -203,7 +203,7 @@ fn owner() -> String {
     )
 }
 
-fn duration(text: &str) -> Result<Duration, Failure> {
+pub fn duration(text: &str) -> Result<Duration, Failure> {
     match seconds(text) {
         Some(seconds) => Ok(Duration::from_secs(seconds)),
         None => Err(Failure::new(Code::USAGE, format!("{text:?} is no duration")).hint("write 30s, 5m or 1h")),

@@ -68,7 +68,7 @@ pub fn output(arguments: &Arguments, command: &arguments::Output, view: &View) -
     let recorded = read_state(&session)?.recorded;
     let Some(name) = &command.name else {
         if command.raw {
-            return Err(Failure::new(Code::USAGE, "-raw needs the name of an output"));
+            return Err(Failure::new(Code::USAGE, "-raw needs the name of an output").hint("`windlass output` lists them"));
         }
         if command.json {
             let all: serde_json::Map<String, serde_json::Value> = recorded

@@ -82,7 +82,10 @@ pub async fn make(prepared: &mut Prepared, world: &World, request: &Request<'_>,
     let replace = planning
         .replace
         .iter()
-        .map(|text| text.parse::<Address>().map_err(|error| Failure::new(Code::USAGE, error.to_string())))
+        .map(|text| {
+            text.parse::<Address>()
+                .map_err(|error| Failure::new(Code::USAGE, error.to_string()).hint("`windlass state list` shows all addresses"))
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let options = PlanOptions { mode, tool_version: TOOL_VERSION, key: &prepared.key, replace: &replace, release_foreign, abandon };
     let (plan, mut diagnostics) = plan::plan(&prepared.desired, &prepared.recorded, &facts, &options);

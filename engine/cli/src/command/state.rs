@@ -24,8 +24,9 @@ pub fn list(arguments: &Arguments, command: &arguments::StateList, view: &View) 
 /// Runs `state show`.
 pub fn show(arguments: &Arguments, command: &arguments::StateShow, view: &View) -> Result<ExitCode, Failure> {
     let recorded = read_state(&Session::new(arguments, &command.module, None)?)?.recorded;
-    let address: Address =
-        command.address.parse().map_err(|error: windlass_core::addr::AddressError| Failure::new(Code::USAGE, error.to_string()))?;
+    let address: Address = command.address.parse().map_err(|error: windlass_core::addr::AddressError| {
+        Failure::new(Code::USAGE, error.to_string()).hint("`windlass state list` shows all addresses")
+    })?;
     match view::resource_text(&recorded, &address) {
         Some(text) => {
             view.out(&text);

@@ -152,7 +152,9 @@ fn overrides(
     }
     for text in &given.kubeconfig {
         let Some((plane, file)) = text.split_once('=') else {
-            return Err(Failure::new(Code::USAGE, format!("-kubeconfig needs PLANE=FILE, not {text:?}")));
+            return Err(
+                Failure::new(Code::USAGE, format!("-kubeconfig needs PLANE=FILE, not {text:?}")).hint("write -kubeconfig shop=FILE")
+            );
         };
         let path = session.folder.join(file);
         if !path.is_file() {
@@ -184,7 +186,9 @@ pub fn cluster_address(text: &str) -> Result<Address, Failure> {
     };
     match (&address.root, &address.part) {
         (Root::Cluster(_), None) => Ok(address),
-        _ => Err(Failure::new(Code::USAGE, format!("{text:?} is no cluster"))),
+        _ => {
+            Err(Failure::new(Code::USAGE, format!("{text:?} is no cluster")).hint("write the address of a cluster, such as `cluster.shop`"))
+        }
     }
 }
 

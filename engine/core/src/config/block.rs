@@ -84,7 +84,11 @@ impl Reader<'_> {
             return None;
         }
         if attribute.ty == AttributeType::Integer && value.reveal().as_i64().is_none() {
-            diagnostics.push(Diagnostic::error(Code::WRONG_TYPE, format!("`{name}` of {} must be a whole number", self.what)).at(span));
+            diagnostics.push(
+                Diagnostic::error(Code::WRONG_TYPE, format!("`{name}` of {} must be a whole number", self.what))
+                    .at(span)
+                    .hint("write it without a fraction, such as `3`"),
+            );
             return None;
         }
         Some(value.secret_if(attribute.sensitive))

@@ -403,7 +403,8 @@ fn circle(what: &str, names: &[String], needs: &[(Vec<String>, Option<Span>)], d
     let path: Vec<&str> = cycle.edges.iter().filter_map(|edge| names.get(at(edge.from)?)).map(String::as_str).collect();
     let first = path.first().copied().unwrap_or_default();
     let mut diagnostic = Diagnostic::error(Code::CYCLE, format!("{what} wait for each other: {} -> {first}", path.join(" -> ")))
-        .detail("Each arrow is a `depends_on`.");
+        .detail("Each arrow is a `depends_on`.")
+        .hint("take one of them away");
     for (i, edge) in cycle.edges.iter().enumerate() {
         let Some(span) = at(edge.from).and_then(|i| needs.get(i)).and_then(|(_, span)| *span) else { continue };
         if i == 0 {

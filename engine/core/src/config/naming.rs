@@ -103,8 +103,9 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
             let at = |i: u32| usize::try_from(i).ok().and_then(|i| nodes.get(i));
             let path: Vec<String> =
                 cycle.edges.iter().filter_map(|edge| Some(format!("{} refers to {}", at(edge.from)?.name(), edge.reason))).collect();
-            let mut diagnostic =
-                Diagnostic::error(Code::CYCLE, "names refer to each other in a circle").detail(format!("{}.", path.join(", ")));
+            let mut diagnostic = Diagnostic::error(Code::CYCLE, "names refer to each other in a circle")
+                .detail(format!("{}.", path.join(", ")))
+                .hint("take one of these references away, or move what both sides need into a value of its own");
             diagnostic.primary = cycle.edges.first().and_then(|edge| at(edge.from)).map(Node::span);
             for edge in cycle.edges.iter().skip(1) {
                 if let Some(node) = at(edge.from) {
@@ -188,7 +189,8 @@ fn nodes<'a>(inputs: &Inputs<'a>, diagnostics: &mut Diagnostics) -> Vec<Node<'a>
                 Some(first) => diagnostics.push(
                     Diagnostic::error(Code::DUPLICATE_ATTRIBUTE, format!("local value `{}` is declared twice", attribute.name))
                         .at(attribute.name_span)
-                        .related(first, "first declared here"),
+                        .related(first, "first declared here")
+                        .hint("keep one of the two, or give one another name"),
                 ),
                 None => nodes.push(Node::Local(&attribute.name, &attribute.expr)),
             }

@@ -99,6 +99,7 @@ fn parse_json(name: &str, bytes: &[u8]) -> (Vec<VariableInput>, Diagnostics) {
                 Code::SYNTAX,
                 format!("{name}:{}:{}: not a JSON object of variable values", error.line(), error.column().max(1)),
             )
+            .hint("write one object of names and values: `{\"size\": 3}`")
             .into(),
         ),
     }
@@ -247,7 +248,8 @@ impl Declared<'_> {
                     Code::WRONG_TYPE,
                     format!("the value that {} gives to {} is not a {}", input.origin, self.what, self.ty),
                 )
-                .detail(detail);
+                .detail(detail)
+                .hint(lang::how_to_write(self.ty));
                 diagnostic.primary = span.filter(|_| !self.sensitive).or(Some(self.span));
                 diagnostics.push(diagnostic);
                 Value::unknown(self.ty.clone())

@@ -32,6 +32,7 @@ mod yaml_text;
 
 use crate::diag::{FileId, Span};
 
+pub(crate) use eval::how_to_write;
 pub use eval::{Evaluator, Limits};
 pub use functions::{Function, Kind, Param, Policy, all as all_functions, find as find_function};
 pub use ir::{Attribute, Block, Body, Expr};

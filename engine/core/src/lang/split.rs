@@ -217,7 +217,8 @@ impl<'t> Splitter<'t> {
                     format!("`{}` where `{}` is needed", char::from(byte), char::from(closing(open))),
                 )
                 .at(self.span(self.at, 1))
-                .related(self.span(opened, 1), format!("this `{}` is still open", char::from(open)));
+                .related(self.span(opened, 1), format!("this `{}` is still open", char::from(open)))
+                .hint(format!("write `{}` before it, or take it away", char::from(closing(open))));
                 self.fault(diagnostic);
                 self.contexts.pop();
                 // The closing one belongs to something further out.

@@ -72,50 +72,75 @@ fn explain(message: &str, source: &str, at: usize, token: &str) -> (String, Opti
         return (String::new(), Some("end the line instead of writing `;`".into()));
     }
     if message.contains("invalid structure") {
-        let hint = (token == ":").then(|| "write `=` between name and value".to_owned());
+        let hint = Some(if token == ":" {
+            "write `=` between name and value"
+        } else {
+            "write `name = value`, or `name {` and a `}` after its content"
+        });
+        let hint = hint.map(str::to_owned);
         return ("After a name comes `= value` for an attribute, or labels and `{` for a block.".into(), hint);
     }
     if message.contains("invalid expression") {
         let what = if before.ends_with('=') { "A value is missing after `=`." } else { "A value is expected here." };
-        return (what.into(), None);
+        return (what.into(), Some("write a value: `\"text\"`, `3`, `[a, b]`, `{ a = 1 }` or a reference such as `local.name`".into()));
     }
     if message.contains("newline") && message.contains("eof") {
         let hint = match token {
             "{" => Some("a block has no `=` before its `{`; an object as a value needs one".to_owned()),
             "=" => Some("a comparison is written `==`".to_owned()),
-            _ => None,
+            _ => Some("begin a new line before it".to_owned()),
         };
         return ("The attribute or block is complete; the next one needs a line of its own.".into(), hint);
     }
     if message.contains("invalid object item") {
-        return ("Entries of an object are separated by a comma or a new line.".into(), None);
+        return ("Entries of an object are separated by a comma or a new line.".into(), Some("put a comma or a new line before it".into()));
     }
     if message.contains("invalid object value assignment") {
-        return ("A key of an object is followed by `=` and a value.".into(), None);
+        return ("A key of an object is followed by `=` and a value.".into(), Some("write `key = value`".into()));
     }
     if message.contains("invalid block body") {
-        return ("A block that stands on one line holds at most one attribute; else each stands on its own line.".into(), None);
+        return (
+            "A block that stands on one line holds at most one attribute; else each stands on its own line.".into(),
+            Some("put each attribute on a line of its own".into()),
+        );
     }
     if message.contains("invalid traversal operator") {
-        return ("After `.` comes the name of an attribute, a number or `*`.".into(), None);
+        return (
+            "After `.` comes the name of an attribute, a number or `*`.".into(),
+            Some("write `value.name`, `value[0]` or `value[*]`".into()),
+        );
     }
     if message.contains("expected `]`") {
-        return ("Elements are separated by commas, and the list ends with `]`.".into(), None);
+        return (
+            "Elements are separated by commas, and the list ends with `]`.".into(),
+            Some("put a comma before it, or `]` if the list ends here".into()),
+        );
     }
     if message.contains("`)`") {
-        return ("Arguments are separated by commas, and the call ends with `)`.".into(), None);
+        return (
+            "Arguments are separated by commas, and the call ends with `)`.".into(),
+            Some("put a comma before it, or `)` if the call ends here".into()),
+        );
     }
     if message.contains("heredoc end delimiter") {
-        return ("The marker that ends the heredoc is missing.".into(), None);
+        return ("The marker that ends the heredoc is missing.".into(), Some("put the marker on a line of its own after the text".into()));
     }
     if message.contains("endif") || message.contains("endfor") {
-        return ("A template directive `%{ if … }` or `%{ for … }` needs its `%{ endif }` or `%{ endfor }`.".into(), None);
+        return (
+            "A template directive `%{ if … }` or `%{ for … }` needs its `%{ endif }` or `%{ endfor }`.".into(),
+            Some("write it after what the directive is about".into()),
+        );
     }
     if message == "unexpected token" {
         let last = source.get(at + token.len()..).is_some_and(|rest| rest.trim().is_empty());
         let operator = ["+", "-", "*", "/", "%", "=", "!", "<", ">", "&", "|", "?"].contains(&token);
         let missing = if last && operator { "A value is missing after it." } else { "" };
-        return (missing.into(), None);
+        let hint = if missing.is_empty() {
+            format!("take the `{token}` away, or write what is missing before it")
+        } else {
+            "write a value after it".to_owned()
+        };
+        return (missing.into(), Some(hint));
     }
     (format!("The parser says: {message}."), None)
 }

@@ -2,7 +2,7 @@
 
 use super::super::functions::{self, Body, Fault, Function, Param, Policy};
 use super::super::ir::Call;
-use super::{Run, failed};
+use super::{Run, failed, how_to_write};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::value::{Type, Value, ValuePath, convert};
 
@@ -45,7 +45,7 @@ impl Run<'_> {
             Value::Unknown(_) => None,
             other => {
                 let summary = format!("`...` needs a list, set or tuple before it, this is {}", other.type_of().with_article());
-                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(place));
+                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(place).hint("write `[value]...`, or leave `...` out"));
                 None
             }
         }
@@ -137,7 +137,7 @@ impl Run<'_> {
                     error.path = ValuePath::default();
                 }
                 let summary = format!("`{}`: argument `{}`: {error}", function.name, param.name);
-                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(place));
+                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(place).hint(how_to_write(&ty)));
                 None
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::ir::{Expr, For, Name, ObjectItem};
-use super::{Run, failed};
+use super::{Run, failed, how_to_write};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::value::{Entries, Number, Type, Value, convert};
 
@@ -48,7 +48,11 @@ impl Run<'_> {
                 None
             }
             Err(error) => {
-                self.fail(Diagnostic::error(Code::WRONG_TYPE, format!("a key of an object: {error}")).at(expr.span));
+                self.fail(
+                    Diagnostic::error(Code::WRONG_TYPE, format!("a key of an object: {error}"))
+                        .at(expr.span)
+                        .hint(how_to_write(&Type::String)),
+                );
                 None
             }
         }
@@ -156,7 +160,7 @@ impl Run<'_> {
             }
             scalar => {
                 let summary = format!("`for` walks over lists, sets, maps and objects; this is {}", scalar.type_of().with_article());
-                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(collection.span));
+                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(collection.span).hint("write `[value]` to walk over one value"));
                 return None;
             }
         };

@@ -71,7 +71,7 @@ impl<'a> Evaluator<'a> {
         match convert(&value, ty) {
             Ok(value) => (value, diagnostics),
             Err(error) => {
-                diagnostics.push(Diagnostic::error(Code::WRONG_TYPE, error.to_string()).at(expr.span));
+                diagnostics.push(Diagnostic::error(Code::WRONG_TYPE, error.to_string()).at(expr.span).hint(how_to_write(ty)));
                 (Value::unknown(ty.clone()), diagnostics)
             }
         }
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
         match convert(&value, ty) {
             Ok(value) => value,
             Err(error) => {
-                self.fail(Diagnostic::error(Code::WRONG_TYPE, format!("{what}: {error}")).at(expr.span));
+                self.fail(Diagnostic::error(Code::WRONG_TYPE, format!("{what}: {error}")).at(expr.span).hint(how_to_write(ty)));
                 Value::unknown(ty.clone())
             }
         }
@@ -182,4 +182,16 @@ pub(super) fn evaluate_template_file(run: &mut Run<'_>, template: &Template) -> 
 /// What stands in for a value after an error.
 pub(super) fn failed() -> Value {
     Value::unknown(Type::Any)
+}
+
+/// What to write where a value of this type is needed.
+pub(crate) fn how_to_write(ty: &Type) -> String {
+    match ty {
+        Type::Bool => "write `true` or `false`, or a condition such as `name == \"shop\"`".to_owned(),
+        Type::Number => "write a number such as `3`; `tonumber(text)` reads one from a text".to_owned(),
+        Type::String => "write a text in quotes; `jsonencode(value)` makes one of a list or an object".to_owned(),
+        Type::List(_) | Type::Set(_) | Type::Tuple(_) => "write a list: `[a, b]`".to_owned(),
+        Type::Map(_) | Type::Object(_) => "write an object: `{ a = 1 }`".to_owned(),
+        other => format!("write a value of type {other}"),
+    }
 }

@@ -105,7 +105,11 @@ impl Run<'_> {
             Ok(value) => value,
             Err(error) => {
                 let summary = format!("`{symbol}` cannot use this operand: {}", error.message);
-                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(expr.span));
+                let hint = match ty {
+                    Type::Number => "it takes numbers; `concat(a, b)` joins lists, and `\"${a}${b}\"` joins texts",
+                    _ => "it takes `true` and `false`; a comparison such as `a == b` gives one of them",
+                };
+                self.fail(Diagnostic::error(Code::WRONG_TYPE, summary).at(expr.span).hint(hint));
                 Value::unknown(ty.clone())
             }
         }
