@@ -1,6 +1,7 @@
 //! Faults in HCL. Nothing is started and nothing is written for any of them, whatever the command.
 
-use crate::refusal::{Refusal, nothing_was_begun};
+use crate::refusal::Told::This;
+use crate::refusal::{HINT, Refusal, nothing_was_begun};
 use crate::support::Place;
 
 const CLOUD: &str =
@@ -93,7 +94,7 @@ fn a_fault_is_told_with_its_place_and_what_to_do() {
     let place = Place::empty();
     for row in ROWS {
         place.write("main.wl.hcl", row.text);
-        let refusal = Refusal { code: row.code, place: row.place, says: row.says, exit: 1 };
+        let refusal = Refusal { code: row.code, place: This(row.place), hint: HINT, says: row.says, exit: 1 };
         for command in [&["validate"][..], &["apply", "-auto-approve"]] {
             let told = refusal.of(&place, command).stderr;
             assert_eq!(told.matches("Error[").count(), 1, "one fault is told once:\n{told}");
@@ -121,7 +122,8 @@ fn of_two_circles_the_shorter_is_told_with_the_reason_of_each_edge() {
     );
     let refusal = Refusal {
         code: "WL0210",
-        place: "main.wl.hcl:3:7",
+        place: This("main.wl.hcl:3:7"),
+        hint: HINT,
         says: &["names refer to each other in a circle", "local.b refers to local.c, local.c refers to local.b."],
         exit: 1,
     };
@@ -134,7 +136,13 @@ fn of_two_circles_the_shorter_is_told_with_the_reason_of_each_edge() {
 fn layers_that_wait_for_each_other_are_told() {
     let place = Place::example("quickstart");
     place.replace("main.wl.hcl", "  addon \"platform\" {\n", "  addon \"platform\" {\n    depends_on = [addon.shop]\n");
-    let refusal = Refusal { code: "WL0210", place: "main.wl.hcl:38:3", says: &["platform -> shop -> platform", "`depends_on`"], exit: 1 };
+    let refusal = Refusal {
+        code: "WL0210",
+        place: This("main.wl.hcl:38:3"),
+        hint: HINT,
+        says: &["platform -> shop -> platform", "`depends_on`"],
+        exit: 1,
+    };
     refusal.of(&place, &["validate"]);
     nothing_was_begun(&place);
 }
@@ -144,13 +152,14 @@ fn an_unknown_attribute_is_told_with_the_nearest_one() {
     let place = Place::example("quickstart");
     place.replace("main.wl.hcl", "  pivot    = true\n", "  pivot    = true\n  count    = 2\n");
     let says = ["there is no `count` in windlass", "hint: use `for_each = toset([…])`"];
-    let told = Refusal { code: "WL0101", place: "main.wl.hcl:74:3", says: &says, exit: 1 }.of(&place, &["plan"]).stderr;
+    let told = Refusal { code: "WL0101", place: This("main.wl.hcl:74:3"), hint: HINT, says: &says, exit: 1 }.of(&place, &["plan"]).stderr;
     assert_eq!(told.matches("Error[").count(), 1, "{told}");
     place.replace("main.wl.hcl", "  count    = 2\n", "");
     place.replace("main.wl.hcl", "root_volume_gib", "root_volume_gb");
     let refusal = Refusal {
         code: "WL0101",
-        place: "main.wl.hcl:79:7",
+        place: This("main.wl.hcl:79:7"),
+        hint: HINT,
         says: &["machine of control_plane of cluster \"shop\" has no attribute `root_volume_gb`", "hint: did you mean `root_volume_gib`?"],
         exit: 1,
     };
@@ -168,7 +177,8 @@ fn the_design_s_example_is_understood_up_to_its_chart() {
     }
     let refusal = Refusal {
         code: "WL0211",
-        place: "main.wl.hcl:23:5",
+        place: This("main.wl.hcl:23:5"),
+        hint: HINT,
         says: &["Helm charts are not supported by this release yet", "`helm template`", "docs/how-to/charts.md"],
         exit: 1,
     };
@@ -198,12 +208,12 @@ fn the_design_s_example_is_understood_up_to_its_chart() {
 #[test]
 fn a_file_that_is_no_text_is_refused() {
     let place = Place::empty();
-    for (bytes, code) in [(&b"x = \xff\xfe\n"[..], "WL0001"), (b"x = \"\0\"\n", "WL0002")] {
+    for (bytes, code, at) in [(&b"x = \xff\xfe\n"[..], "WL0001", "main.wl.hcl:1:5"), (b"x = \"\0\"\n", "WL0002", "main.wl.hcl:1:6")] {
         place.write("main.wl.hcl", bytes);
-        Refusal { code, place: "", says: &[], exit: 1 }.of(&place, &["validate"]);
+        Refusal { code, place: This(at), hint: HINT, says: &[], exit: 1 }.of(&place, &["validate"]);
     }
     place.write("main.wl.hcl", format!("{CLOUD}output \"x\" {{ value = {}1{} }}\n", "(".repeat(3000), ")".repeat(3000)));
-    Refusal { code: "WL0016", place: "", says: &["nested"], exit: 1 }.of(&place, &["validate"]);
+    Refusal { code: "WL0016", place: This("main.wl.hcl:7:86"), hint: HINT, says: &["nested"], exit: 1 }.of(&place, &["validate"]);
     nothing_was_begun(&place);
 }
 

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, Patch, PatchParams};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use windlass_kube::kubeconfig::{Origin, client, read};
 
-use crate::refusal::Refusal;
+use crate::refusal::Told::This;
+use crate::refusal::{HINT, NO_FILE, NOT_IN_FILE, Refusal, Told};
 use crate::support::Place;
 
 /// The applied quickstart.
@@ -60,19 +62,17 @@ fn while_another_applies(place: &Place) {
     place.run(&["init"]).expect(0);
     let mut first = place.spawn(&["apply", "-auto-approve"]);
     let began = Instant::now();
-    let told = loop {
+    while !std::fs::read_to_string(place.path().join("windlass.wlstate.lock")).is_ok_and(|owner| owner.contains("windlass")) {
         assert!(began.elapsed() < Duration::from_secs(120), "the lock was never held");
-        let owner = std::fs::read_to_string(place.path().join("windlass.wlstate.lock")).unwrap_or_default();
-        if owner.contains("windlass") {
-            break place.run(&["apply", "-auto-approve"]);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    };
-    assert!(first.wait().expect("it ran").success(), "the first apply is not disturbed");
-    // The state is the first one's to change meanwhile.
-    let after = place.state();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The state is the first one's to change: it stands still meanwhile, with the lock in its hand.
+    let id = Pid::from_child(&first);
+    kill_process(id, Signal::STOP).expect("it runs");
     let says = ["process ", "hint: wait for it, or pass -lock-timeout=5m"];
-    Refusal { code: "WL0504", place: "", says: &says, exit: 6 }.check(place, told, &after);
+    Refusal { code: "WL0504", place: NO_FILE, hint: HINT, says: &says, exit: 6 }.of(place, &["apply", "-auto-approve"]);
+    kill_process(id, Signal::CONT).expect("it is there");
+    assert!(first.wait().expect("it ran").success(), "the first apply is not disturbed");
 }
 
 /// Changes that this release recognises and does not make.
@@ -80,48 +80,66 @@ fn day_two(life: &Life) {
     let pool = "  worker_pool \"general\" {\n    replicas = 2";
     let extra = "  worker_pool \"extra\" {\n    machine {\n      instance_type = \"m6i.large\"\n    }\n  }\n";
     let renamed = "  worker_pool \"other\" {\n    replicas = 2";
-    let rows: &[(&str, &str, &str, &[&str], usize)] = &[
+    let rows: &[(&str, &str, Told<'_>, &[&str], usize)] = &[
         (
             pool,
             "  worker_pool \"general\" {\n    replicas = 4",
-            "main.wl.hcl:83:3",
+            This("main.wl.hcl:83:3"),
             &["cluster.shop.worker_pool[\"general\"]: scaling", "`replicas` was 2, is now 4"],
             1,
         ),
         (
             "    replicas = 3",
             "    replicas = 5",
-            "main.wl.hcl:75:3",
+            This("main.wl.hcl:75:3"),
             &["cluster.shop.control_plane: scaling", "`replicas` was 3, is now 5"],
             1,
         ),
         (
             "m6i.xlarge",
             "m6i.2xlarge",
-            "main.wl.hcl:83:3",
+            This("main.wl.hcl:83:3"),
             &["a change of machines", "`machine.instance_type` was \"m6i.xlarge\", is now \"m6i.2xlarge\""],
             1,
         ),
-        ("\"1.34.3\"", "\"1.34.4\"", "main.wl.hcl:70:1", &["a change of the Kubernetes version", "was \"1.34.3\", is now \"1.34.4\""], 1),
-        ("\"eu-west-1\"", "\"eu-west-2\"", "main.wl.hcl:11:1", &["cloud.aws.main: a change of the cloud", "`region` was \"eu-west-1\""], 1),
+        (
+            "\"1.34.3\"",
+            "\"1.34.4\"",
+            This("main.wl.hcl:70:1"),
+            &["a change of the Kubernetes version", "was \"1.34.3\", is now \"1.34.4\""],
+            1,
+        ),
+        (
+            "\"eu-west-1\"",
+            "\"eu-west-2\"",
+            This("main.wl.hcl:11:1"),
+            &["cloud.aws.main: a change of the cloud", "`region` was \"eu-west-1\""],
+            1,
+        ),
         (
             "cluster  = target.name",
             "cluster  = \"other\"",
-            "",
+            This("main.wl.hcl:46:3"),
             &["cluster.shop.layer[\"shop\"]: a change of a layer's content", "ConfigMap storefront/cluster-info"],
             1,
         ),
-        (pool, &format!("{extra}{pool}"), "main.wl.hcl:83:3", &["cluster.shop.worker_pool[\"extra\"]: adding a worker pool"], 1),
-        (pool, renamed, "", &["adding a worker pool", "cluster.shop.worker_pool[\"general\"]: removing a worker pool"], 2),
-        ("pivot    = true", "pivot    = false", "main.wl.hcl:70:1", &["cluster.shop: switching the pivot"], 2),
+        (pool, &format!("{extra}{pool}"), This("main.wl.hcl:83:3"), &["cluster.shop.worker_pool[\"extra\"]: adding a worker pool"], 1),
+        (
+            pool,
+            renamed,
+            This("main.wl.hcl:83:3"),
+            &["adding a worker pool", "cluster.shop.worker_pool[\"general\"]: removing a worker pool"],
+            2,
+        ),
+        ("pivot    = true", "pivot    = false", This("main.wl.hcl:70:1"), &["cluster.shop: switching the pivot"], 2),
     ];
     for (from, to, place, says, faults) in rows {
         let mut says = says.to_vec();
         says.push("hint: this release creates, repairs and destroys clusters");
-        let told = life.refuses(from, to, &["plan"], &Refusal { code: "WL0403", place, says: &says, exit: 1 });
+        let told = life.refuses(from, to, &["plan"], &Refusal { code: "WL0403", place: *place, hint: HINT, says: &says, exit: 1 });
         assert_eq!(told.matches("Error[").count(), *faults, "{told}");
     }
-    let refusal = Refusal { code: "WL0403", place: "", says: &["scaling is not possible yet"], exit: 1 };
+    let refusal = Refusal { code: "WL0403", place: This("main.wl.hcl:83:3"), hint: HINT, says: &["scaling is not possible yet"], exit: 1 };
     life.refuses(pool, "  worker_pool \"general\" {\n    replicas = 0", &["apply", "-auto-approve"], &refusal);
 }
 
@@ -136,20 +154,20 @@ fn a_stale_plan(life: &Life) {
         "data[\"net-conf.json\"] was \"seen\", is \"unseen\"",
         "hint: make a new plan and review it",
     ];
-    let done = Refusal { code: "WL0507", place: "", says: &says, exit: 5 }.of(place, &["apply", "p.wlplan"]);
+    let done = Refusal { code: "WL0507", place: NO_FILE, hint: HINT, says: &says, exit: 5 }.of(place, &["apply", "p.wlplan"]);
     assert!(done.stdout.contains("Nothing has been changed."), "{}", done.stdout);
     assert_eq!(place.ledger(), life.ledger);
     place.run(&["drift"]).expect(2).says("unseen");
     // Nobody can approve, so nothing happens; approved, the drift is repaired.
     let says = ["the plan needs approval, and nobody can answer", "hint: -auto-approve approves it"];
-    Refusal { code: "WL0514", place: "", says: &says, exit: 1 }.of(place, &["apply"]);
-    Refusal { code: "WL0514", place: "", says: &says, exit: 1 }.of(place, &["apply", "-input=false"]);
+    Refusal { code: "WL0514", place: NO_FILE, hint: HINT, says: &says, exit: 1 }.of(place, &["apply"]);
+    Refusal { code: "WL0514", place: NO_FILE, hint: HINT, says: &says, exit: 1 }.of(place, &["apply", "-input=false"]);
     place.run(&["drift"]).expect(2).says("unseen");
     place.apply();
     place.settled();
     // A run has changed the state since: the plan is of the past.
     let says = ["the plan was made from state serial", "hint: make a new plan and review it"];
-    Refusal { code: "WL0507", place: "", says: &says, exit: 5 }.of(place, &["apply", "p.wlplan"]);
+    Refusal { code: "WL0507", place: NO_FILE, hint: HINT, says: &says, exit: 5 }.of(place, &["apply", "p.wlplan"]);
 }
 
 /// What `kubectl edit` sends.
@@ -168,13 +186,14 @@ fn edit(place: &Place, value: &str) {
 fn a_cluster_that_is_gone_from_the_configuration(life: &Life) {
     let (place, without) = (&life.place, life.without_cluster());
     let says = ["the plan destroys cluster.shop, which -auto-approve does not cover", "hint: -allow-destroy='cluster.shop' allows it"];
-    let refusal = Refusal { code: "WL0514", place: "", says: &says, exit: 1 };
+    let refusal = Refusal { code: "WL0514", place: NO_FILE, hint: HINT, says: &says, exit: 1 };
     life.refuses(&life.text, &without, &["apply", "-auto-approve"], &refusal);
     life.refuses(&life.text, &without, &["apply", "-auto-approve", "-allow-destroy=cluster.other"], &refusal);
     let says = ["cluster.shop can be destroyed and is not abandoned", "Its API answers.", "hint: `windlass destroy` takes it down"];
-    Refusal { code: "WL0417", place: "", says: &says, exit: 1 }.of(place, &["destroy", "-auto-approve", "-abandon=cluster.shop"]);
+    Refusal { code: "WL0417", place: NO_FILE, hint: HINT, says: &says, exit: 1 }
+        .of(place, &["destroy", "-auto-approve", "-abandon=cluster.shop"]);
     let says = ["the plan needs approval, and nobody can answer"];
-    Refusal { code: "WL0514", place: "", says: &says, exit: 1 }.of(place, &["destroy"]);
+    Refusal { code: "WL0514", place: NO_FILE, hint: HINT, says: &says, exit: 1 }.of(place, &["destroy"]);
     for (command, code, says) in [
         (&["state", "show", "cluster.shap"][..], "WL0516", "hint: did you mean `cluster.shop`?"),
         (&["output", "nothing"], "WL0516", "the state holds no output \"nothing\""),
@@ -183,7 +202,7 @@ fn a_cluster_that_is_gone_from_the_configuration(life: &Life) {
         (&["plan", "-refresh=false"], "WL0500", "a plan always looks at what lives"),
         (&["plan", "-target=cluster.shop"], "WL0211", "hint: plan the whole configuration"),
     ] {
-        Refusal { code, place: "", says: &[says], exit: 1 }.of(place, command);
+        Refusal { code, place: NO_FILE, hint: HINT, says: &[says], exit: 1 }.of(place, command);
     }
     assert_eq!(place.ledger(), life.ledger);
 }
@@ -194,7 +213,7 @@ fn another_plane(life: &Life) {
     let says =
         ["the state was made on management.sandbox, the configuration names management.hub", "Nothing has been written.", "-state=FILE"];
     for command in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"]] {
-        life.refuses("cluster \"shop\" {", block, command, &Refusal { code: "WL0405", place: "", says: &says, exit: 1 });
+        life.refuses("cluster \"shop\" {", block, command, &Refusal { code: "WL0405", place: NO_FILE, hint: HINT, says: &says, exit: 1 });
     }
 }
 
@@ -206,10 +225,10 @@ fn protected(life: &Life) {
     place.run(&["plan", "-detailed-exitcode"]).expect(2).says("lifecycle.prevent_destroy: false -> true");
     place.apply();
     let says = ["cluster.shop is protected and would be destroyed", "with prevent_destroy = false first"];
-    Refusal { code: "WL0404", place: "main.wl.hcl:70:1", says: &says, exit: 1 }.of(place, &["destroy", "-auto-approve"]);
+    Refusal { code: "WL0404", place: This("main.wl.hcl:70:1"), hint: HINT, says: &says, exit: 1 }.of(place, &["destroy", "-auto-approve"]);
     place.write("main.wl.hcl", life.without_cluster());
     for command in [&["destroy", "-auto-approve"][..], &["plan"], &["apply", "-auto-approve", "-allow-destroy=cluster.shop"]] {
-        Refusal { code: "WL0404", place: "", says: &says, exit: 1 }.of(place, command);
+        Refusal { code: "WL0404", place: NOT_IN_FILE, hint: HINT, says: &says, exit: 1 }.of(place, command);
     }
     assert_eq!(place.ledger(), life.ledger);
     place.write("main.wl.hcl", &life.text);
@@ -218,14 +237,20 @@ fn protected(life: &Life) {
 /// Another world under the same state.
 fn a_sandbox_that_was_reset(life: &Life) {
     let place = &life.place;
-    let refusal = Refusal { code: "WL0514", place: "", says: &["the sandbox was not reset", "hint: -auto-approve approves it"], exit: 1 };
+    let refusal = Refusal {
+        code: "WL0514",
+        place: NO_FILE,
+        hint: HINT,
+        says: &["the sandbox was not reset", "hint: -auto-approve approves it"],
+        exit: 1,
+    };
     refusal.of(place, &["sandbox", "reset"]);
     assert_eq!(place.ledger(), life.ledger);
     place.run(&["sandbox", "reset", "-auto-approve"]).expect(0);
     let says =
         ["management.sandbox is not the plane that this state was made with", "hint: check the kubeconfig; a state belongs to its planes"];
     for command in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"]] {
-        Refusal { code: "WL0405", place: "", says: &says, exit: 1 }.of(place, command);
+        Refusal { code: "WL0405", place: NO_FILE, hint: HINT, says: &says, exit: 1 }.of(place, command);
     }
     assert!(place.ledger().is_empty(), "nothing was made in the new world");
 }

@@ -1,6 +1,7 @@
 //! Management planes that do not answer, and kubeconfigs that open nothing.
 
-use crate::refusal::Refusal;
+use crate::refusal::Told::This;
+use crate::refusal::{HINT, NO_FILE, Refusal};
 use crate::support::Place;
 
 const KUBECONFIG: &str = "apiVersion: v1
@@ -46,7 +47,7 @@ fn a_kubeconfig_that_opens_nothing_is_a_fault_of_the_configuration() {
             place.write("hub.kubeconfig", text);
         }
         for command in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"]] {
-            Refusal { code: "WL0501", place: "", says: &["hub.kubeconfig", fault, hint], exit: 1 }.of(&place, command);
+            Refusal { code: "WL0501", place: NO_FILE, hint: HINT, says: &["hub.kubeconfig", fault, hint], exit: 1 }.of(&place, command);
         }
     }
     assert!(!place.path().join(".windlass/sandbox").exists(), "nothing was started");
@@ -57,7 +58,7 @@ fn a_plane_that_does_not_answer_is_left_out_and_nothing_is_written() {
     let place = on_a_real_plane();
     place.write("hub.kubeconfig", KUBECONFIG.replace("PORT", &closed_port().to_string()));
     let says = ["management.hub", "cluster.shop", "Connection refused", "hint: check that the API is up"];
-    let refusal = Refusal { code: "WL0508", place: "main.wl.hcl:96:1", says: &says, exit: 3 };
+    let refusal = Refusal { code: "WL0508", place: This("main.wl.hcl:96:1"), hint: HINT, says: &says, exit: 3 };
     let began = std::time::Instant::now();
     for command in [&["plan"][..], &["apply", "-auto-approve"]] {
         let done = refusal.of(&place, command);

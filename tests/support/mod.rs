@@ -3,15 +3,22 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub mod kubectl;
+pub mod planes;
 pub mod small;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
 use kubectl::Kubectl;
+use planes::{Planes, difference};
+use windlass_sandbox_controllers::Ledger;
+
+/// How long the simulated controllers may take to follow.
+const FOLLOWING: Duration = Duration::from_secs(40);
 
 /// The binary under test.
 pub fn binary() -> PathBuf {
@@ -188,11 +195,110 @@ impl Place {
     pub fn state(&self) -> Vec<u8> {
         std::fs::read(self.path().join("windlass.wlstate")).unwrap_or_default()
     }
+
+    /// What a refused command must leave alone: the state, its log, the cloud.
+    pub fn snapshot(&self) -> Snapshot {
+        let log = std::fs::read(self.path().join("windlass.wlstate-wal")).unwrap_or_default();
+        Snapshot { state: self.state(), log, ledger: self.books_of_the_cloud().unwrap_or_default() }
+    }
+
+    /// Every object on every plane, as the planes tell it; see [`Planes::objects`].
+    #[track_caller]
+    pub fn world(&self) -> Vec<String> {
+        let management = self.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
+        Planes::open(&management).and_then(|planes| planes.objects()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The planes must come to hold exactly these objects.
+    #[track_caller]
+    pub fn world_is(&self, expected: &[String]) {
+        let begun = Instant::now();
+        loop {
+            let different = difference(expected, &self.world());
+            if different.is_empty() {
+                return;
+            }
+            assert!(begun.elapsed() < FOLLOWING, "the planes hold other objects:\n{}", different.join("\n"));
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// Every living thing of the simulated cloud: its id with its kind and cluster. `None`: there is no sandbox.
+    fn books_of_the_cloud(&self) -> Option<BTreeMap<String, (String, String)>> {
+        let path = self.path().join(".windlass/sandbox/store/ledger.db");
+        let ledger = path.is_file().then(|| Ledger::open_read(&path))?.ok()?;
+        let live = ledger.live().ok()?;
+        Some(live.into_iter().map(|thing| (thing.id, (thing.thing, thing.cluster))).collect())
+    }
+
+    /// The cloud's ledger and the planes tell of the same machines, each of them once; nothing in the cloud is without its Cluster.
+    fn books(&self) -> Result<(), String> {
+        let Some(ledger) = self.books_of_the_cloud() else { return Ok(()) };
+        if ledger.is_empty() && !self.path().join(".windlass/sandbox/server.json").exists() {
+            return Ok(());
+        }
+        let management = self.run(&["sandbox", "kubeconfig"]);
+        if management.code != Some(0) {
+            return Err(management.stderr);
+        }
+        let begun = Instant::now();
+        loop {
+            match self.books_now(&management.stdout) {
+                Err(_) if begun.elapsed() < FOLLOWING => std::thread::sleep(Duration::from_millis(200)),
+                told => return told,
+            }
+        }
+    }
+
+    fn books_now(&self, management: &str) -> Result<(), String> {
+        let machines = Planes::open(management)?.machines()?;
+        let ledger = self.books_of_the_cloud().unwrap_or_default();
+        let instances: BTreeSet<&String> = ledger.iter().filter(|(_, (kind, _))| kind == "instance").map(|(id, _)| id).collect();
+        let known = |id: &String| machines.of_machines.contains_key(id) || machines.of_provider.contains(id);
+        let mut faults = Vec::new();
+        faults.extend(instances.iter().filter(|id| !known(id)).map(|id| format!("instance {id} has no Machine")));
+        for (id, planes) in &machines.of_machines {
+            if !instances.contains(id) {
+                faults.push(format!("a Machine on {planes:?} has instance {id}, which does not exist"));
+            }
+            if planes.len() != 1 {
+                faults.push(format!("instance {id} has a Machine on each of {planes:?}"));
+            }
+        }
+        let owned = ledger.iter().filter(|(_, (_, cluster))| !machines.clusters.contains(cluster));
+        faults.extend(owned.map(|(id, (kind, cluster))| format!("{kind} {id} is of cluster {cluster}, which does not exist")));
+        if faults.is_empty() { Ok(()) } else { Err(format!("the cloud's books do not fit the planes: {}", faults.join("; "))) }
+    }
+}
+
+/// See [`Place::snapshot`].
+#[derive(PartialEq)]
+pub struct Snapshot {
+    state: Vec<u8>,
+    log: Vec<u8>,
+    ledger: BTreeMap<String, (String, String)>,
+}
+
+impl Snapshot {
+    /// What is no longer as it was.
+    pub fn changed(&self, now: &Snapshot) -> Vec<&'static str> {
+        let parts = [
+            ("the state file", self.state == now.state),
+            ("the state's log", self.log == now.log),
+            ("the cloud's ledger", self.ledger == now.ledger),
+        ];
+        parts.into_iter().filter(|(_, same)| !same).map(|(name, _)| name).collect()
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
+        // Every test passes through here. A test that has failed already has said why.
+        let books = if std::thread::panicking() { Ok(()) } else { self.books() };
         // The folder goes; a sandbox that did not end here ends when it sees that.
         let _ = self.command(&["sandbox", "stop"]).output();
+        if let Err(fault) = books {
+            panic!("{fault}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::file::{PlanFileError, from_bytes, plan_digest, to_bytes, to_compressed_bytes};
-use super::{Mode, PLAN_FORMAT, Plan, PlanPlane, Unplanned};
+use super::{Action, Mode, PLAN_FORMAT, Plan, PlanPlane, Step, Unplanned};
 use crate::addr::Address;
 use crate::encode::{canonical_text, sha256_digest};
 
@@ -19,7 +19,16 @@ fn plan() -> Plan {
         desired_digest: "sha256:0".into(),
         planes: vec![PlanPlane { address: address.clone(), uid: Some("ü\"\n".into()), sandbox: true, context: None, access: None }],
         changes: Vec::new(),
-        steps: Vec::new(),
+        steps: vec![Step {
+            id: "s".into(),
+            address: address.clone(),
+            action: Action::WaitAgent { plane: address.clone() },
+            needs: vec![0],
+            expects: Vec::new(),
+            timeout_seconds: 3600,
+            on_start: Vec::new(),
+            on_done: Vec::new(),
+        }],
         fingerprints: Vec::new(),
         outputs: Default::default(),
         warnings: vec!["w".into()],
@@ -39,12 +48,13 @@ fn a_plan_comes_back_from_its_file() {
 #[test]
 fn every_damaged_byte_is_found() {
     let bytes = to_bytes(&plan());
+    let mut damaged = bytes.clone();
     for at in 0..bytes.len() {
-        for change in [1u8, 0x20, 0x80] {
-            let mut damaged = bytes.clone();
-            damaged[at] ^= change;
+        for change in 1..=u8::MAX {
+            damaged[at] = bytes[at] ^ change;
             assert!(from_bytes(&damaged).is_err(), "byte {at} ^ {change:#x}");
         }
+        damaged[at] = bytes[at];
         let mut shorter = bytes.clone();
         shorter.remove(at);
         assert!(from_bytes(&shorter).is_err(), "byte {at} removed");
@@ -52,6 +62,23 @@ fn every_damaged_byte_is_found() {
         longer.insert(at, b' ');
         assert!(from_bytes(&longer).is_err(), "space at {at}");
         assert!(from_bytes(&bytes[..at]).is_err(), "cut at {at}");
+    }
+}
+
+/// A frame holds bits that mean nothing: a change of one of them may be accepted, but only as the very same plan.
+#[test]
+fn a_damaged_byte_of_a_compressed_plan_never_gives_another_plan() {
+    let plan = plan();
+    let bytes = to_compressed_bytes(&plan).unwrap();
+    let mut damaged = bytes.clone();
+    for at in 0..bytes.len() {
+        for change in 1..=u8::MAX {
+            damaged[at] = bytes[at] ^ change;
+            if let Ok(read) = from_bytes(&damaged) {
+                assert_eq!(read, plan, "byte {at} ^ {change:#x}");
+            }
+        }
+        damaged[at] = bytes[at];
     }
 }
 
