@@ -134,6 +134,22 @@ fn learn(canaries: &mut Canaries, name: &str, kubeconfig: &str) -> usize {
     keys
 }
 
+/// Secrets of all planes that exist by now become canaries: the management plane's, and those of the planes that its Secrets open.
+fn learn_planes(canaries: &mut Canaries, place: &Place) -> usize {
+    let management = place.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
+    let mut keys = learn(canaries, "the management plane", &management);
+    for secret in Cluster::open(&management).list(SECRET, "") {
+        let Some(kubeconfig) = windlass_kube::kubeconfig::secret_text(&secret, "value") else { continue };
+        let name = secret.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default();
+        if kubeconfig.contains("current-context") {
+            // A plane that is not up yet has its keys already.
+            let learn = if Cluster::open(&kubeconfig).answers() { learn } else { learn_kubeconfig };
+            keys += learn(canaries, &format!("the plane of {name}"), &kubeconfig);
+        }
+    }
+    keys
+}
+
 #[test]
 fn secrets_are_only_where_the_sandbox_plays_the_server() {
     let place = place();
@@ -152,14 +168,31 @@ fn secrets_are_only_where_the_sandbox_plays_the_server() {
     canaries.absent_below(place.path(), &ALLOWED);
 
     // Killed, three times, the last time while the cluster is being pivoted or later.
-    for record in ["25", "60", "30"] {
-        let killed = run(&place, &canaries, &["apply", "-auto-approve"], &[("WL_CRASH_AFTER", record)]);
+    let mut keys = 0;
+    for environment in [
+        &[("WL_CRASH_AFTER", "12")][..],
+        &[("WL_CRASH_STEP", "open_plane"), ("WL_CRASH_AFTER", "2")],
+        &[("WL_CRASH_STEP", "pivot"), ("WL_CRASH_AFTER", "35")],
+    ] {
+        let killed = run(&place, &canaries, &["apply", "-auto-approve"], environment);
         assert_eq!(killed.code, None, "{}\n{}", killed.stdout, killed.stderr);
         assert!(place.path().join("windlass.wlstate-wal").exists(), "a killed run leaves its log");
+        // What was made meanwhile is a secret from now on, and what the killed run left is searched for it.
+        keys = learn_planes(&mut canaries, &place);
+        canaries.absent_from("stdout of the killed run", &killed.stdout);
+        canaries.absent_from("stderr of the killed run", &killed.stderr);
         canaries.absent_below(place.path(), &ALLOWED);
         private(&place.path().join("windlass.wlstate"));
         private(&place.path().join("windlass.wlstate-wal"));
     }
+    assert!(keys >= 6, "only {keys} keys and tokens were on the planes in the middle of the pivot");
+
+    // A panic, with all secrets in memory, in the middle of the layers.
+    let panicking = [("WL_CRASH_STEP", "publish_layer"), ("WL_PANIC_AFTER", "1")];
+    let panicked =
+        run(&place, &canaries, &["apply", "-auto-approve"], &panicking).expect(1).says("panicked at").says("secret leaves (sensitive)");
+    assert!(panicked.stderr.contains("storefront"), "the panic tells the plan, whose secrets it does not tell");
+    canaries.absent_below(place.path(), &ALLOWED);
 
     // To the end.
     run(&place, &canaries, &["apply", "-auto-approve"], &[]).expect(0).says("Apply complete!");
@@ -167,6 +200,7 @@ fn secrets_are_only_where_the_sandbox_plays_the_server() {
     let management = place.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
     let keys = learn(&mut canaries, "shop", &kubeconfig) + learn(&mut canaries, "the management plane", &management);
     assert!(keys >= 6, "only {keys} keys and tokens were found on the planes");
+    canaries.absent_from("the panic", format!("{}{}", panicked.stdout, panicked.stderr));
     assert!(!canaries.find(kubeconfig.as_bytes()).is_empty(), "the search finds a key in a kubeconfig");
     canaries.absent_below(place.path(), &ALLOWED);
     for command in [vec!["show"], vec!["show", "-json"]] {
@@ -202,13 +236,17 @@ fn secrets_are_only_where_the_sandbox_plays_the_server() {
     }
     private(&place.path().join(".windlass/sandbox/management.kubeconfig"));
     private(&place.path().join(".windlass/sandbox/sandbox.log"));
-    let children: Vec<_> = watchman.end().into_iter().filter(|(_, (command, _))| command.windows(5).any(|word| word == b"serve")).collect();
-    let ours: Vec<_> =
-        children.iter().filter(|(_, (command, _))| String::from_utf8_lossy(command).contains(&*place.path().to_string_lossy())).collect();
-    assert!(!ours.is_empty(), "no child was seen");
-    for (pid, (command, environment)) in ours {
-        canaries.absent_from(&format!("the command line of process {pid}"), command);
-        canaries.absent_from(&format!("the environment of process {pid}"), environment);
+    let processes = watchman.end();
+    let of_windlass: Vec<_> = processes.iter().filter(|(_, process)| !process.ours).collect();
+    let sandbox = |command: &[u8]| {
+        let words = String::from_utf8_lossy(command);
+        words.contains("serve") && words.contains(&*place.path().to_string_lossy())
+    };
+    assert!(of_windlass.iter().any(|(_, process)| sandbox(&process.command)), "the sandbox was not seen");
+    assert!(processes.values().any(|process| process.ours), "the test's own children were seen, and are told apart");
+    for (pid, process) in of_windlass {
+        canaries.absent_from(&format!("the command line of process {pid}"), &process.command);
+        canaries.absent_from(&format!("the environment of process {pid}"), &process.environment);
     }
 }
 

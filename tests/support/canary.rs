@@ -162,10 +162,21 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Command line and environment by process.
-pub type Seen = BTreeMap<u32, (Vec<u8>, Vec<u8>)>;
+/// A process that was seen: its words, and who started it.
+pub struct Process {
+    /// Its command line.
+    pub command: Vec<u8>,
+    /// Its environment.
+    pub environment: Vec<u8>,
+    /// Whether the test itself started it: what it was given then is not windlass's to hide.
+    pub ours: bool,
+}
 
-/// Looks at the command lines and environments of all processes that run our binary, until it is told to end.
+/// Processes by id.
+pub type Seen = BTreeMap<u32, Process>;
+
+/// Looks at the command lines and environments of all processes that run our binary, and of all that they or the test start, until it is told to
+/// end.
 pub struct Watchman {
     stop: Arc<AtomicBool>,
     seen: Arc<Mutex<Seen>>,
@@ -198,22 +209,54 @@ impl Watchman {
 }
 
 fn look(program: &Path, all: &Mutex<Seen>) {
+    let mut parents: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut roots: BTreeSet<u32> = BTreeSet::from([std::process::id()]);
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        if std::fs::read_link(entry.path().join("exe")).ok().as_deref() != Some(program) {
-            continue;
-        }
-        let read = |name: &str| std::fs::read(entry.path().join(name)).unwrap_or_default();
-        let command = read("cmdline");
-        // Between fork and exec a child still has its parent's words: what it says later counts.
-        if all.lock().expect("nobody panics with it").get(&pid).is_some_and(|(known, _)| *known == command) {
-            continue;
-        }
-        let environment = read("environ");
-        if !command.is_empty() {
-            all.lock().expect("nobody panics with it").insert(pid, (command, environment));
+        parents.extend(parent(pid).map(|parent| (pid, parent)));
+        // A sandbox has a session of its own, and outlives who started it.
+        if std::fs::read_link(entry.path().join("exe")).ok().as_deref() == Some(program) {
+            roots.insert(pid);
         }
     }
+    for (&pid, &parent) in &parents {
+        let descends = std::iter::successors(Some(pid), |pid| parents.get(pid).copied()).take(64).any(|pid| roots.contains(&pid));
+        if !descends || pid == std::process::id() {
+            continue;
+        }
+        let read = |pid: u32, name: &str| std::fs::read(format!("/proc/{pid}/{name}")).unwrap_or_default();
+        let command = read(pid, "cmdline");
+        // Between fork and exec a child still has its parent's words: what it says later counts.
+        if command.is_empty() || command == read(parent, "cmdline") {
+            continue;
+        }
+        let mut all = all.lock().expect("nobody panics with it");
+        let known = all.get(&pid);
+        if known.is_none_or(|known| known.command != command) {
+            let ours = known.map_or(parent == std::process::id(), |known| known.ours);
+            all.insert(pid, Process { command, environment: read(pid, "environ"), ours });
+        }
+    }
+}
+
+/// The fourth word of `stat`, behind the name, which may hold anything.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[test]
+fn what_a_child_starts_is_seen_too() {
+    let watchman = Watchman::start(PathBuf::from("/proc/self/exe"));
+    let mut shell = std::process::Command::new("sh").args(["-c", "sleep 0.4; true canary-of-a-shell"]).spawn().expect("sh runs");
+    shell.wait().expect("it is ours");
+    let seen = watchman.end();
+    let with = |word: &str, ours: bool| {
+        let holds = |process: &Process| String::from_utf8_lossy(&process.command).contains(word);
+        seen.values().any(|process| process.ours == ours && holds(process))
+    };
+    assert!(with("canary-of-a-shell", true), "the child is seen, and is the test's own");
+    assert!(with("sleep", false), "the child's child is seen, and is not");
 }
 
 #[test]

@@ -43,6 +43,11 @@ impl Cluster {
         Cluster { runtime, client }
     }
 
+    /// Whether the API answers at all.
+    pub fn answers(&self) -> bool {
+        self.runtime.block_on(self.client.apiserver_version()).is_ok()
+    }
+
     fn api(&self, kind: Kind, namespace: &str) -> Api<DynamicObject> {
         let (group, version) = kind.0.split_once('/').unwrap_or(("", kind.0));
         let resource = ApiResource {
