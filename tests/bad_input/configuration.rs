@@ -225,7 +225,7 @@ fn files_outside_of_the_module_folder_are_not_read() {
     for path in ["../../../etc/passwd", "/etc/passwd", "sub/../../x.txt", "link.txt"] {
         place.write("main.wl.hcl", format!("output \"x\" {{ value = file(\"{path}\") }}\n"));
         let says = ["lies outside of the module folder"];
-        Refusal { code: "WL0114", place: "main.wl.hcl:1:27", says: &says, exit: 1 }.of(&place, &["validate"]);
+        Refusal { code: "WL0114", place: This("main.wl.hcl:1:27"), hint: HINT, says: &says, exit: 1 }.of(&place, &["validate"]);
     }
     place.write("main.wl.hcl", "output \"x\" { value = file(\"./sub/../inside.txt\") }\n");
     std::fs::create_dir(place.path().join("sub")).expect("a folder");
