@@ -44,7 +44,9 @@ impl Patience<'_> {
         let mut said = String::new();
         loop {
             changes.borrow_and_update();
-            others.as_mut().map(|others| *others.borrow_and_update());
+            if let Some(others) = &mut others {
+                others.borrow_and_update();
+            }
             let view = seen.view();
             let reason = match (&view.trouble, &view.objects) {
                 (None, None) => "nothing has been seen yet".to_owned(),

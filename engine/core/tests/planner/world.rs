@@ -49,7 +49,7 @@ impl World {
         let reachable = |plane: &Address| self.planes.contains_key(plane) && !self.unreachable.contains_key(plane);
         let mut add = |wanted: &dyn Fn(&ObjectKey, &Json) -> bool| {
             for (key, object) in self.objects.iter().filter(|(key, object)| reachable(&key.plane) && wanted(key, object)) {
-                facts.objects.insert(key.clone(), Arc::new(object.clone()));
+                facts.objects.entry(key.clone()).or_insert_with(|| Arc::new(object.clone()));
             }
         };
         for demand in demands {
