@@ -50,6 +50,21 @@ pub enum FileErrorKind {
     Other,
 }
 
+impl FileError {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self.kind {
+            FileErrorKind::NotFound => "paths are relative to the module folder; `${path.module}` names it",
+            FileErrorKind::Denied => "let this user read it",
+            FileErrorKind::WrongKind => "name a file, not a folder or a device",
+            FileErrorKind::TooLarge => "name a smaller file",
+            FileErrorKind::BadPattern => "write a pattern such as `manifests/*.yaml`",
+            FileErrorKind::Outside => "copy it into the folder, or give its content by a variable",
+            FileErrorKind::Other => "check the file and the disk that it is on",
+        }
+    }
+}
+
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.kind {
@@ -57,7 +72,7 @@ impl fmt::Display for FileError {
             FileErrorKind::Denied => "may not be read",
             FileErrorKind::WrongKind => "is not a regular file",
             FileErrorKind::TooLarge => "is too large",
-            FileErrorKind::Outside => "lies outside of the module folder; copy it into the folder, or give its content by a variable",
+            FileErrorKind::Outside => "lies outside of the module folder",
             FileErrorKind::BadPattern => "is not a valid pattern",
             FileErrorKind::Other => "cannot be read",
         };

@@ -145,9 +145,11 @@ pub fn manifests(reader: &Reader<'_>, patterns: Option<&Value>, span: Span, diag
         for path in matching(reader.files, pattern, reader.what, span, diagnostics) {
             match reader.files.read(&path) {
                 Ok(bytes) => documents(&path, &bytes, span, &mut objects, diagnostics),
-                Err(error) => {
-                    diagnostics.push(Diagnostic::error(Code::FILE_UNREADABLE, format!("a manifest of {} {error}", reader.what)).at(span))
-                }
+                Err(error) => diagnostics.push(
+                    Diagnostic::error(Code::FILE_UNREADABLE, format!("a manifest of {} {error}", reader.what))
+                        .at(span)
+                        .hint(error.advice()),
+                ),
             }
         }
     }
@@ -175,7 +177,9 @@ fn matching(files: &dyn Files, pattern: &str, what: &str, span: Span, diagnostic
         }
         Ok(found) => found.into_iter().map(|name| format!("{folder}/{name}")).collect(),
         Err(error) => {
-            diagnostics.push(Diagnostic::error(Code::FILE_UNREADABLE, format!("{pattern:?} cannot be listed: {error}")).at(span));
+            diagnostics.push(
+                Diagnostic::error(Code::FILE_UNREADABLE, format!("{pattern:?} cannot be listed: {error}")).at(span).hint(error.advice()),
+            );
             Vec::new()
         }
     }

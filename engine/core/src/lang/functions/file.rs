@@ -102,9 +102,8 @@ fn read_text(run: &mut Run<'_>, path: &str) -> Result<String, Fault> {
 }
 
 fn unreadable(error: &FileError) -> Fault {
-    let fault = Fault { code: Code::FILE_UNREADABLE, ..Fault::new(0, error.to_string()) };
+    let fault = Fault { code: Code::FILE_UNREADABLE, ..Fault::new(0, error.to_string()) }.hint(error.advice());
     match error.kind {
-        FileErrorKind::NotFound => fault.hint("paths are relative to the module folder; `${path.module}` names it"),
         FileErrorKind::BadPattern => Fault { argument: Some(1), ..fault },
         _ => fault,
     }
