@@ -129,10 +129,11 @@ pub async fn execute(plan: &Plan, recorded: &Recorded, start: Start<'_>, ports: 
         return Summary::refused(vec![error]);
     }
     // Whoever holds a plane is noticed before the run's row is written. Who takes it after this look is noticed when it is taken.
-    if !cleared.present.is_empty()
-        && let Err(error) = ports.locks.look(&cleared.present, &run, recorded.serial).await
-    {
-        return Summary::refused(vec![error]);
+    if !cleared.present.is_empty() {
+        let looked = unless_stopped(&options.stop, ports.locks.look(&cleared.present, &run, recorded.serial)).await;
+        if let Err(error) = looked.unwrap_or(Err(StepError::Stopped)) {
+            return Summary::refused(vec![error]);
+        }
     }
     let begun = match start {
         Start::New { run, text, digest } => ports.store.begin(run, text, digest).await,

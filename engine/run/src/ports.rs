@@ -230,7 +230,7 @@ pub trait Observer: Send + Sync {
 
 /// Holds planes for this run against other writers (design section 7, Locks).
 pub trait PlaneLocks: Send + Sync {
-    /// Refuses what [`acquire`](Self::acquire) would refuse, and writes nothing.
+    /// Refuses what [`acquire`](Self::acquire) would refuse, after it has waited for other runs as long as it may, and writes nothing.
     fn look<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>>;
     /// Takes the Lease on these planes, which answer. Refuses with `Store(Locked)` if another run holds one, with `Diagnosed` if a plane has
     /// seen a newer serial.

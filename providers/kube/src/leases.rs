@@ -27,6 +27,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(10);
 const FRESH_FOR: Duration = Duration::from_secs(30);
 /// A Lease that was not renewed for so long is free.
 const FREE_AFTER_SECONDS: i64 = 60;
+/// How often a Lease of another run is looked at again while it is waited for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Annotation of the Lease: the highest serial that wrote to the plane.
 const ANNOTATION_SERIAL: &str = "windlass.dev/serial";
 /// How often another writer may get in between before we give up.
@@ -46,6 +48,7 @@ struct Shared {
     planes: Arc<Planes>,
     lineage: String,
     ended: BTreeSet<String>,
+    patience: Duration,
     held: Mutex<BTreeMap<Address, Held>>,
 }
 
@@ -57,8 +60,9 @@ pub struct Leases {
 
 impl Leases {
     /// None is held yet. `ended`: runs that the state knows to be over; a process that was killed before it gave a Lease back holds nothing.
-    pub fn new(planes: Arc<Planes>, lineage: String, ended: BTreeSet<String>) -> Self {
-        Self { shared: Arc::new(Shared { planes, lineage, ended, held: Mutex::default() }), renewer: Mutex::default() }
+    /// `patience`: how long a look waits for the Leases of others.
+    pub fn new(planes: Arc<Planes>, lineage: String, ended: BTreeSet<String>, patience: Duration) -> Self {
+        Self { shared: Arc::new(Shared { planes, lineage, ended, patience, held: Mutex::default() }), renewer: Mutex::default() }
     }
 
     async fn take(&self, address: &Address, run: &str, serial: u64) -> Result<(), StepError> {
@@ -87,11 +91,17 @@ impl Drop for Leases {
 impl PlaneLocks for Leases {
     fn look<'a>(&'a self, planes: &'a [PlanPlane], run: &'a str, serial: u64) -> BoxFuture<'a, Result<(), StepError>> {
         async move {
+            let until = Instant::now() + self.shared.patience;
             for plane in planes {
                 if let Some(access) = &plane.access {
                     self.shared.planes.know(&plane.address, access);
                 }
-                self.shared.look(&plane.address, run, serial).await?;
+                loop {
+                    match self.shared.look(&plane.address, run, serial).await {
+                        Err(StepError::Store(_)) if Instant::now() < until => tokio::time::sleep(LOOK_EVERY).await,
+                        seen => break seen?,
+                    }
+                }
             }
             Ok(())
         }

@@ -87,9 +87,9 @@ impl Kube {
 
     /// The Leases on these planes.
     ///
-    /// `ended` are runs that the state knows to be over.
-    pub fn leases(&self, ended: BTreeSet<String>) -> Leases {
-        Leases::new(self.planes.clone(), self.lineage.clone(), ended)
+    /// `ended` are runs that the state knows to be over; `patience` is how long those of others are waited for.
+    pub fn leases(&self, ended: BTreeSet<String>, patience: Duration) -> Leases {
+        Leases::new(self.planes.clone(), self.lineage.clone(), ended, patience)
     }
 
     fn work<'a>(&'a self, step: &'a Step, context: &'a StepContext) -> Work<'a> {

@@ -82,7 +82,7 @@ impl<'a> Writer<'a> {
             store: self.file.clone(),
             runner: world.kube.clone(),
             observer: world.kube.clone(),
-            locks: Arc::new(world.kube.leases(ended_runs.clone())),
+            locks: Arc::new(world.kube.leases(ended_runs.clone(), duration(&self.writing.lock_timeout)?)),
             clock: Arc::new(TokioClock::start()),
         };
         let (events, received) = mpsc::unbounded_channel();
