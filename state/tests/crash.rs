@@ -130,7 +130,7 @@ fn child() {
         let stop = watch::Sender::new(StopRequest::None);
         let mut options = RunOptions::new(events, stop.subscribe());
         let count = std::sync::atomic::AtomicU64::new(0);
-        options.after_record = Some(Arc::new(move |_| {
+        options.after_record = Some(Arc::new(move |_, _| {
             if count.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1 == last {
                 rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
             }
