@@ -160,14 +160,14 @@ fn fresh() -> tempfile::TempDir {
     folder
 }
 
-/// The state, and the names in the world.
+/// The state, and the names in the world. The serial counts how often the run went on.
 fn remains(folder: &Path) -> (Recorded, Vec<String>) {
     let snapshot = read(&folder.join("s.wlstate")).unwrap();
     assert_eq!(snapshot.runs.iter().map(|run| run.status).collect::<Vec<_>>(), [RunStatus::Done]);
     let names = fs::read_dir(folder.join("world")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
     names.sort();
-    (snapshot.recorded, names)
+    (Recorded { serial: 0, ..snapshot.recorded }, names)
 }
 
 #[test]

@@ -29,10 +29,10 @@ fn any_plan() -> impl Strategy<Value = Plan> {
     })
 }
 
-/// What is left of a run: the state, and the world with how often each thing was made.
+/// What is left of a run: the state, and the world with how often each thing was made. The serial counts how often the run went on.
 fn remains(bench: &Bench) -> (Recorded, String) {
     let World { objects, made, .. } = &*bench.world;
-    (bench.state.recorded(), format!("{:?} {:?}", objects.lock().unwrap(), made.lock().unwrap()))
+    (Recorded { serial: 0, ..bench.state.recorded() }, format!("{:?} {:?}", objects.lock().unwrap(), made.lock().unwrap()))
 }
 
 async fn end_after(plan: &Plan, deaths: &[Death]) -> (Recorded, String) {
