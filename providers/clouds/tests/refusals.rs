@@ -205,9 +205,7 @@ fn a_fault_hides_no_other_and_brings_none() {
 #[test]
 fn for_each_with_a_fault_is_one_fault_and_its_block_is_checked() {
     let at = line();
-    let body = GROUPS.replace("replicas", "replicas");
-    let (_, found) =
-        wish(&cluster("  for_each = toset([cluster.shop2.endpoint])\n  pod_cird = \"x\"\n", &body).replace("}\ncluster", "}\ncluster"));
+    let (_, found) = wish(&cluster("  for_each = toset([cluster.shop2.endpoint])\n  pod_cird = \"x\"\n", GROUPS));
     assert!(found.iter().any(|found| found.contains("WL0101") && found.contains("pod_cird")), "{found:#?}");
     let other = cluster("", GROUPS).replace(BASE, "").replace("\"shop\"", "\"other\"");
     let text = cluster("  for_each = toset([cluster.other.endpoint])\n", GROUPS)
