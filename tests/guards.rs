@@ -81,6 +81,7 @@ fn a_plan_of_outputs_alone_counts_nothing() {
     assert!(!plan.stdout.contains("to add"), "{}", plan.stdout);
     place.apply().says("Apply complete!");
     place.settled();
+    place.apply().says("0 added, 0 changed, 0 destroyed.").says("a = 1");
 }
 
 #[test]

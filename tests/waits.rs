@@ -209,7 +209,8 @@ fn sigterm_stops_at_once_with_its_own_exit_code_and_apply_goes_on() {
     assert!(start.elapsed() < Duration::from_secs(10), "it does not wait for what is under way");
     let lines = lines.join().expect("the lines are read");
     assert!(lines.contains("Stopping at once.") && lines.contains("Apply again to go on."), "{lines}");
-    place.run(&["apply", "-auto-approve"]).expect(0).says("An earlier run did not end. It goes on.");
+    let done = place.run(&["apply", "-auto-approve"]).expect(0).says("An earlier run did not end. It goes on.").says("Apply complete!");
+    assert!(!done.stdout.contains("0 added"), "the last words are those of the run: {}", done.stdout);
     place.settled();
     assert_eq!(place.ledger().get("instance"), Some(&2));
     destroyed(&place);

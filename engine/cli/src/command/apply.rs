@@ -75,6 +75,8 @@ pub struct Job<'a> {
 enum Earlier {
     /// Nothing is in the way.
     Cleared,
+    /// It has been brought to its end.
+    Completed(Box<(Summary, Plan)>),
     /// It has ended the command.
     Ended(ExitCode),
 }
@@ -85,13 +87,25 @@ impl Job<'_> {
         let session = self.prepared.session.clone();
         let writer = Writer::open(&session, self.writing, self.view)?;
         self.prepared.recorded = writer.current().await?;
-        if let Earlier::Ended(code) = self.resume(request, &writer).await? {
-            // The run's own verdict is what counts; the next command opens the file again and says what is wrong with it.
-            let _ = writer.close();
-            return Ok(code);
-        }
+        let completed = match self.resume(request, &writer).await? {
+            Earlier::Ended(code) => {
+                // The run's own verdict is what counts; the next command opens the file again and says what is wrong with it.
+                let _ = writer.close();
+                return Ok(code);
+            }
+            Earlier::Completed(run) => Some(run),
+            Earlier::Cleared => None,
+        };
         self.prepared.recorded = writer.current().await?;
         let plan = make(&mut self.prepared, &self.world, request, self.view).await?;
+        if let Some(run) = completed {
+            let (summary, resumed) = *run;
+            if !has_changes(&plan) && plan.unplanned.is_empty() {
+                return writer.finish(&summary, &resumed);
+            }
+            // What was wished meanwhile is planned on top of what is done now.
+            self.view.out(&view::end_text(&summary, &resumed));
+        }
         self.view.out(&format!("\n{}\n", view::plan_text(&plan)));
         if !has_changes(&plan) {
             return writer.nothing(&plan);
@@ -124,9 +138,7 @@ impl Job<'_> {
                     return Ok(Earlier::Cleared);
                 }
                 if summary.verdict == Verdict::Done && summary.run.is_some() {
-                    self.view.out(&view::end_text(&summary, &unfinished));
-                    // What was wished meanwhile, if anything, is planned on top of what is done now.
-                    return Ok(Earlier::Cleared);
+                    return Ok(Earlier::Completed(Box::new((summary, unfinished))));
                 }
                 Ok(Earlier::Ended(writer.ended(&summary, &unfinished)))
             }

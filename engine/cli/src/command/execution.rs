@@ -115,7 +115,11 @@ impl<'a> Writer<'a> {
             (true, Mode::Destroy) => "\nDestroy complete! Resources: 0 destroyed.\n",
             (false, _) => "\nNothing has been changed. What did not answer was left out.\n",
         });
+        let (session, view) = (self.session, self.view);
         self.close()?;
+        if plan.mode == Mode::Apply {
+            view.out(&super::inspect::outputs_text(&read_state(session)?.recorded));
+        }
         Ok(if plan.unplanned.is_empty() { OK } else { Exit::Partial.into() })
     }
 
