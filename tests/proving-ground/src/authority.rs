@@ -9,6 +9,9 @@ use rcgen::{
 
 use crate::error::GroundError;
 
+/// When every certificate that we sign ends, as RFC 3339 has it.
+pub(crate) const END: &str = "2049-12-31T00:00:00Z";
+
 /// A certificate authority, as PEM.
 #[derive(Clone)]
 pub struct Authority {

@@ -55,8 +55,11 @@ pub async fn install_cluster_api(
     Ok(ClusterApi { managers, definitions })
 }
 
-/// Applies definitions and waits until the API server serves them; gives their names.
-pub(crate) async fn establish(client: &kube::Client, definitions: Vec<Json>) -> Result<Vec<String>, GroundError> {
+/// Applies CustomResourceDefinitions and waits until the API server serves them; gives their names.
+///
+/// # Errors
+/// The API server refuses one, or does not serve it in time.
+pub async fn establish(client: &kube::Client, definitions: Vec<Json>) -> Result<Vec<String>, GroundError> {
     let names = apply(client, definitions).await?;
     let served = names.iter().map(|name| {
         let api: Api<CustomResourceDefinition> = Api::all(client.clone());

@@ -74,6 +74,14 @@ pub enum GroundError {
         /// How long.
         seconds: u64,
     },
+    /// The process cloud cannot do what it is asked for.
+    #[error("{what}: {reason}")]
+    Cloud {
+        /// The machine or cluster.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
     /// A file of a component is not what it should be.
     #[error("{}: {reason}", path.display())]
     Manifest {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
-use windlass_proving_ground::{Ground, GroundError, MANAGERS, Manager, Plane, PlaneSpec, Process, Service, install_cluster_api};
+use windlass_proving_ground::{Ground, GroundError, MANAGERS, Manager, Plane, PlaneSpec, Service, install_cluster_api};
 
 /// What is held, as the line of JSON says it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ fn held(ground: &Ground, planes: &[Plane], managers: &[Manager]) -> Held {
                 kubeconfig: plane.kubeconfig_file().to_path_buf(),
             })
             .collect(),
-        processes: services.filter_map(Service::process).map(Process::id).collect(),
+        processes: services.filter_map(Service::process).map(|process| process.id()).collect(),
         logs: ground.logs().to_path_buf(),
     }
 }

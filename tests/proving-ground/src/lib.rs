@@ -1,11 +1,13 @@
 //! The proving ground: real etcd, kube-apiserver, controllers and Cluster API managers as processes of this host, for tests.
 //!
 //! A [`Ground`] belongs to one test: its logs, its data, and every process in it, which ends when the ground is dropped and also
-//! when the process that holds it is killed. On a ground stand any number of [`Plane`]s, and on a plane [`Manager`]s of Cluster API.
+//! when the process that holds it is killed. On a ground stand any number of [`Plane`]s, and on a plane [`Manager`]s of Cluster API. A [`ProcessCloud`]
+//! makes the machines that Cluster API asks for.
 //! Must not know windlass: no crate of the house, no plan, no state.
 
 mod authority;
 mod build;
+mod cloud;
 mod cluster_api;
 mod components;
 mod definitions;
@@ -25,7 +27,8 @@ mod workspace;
 
 pub use authority::{Authority, KeyAndCertificate, ServiceAccountKeys};
 pub use build::{BuildReport, build};
-pub use cluster_api::{ClusterApi, install_cluster_api};
+pub use cloud::{ClusterName, Fault, Ledger, MachineRecord, ProcessCloud, Role, external_etcd_secrets};
+pub use cluster_api::{ClusterApi, establish, install_cluster_api};
 pub use components::{COMPONENTS, Component, Components};
 pub use error::GroundError;
 pub use folder_lock::FolderLock;

@@ -163,7 +163,7 @@ impl Manager {
     ///
     /// # Errors
     /// It does not come up.
-    pub async fn start_again(&mut self) -> Result<(), GroundError> {
+    pub async fn start_again(&self) -> Result<(), GroundError> {
         self.service.start_again()?;
         self.wait_until_ready().await
     }

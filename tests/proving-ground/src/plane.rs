@@ -17,6 +17,8 @@ use crate::service::{Service, answers_ok};
 
 /// Patience with a machine that has other work; a plane that has one of its own is ready in 5 s.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Addresses of Services where nobody chose any.
+const SERVICES: &str = "10.96.0.0/16";
 
 /// What distinguishes a plane from another.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub struct PlaneSpec {
     pub service_accounts: ServiceAccountKeys,
     /// Where its API server listens; a port of its own if none is given.
     pub port: Option<PortLease>,
+    /// Addresses of its Services, as the API server's flag has them.
+    pub services: String,
 }
 
 impl std::fmt::Debug for ServiceAccountKeys {
@@ -44,7 +48,7 @@ impl PlaneSpec {
     /// None in practice.
     pub fn named(name: &str) -> Result<PlaneSpec, GroundError> {
         let (authority, service_accounts) = (Authority::generate()?, ServiceAccountKeys::generate()?);
-        Ok(PlaneSpec { name: name.to_owned(), authority, service_accounts, port: None })
+        Ok(PlaneSpec { name: name.to_owned(), authority, service_accounts, port: None, services: SERVICES.to_owned() })
     }
 }
 
@@ -112,7 +116,7 @@ impl Plane {
     /// # Errors
     /// A process does not come up.
     pub async fn start(ground: &Ground, spec: PlaneSpec) -> Result<Plane, GroundError> {
-        let PlaneSpec { name, authority, service_accounts, port } = spec;
+        let PlaneSpec { name, authority, service_accounts, port, services } = spec;
         let launches = Launches { ground, plane: &name, folder: ground.data_folder(&name)?, logs: ground.log_folder(&name)? };
         let ports = [port.map_or_else(PortLease::take, Ok)?, PortLease::take()?, PortLease::take()?];
         let [api, etcd_clients, etcd_peers] = [ports[0].port(), ports[1].port(), ports[2].port()];
@@ -126,7 +130,8 @@ impl Plane {
         let etcd = Service::start(launches.of("etcd", etcd_arguments(&launches, etcd_clients, etcd_peers)))?;
         let files = Files::write(&launches, &authority, &service_accounts)?;
         // It waits for etcd by itself.
-        let api_server = Service::start(launches.of("kube-apiserver", api_server_arguments(&launches, &files, api, etcd_clients)))?;
+        let api_server =
+            Service::start(launches.of("kube-apiserver", api_server_arguments(&launches, &files, &services, [api, etcd_clients])))?;
         etcd.wait_until(PATIENCE, || answers_ok(etcd_clients, "/health")).await?;
         api_server.wait_until(PATIENCE, || api_is_ready(&client)).await?;
 
@@ -192,14 +197,21 @@ impl Plane {
     ///
     /// # Errors
     /// A process does not come up.
-    pub async fn start_again(&mut self) -> Result<(), GroundError> {
+    pub async fn start_again(&self) -> Result<(), GroundError> {
         self.etcd.start_again()?;
         self.api_server.start_again()?;
         self.api_server.wait_until(PATIENCE, || api_is_ready(&self.client)).await?;
-        for service in [&mut self.controller_manager, &mut self.scheduler, &mut self.kubelets] {
+        for service in [&self.controller_manager, &self.scheduler, &self.kubelets] {
             service.start_again()?;
         }
         Ok(())
+    }
+
+    /// Ends all of it at once, as a power cut would, whoever else holds it.
+    pub async fn end(&self) {
+        for service in self.services() {
+            service.kill().await;
+        }
     }
 
     /// Adds an empty node, which the simulated kubelets make ready.
@@ -259,7 +271,7 @@ fn etcd_arguments(launches: &Launches<'_>, clients: u16, peers: u16) -> Vec<Stri
     ]
 }
 
-fn api_server_arguments(launches: &Launches<'_>, files: &Files, port: u16, etcd: u16) -> Vec<String> {
+fn api_server_arguments(launches: &Launches<'_>, files: &Files, services: &str, [port, etcd]: [u16; 2]) -> Vec<String> {
     vec![
         format!("--etcd-servers=http://127.0.0.1:{etcd}"),
         format!("--secure-port={port}"),
@@ -273,7 +285,7 @@ fn api_server_arguments(launches: &Launches<'_>, files: &Files, port: u16, etcd:
         "--service-account-issuer=https://kubernetes.default.svc".to_owned(),
         format!("--service-account-key-file={}", files.tokens),
         format!("--service-account-signing-key-file={}", files.tokens_key),
-        "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
+        format!("--service-cluster-ip-range={services}"),
         "--authorization-mode=RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
     ]

@@ -2,6 +2,7 @@
 //! same moment and a service that is stopped finds its port again.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::sync::Arc;
 
 use crate::error::GroundError;
 use crate::host_lease::HostLease;
@@ -10,11 +11,11 @@ use crate::host_lease::HostLease;
 const FIRST: u16 = 24_500;
 const LAST: u16 = 32_000;
 
-/// A port of 127.0.0.1 that is ours until this is dropped.
-#[derive(Debug)]
+/// A port of 127.0.0.1 that is ours until this and every clone of it is dropped.
+#[derive(Debug, Clone)]
 pub struct PortLease {
     port: u16,
-    _lease: HostLease,
+    _lease: Arc<HostLease>,
 }
 
 impl PortLease {
@@ -30,7 +31,7 @@ impl PortLease {
             let port = FIRST + (start + step) % range;
             let Some(lease) = HostLease::try_take(&port.to_string())? else { continue };
             if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Ok(PortLease { port, _lease: lease });
+                return Ok(PortLease { port, _lease: Arc::new(lease) });
             }
         }
         Err(GroundError::NoPort(FIRST, LAST))

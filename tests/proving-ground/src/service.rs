@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -22,7 +23,7 @@ const LINES_OF_LOG: usize = 20;
 #[derive(Debug)]
 pub struct Service {
     launch: Launch,
-    process: Option<Process>,
+    process: Mutex<Option<Arc<Process>>>,
 }
 
 impl Service {
@@ -31,8 +32,8 @@ impl Service {
     /// # Errors
     /// It cannot be started.
     pub fn start(launch: Launch) -> Result<Service, GroundError> {
-        let process = Process::start(&launch)?;
-        Ok(Service { launch, process: Some(process) })
+        let process = Arc::new(Process::start(&launch)?);
+        Ok(Service { launch, process: Mutex::new(Some(process)) })
     }
 
     /// Its name.
@@ -46,31 +47,34 @@ impl Service {
     }
 
     /// Its process, unless it was stopped.
-    pub fn process(&self) -> Option<&Process> {
-        self.process.as_ref()
+    pub fn process(&self) -> Option<Arc<Process>> {
+        self.held().clone()
     }
 
     /// Starts it again with the same arguments; one that runs is left alone.
     ///
     /// # Errors
     /// It cannot be started.
-    pub fn start_again(&mut self) -> Result<(), GroundError> {
-        if self.process.as_ref().is_none_or(|process| process.ended().is_some()) {
-            self.process = Some(Process::start(&self.launch)?);
+    pub fn start_again(&self) -> Result<(), GroundError> {
+        let mut process = self.held();
+        if process.as_ref().is_none_or(|process| process.ended().is_some()) {
+            *process = Some(Arc::new(Process::start(&self.launch)?));
         }
         Ok(())
     }
 
     /// Asks it to end and waits for that.
-    pub async fn stop(&mut self) {
-        if let Some(process) = self.process.take() {
+    pub async fn stop(&self) {
+        let process = self.held().take();
+        if let Some(process) = process {
             process.terminate(GRACE).await;
         }
     }
 
     /// Kills it at once, as a power cut would.
-    pub async fn kill(&mut self) {
-        if let Some(process) = self.process.take() {
+    pub async fn kill(&self) {
+        let process = self.held().take();
+        if let Some(process) = process {
             process.signal(Signal::KILL);
             process.wait().await;
         }
@@ -78,12 +82,12 @@ impl Service {
 
     /// Freezes it: it holds its connections and answers nothing.
     pub fn freeze(&self) {
-        self.process.iter().for_each(|process| process.signal(Signal::STOP));
+        self.held().iter().for_each(|process| process.signal(Signal::STOP));
     }
 
     /// Lets it go on.
     pub fn thaw(&self) {
-        self.process.iter().for_each(|process| process.signal(Signal::CONT));
+        self.held().iter().for_each(|process| process.signal(Signal::CONT));
     }
 
     /// Waits until `ready` says yes.
@@ -93,7 +97,7 @@ impl Service {
     pub async fn wait_until<F: Future<Output = bool>>(&self, within: Duration, ready: impl Fn() -> F) -> Result<(), GroundError> {
         let deadline = Instant::now() + within;
         loop {
-            if let Some(status) = self.process.as_ref().and_then(Process::ended) {
+            if let Some(status) = self.process().and_then(|process| process.ended()) {
                 return Err(GroundError::Ended {
                     name: self.launch.name.clone(),
                     status: status.to_string(),
@@ -109,6 +113,10 @@ impl Service {
             }
             tokio::time::sleep(ASK_AGAIN).await;
         }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<Process>>> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn not_ready(&self, within: Duration) -> GroundError {

@@ -23,7 +23,7 @@ use table::{Request, Row, check, tables};
 #[ignore = "needs real servers: cargo xtask proving-ground test"]
 async fn every_row_ends_on_the_real_server_as_in_the_table() {
     let ground = Ground::begin("apply-table").unwrap();
-    let mut plane = Plane::start(&ground, PlaneSpec::named("management").unwrap()).await.unwrap();
+    let plane = Plane::start(&ground, PlaneSpec::named("management").unwrap()).await.unwrap();
     // They would write into the objects of the rows.
     plane.controller_manager.stop().await;
     plane.scheduler.stop().await;

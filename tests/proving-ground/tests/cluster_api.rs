@@ -36,7 +36,7 @@ async fn the_managers_of_cluster_api_answer() {
     let ground = Ground::begin("cluster-api").unwrap();
     let plane = Plane::start(&ground, PlaneSpec::named("management").unwrap()).await.unwrap();
     let begun = Instant::now();
-    let mut installed = install_cluster_api(&ground, &plane, &MANAGERS).await.unwrap();
+    let installed = install_cluster_api(&ground, &plane, &MANAGERS).await.unwrap();
     println!("proving ground: Cluster API is ready in {:.1} s", begun.elapsed().as_secs_f64());
     assert_eq!(installed.managers.len(), 4);
     assert_eq!(installed.definitions.len(), 29);

@@ -105,7 +105,7 @@ async fn a_plane_takes_keys_and_a_port_that_somebody_else_chose() {
 #[ignore = "needs real servers: cargo xtask proving-ground test"]
 async fn an_api_server_that_was_killed_comes_again_with_its_data() {
     let ground = Ground::begin("comes-again").unwrap();
-    let mut plane = Plane::start(&ground, PlaneSpec::named("management").unwrap()).await.unwrap();
+    let plane = Plane::start(&ground, PlaneSpec::named("management").unwrap()).await.unwrap();
     let api: Api<ConfigMap> = Api::namespaced(plane.client(), "default");
     let config: ConfigMap = serde_json::from_value(json!({"metadata": {"name": "kept"}, "data": BTreeMap::from([("a", "1")])})).unwrap();
     let before = api.create(&PostParams::default(), &config).await.unwrap();
