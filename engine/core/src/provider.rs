@@ -146,6 +146,48 @@ pub struct MachineTemplate {
     pub spec: Value,
 }
 
+/// How a field of a rendered kind is windlass's, so that `capi_override` may not have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// Windlass writes it, if only when an attribute asks for it: no patch changes or removes it.
+    Written,
+    /// Others write it while the cluster lives (a controller, the API server, the pivot): no patch gives it a value.
+    LeftToOthers,
+    /// A list in which windlass writes items. A patch replaces a list as a whole, so its list must hold these items again, told apart
+    /// by these keys, or, without keys, by all that they hold.
+    Items(&'static [&'static str]),
+}
+
+/// One row of what `capi_override` may not touch; everything that no row names is the user's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnedField {
+    /// `AWSCluster`; `""`: each kind.
+    pub kind: &'static str,
+    /// Keys from the root of the object: `["spec", "region"]`.
+    pub path: &'static [&'static str],
+    /// How it is owned.
+    pub claim: Claim,
+    /// What to do instead, or why nothing can be done, as a hint: `` set `region` of the cloud ``.
+    pub instead: &'static str,
+}
+
+impl OwnedField {
+    /// A field that windlass writes.
+    pub const fn written(kind: &'static str, path: &'static [&'static str], instead: &'static str) -> Self {
+        Self { kind, path, claim: Claim::Written, instead }
+    }
+
+    /// A field that is left to others.
+    pub const fn left_to_others(kind: &'static str, path: &'static [&'static str], instead: &'static str) -> Self {
+        Self { kind, path, claim: Claim::LeftToOthers, instead }
+    }
+
+    /// A list in which windlass writes items.
+    pub const fn items(kind: &'static str, path: &'static [&'static str], keys: &'static [&'static str], instead: &'static str) -> Self {
+        Self { kind, path, claim: Claim::Items(keys), instead }
+    }
+}
+
 /// The port: one cloud.
 pub trait Provider: Sync + Send {
     /// Name in HCL and in addresses: `aws`.
@@ -171,6 +213,9 @@ pub trait Provider: Sync + Send {
     /// The kubeadm configuration of a role, as an object that core merges its own parts into.
     /// `template_name` is the machine template's name, which some clouds put into file references.
     fn kubeadm(&self, cluster: &ClusterInput, role: Role, template_name: &str) -> Value;
+    /// Fields of the kinds that this provider renders, and of its part of the kubeadm configurations, that `capi_override` may not
+    /// touch: those that its attributes set, and those that its controllers write.
+    fn owned_fields(&self) -> &'static [OwnedField];
     /// Objects of the cloud-controller layer; empty where the cloud has none.
     fn cloud_controller(&self, cluster: &ClusterInput) -> Vec<Rendered>;
 }

@@ -45,7 +45,7 @@ pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &
         management: &model.management.address,
         release,
         marker,
-        overrides: Overrides::default(),
+        overrides: Overrides::new(cluster.provider.owned_fields()),
         desired,
         diagnostics,
     };

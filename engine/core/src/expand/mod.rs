@@ -11,9 +11,11 @@ mod layers;
 mod mark;
 mod names;
 mod overrides;
+mod owned;
 mod owners;
 mod providers;
 mod template;
+mod webhooks;
 
 pub(crate) use mark::with_entry;
 pub(crate) use names::is_dns_label;

@@ -124,6 +124,28 @@ fn one_control_plane_machine_comes_before_the_pivot_and_all_of_them_after() {
     }
 }
 
+/// Cluster API refuses a control plane without surge while it is smaller than three.
+#[test]
+fn no_surge_is_for_control_planes_that_stand() {
+    let mut wish = desired(&[Wanted::new("shop")]);
+    let resource = wish.resources.get_mut(&shop().with(Part::ControlPlane)).unwrap();
+    for object in resource.objects.iter_mut().filter(|object| object.key.kind == "KubeadmControlPlane") {
+        let mut json = object.content.to_json().unwrap();
+        json["spec"]["rollout"] = json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0}}});
+        object.content = Value::from_json(&json);
+    }
+    let plan = good(&World::empty(), &wish);
+    let objects = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Apply { objects, .. } => Some(objects),
+        _ => None,
+    });
+    let planes = objects.flatten().filter(|object| object.key.kind == "KubeadmControlPlane");
+    let surges: Vec<_> = planes
+        .map(|object| (&object.content["spec"]["replicas"], object.content.pointer("/spec/rollout/strategy/rollingUpdate/maxSurge")))
+        .collect();
+    assert_eq!(surges, [(&json!(1), Some(&json!(1))), (&json!(3), Some(&json!(0)))]);
+}
+
 #[test]
 fn needs_bind_the_saga() {
     let plan = good(&World::empty(), &desired(&[Wanted::new("shop")]));

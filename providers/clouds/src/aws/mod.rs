@@ -11,6 +11,7 @@ mod image;
 mod infrastructure;
 mod kubeadm;
 mod machine;
+mod owned;
 mod provider;
 mod schema;
 mod subnets;

@@ -1,10 +1,12 @@
 //! AWS as the engine sees it: the port filled with this folder's functions.
 
 use windlass_core::diag::Diagnostics;
-use windlass_core::provider::{CloudInput, ClusterInput, MachineTemplate, PoolInput, Provider, ProviderSchema, Release, Rendered, Role};
+use windlass_core::provider::{
+    CloudInput, ClusterInput, MachineTemplate, OwnedField, PoolInput, Provider, ProviderSchema, Release, Rendered, Role,
+};
 use windlass_core::value::Value;
 
-use super::{check, cloud_controller, identity, infrastructure, kubeadm, machine, schema};
+use super::{check, cloud_controller, identity, infrastructure, kubeadm, machine, owned, schema};
 use crate::body::Attributes;
 
 /// Releases of CAPA with carried facts. Kubernetes minors are those of workload clusters under Cluster API v1.14.
@@ -65,6 +67,10 @@ impl Provider for Aws {
 
     fn kubeadm(&self, _cluster: &ClusterInput, role: Role, _template_name: &str) -> Value {
         kubeadm::configuration(role)
+    }
+
+    fn owned_fields(&self) -> &'static [OwnedField] {
+        owned::OWNED
     }
 
     fn cloud_controller(&self, cluster: &ClusterInput) -> Vec<Rendered> {

@@ -1,7 +1,10 @@
 //! Every attribute of AWS: what changing it is said to do, and that the rendered objects agree.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 use windlass_core::schema::{BlockSchema, OnChange, Presence};
+use windlass_core::value::Value;
 
 use crate::input::{aws, cluster, merge};
 use crate::rendered::Objects;
@@ -138,6 +141,45 @@ fn a_change_touches_what_it_is_said_to_touch() {
                 assert!(changed(&REST), "{path} changes nothing");
             }
         }
+    }
+}
+
+/// What an attribute changes in a kind that can be patched has a row that keeps patches away from it.
+#[test]
+fn what_an_attribute_sets_is_owned() {
+    let patchable = ["infrastructure", "control plane template", "pool template", "control plane kubeadm", "pool kubeadm"];
+    let mut seen = BTreeSet::new();
+    for (attribute, _, beside, before, after) in table() {
+        let [before, after] = [before, after].map(|value| Objects::of(&cluster(&setting(attribute, &value, &beside))));
+        for (before, after) in patchable.iter().flat_map(|name| before.named(name).into_iter().zip(after.named(name))) {
+            let kind = before.get("kind").and_then(Value::as_str).expect("a kind");
+            let mut changed = Vec::new();
+            differences(Some(before), Some(after), &mut Vec::new(), &mut changed);
+            for path in changed {
+                let path: Vec<&str> = path.iter().map(String::as_str).collect();
+                let owned = aws().owned_fields().iter().any(|field| field.kind == kind && path.starts_with(field.path));
+                assert!(owned, "{attribute} sets {} of {kind}, which has no row", path.join("."));
+                seen.insert(attribute);
+            }
+        }
+    }
+    assert!(seen.len() > 25, "{seen:?}");
+}
+
+/// Paths of the leaves in which two objects differ; a list is a leaf, since a patch replaces it as a whole.
+fn differences(before: Option<&Value>, after: Option<&Value>, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    let names = |value: Option<&Value>| -> BTreeSet<String> {
+        value.and_then(Value::as_entries).into_iter().flatten().map(|(name, _)| name.to_string()).collect()
+    };
+    let all: BTreeSet<String> = names(before).into_iter().chain(names(after)).collect();
+    if all.is_empty() && before != after {
+        found.push(path.clone());
+    }
+    for name in all {
+        let inner = |value: Option<&Value>| value.and_then(|value| value.get(&name)).cloned();
+        path.push(name.clone());
+        differences(inner(before).as_ref(), inner(after).as_ref(), path, found);
+        path.pop();
     }
 }
 

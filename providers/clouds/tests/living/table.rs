@@ -191,7 +191,7 @@ pub fn table() -> Vec<Row> {
         row("cluster.lifecycle.prevent_destroy", "cluster", "", "lifecycle {\n prevent_destroy = true\n }", InPlace("cluster.shop")),
         row("control_plane.replicas", "control_plane", "", "replicas = 3", Refused("cluster.shop.control_plane: scaling")),
         row("control_plane.labels", "control_plane", "", "labels = { tier = \"a\" }", Refused("cluster.shop.control_plane: a change of the pool")),
-        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { rollout = { strategy = { rollingUpdate = { maxSurge = 0 } } } } } }", Refused("cluster.shop.control_plane: a change of capi_override")),
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { remediation = { maxRetry = 3 } } } }", Refused("cluster.shop.control_plane: a change of capi_override")),
         row("control_plane.taint.key", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
         row("control_plane.taint.value", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
         row("control_plane.taint.effect", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),

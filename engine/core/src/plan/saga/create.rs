@@ -24,6 +24,7 @@ use crate::recorded::{Effect, ResourceStatus};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
 const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io/v1beta2";
+const MAX_SURGE: &str = "/spec/rollout/strategy/rollingUpdate/maxSurge";
 
 type Verdicts = BTreeMap<Address, Verdict>;
 
@@ -133,6 +134,10 @@ impl<'v> Saga<'v> {
         for object in objects.iter_mut().filter(|object| object.key.kind == "KubeadmControlPlane") {
             if let (Some(replicas), Some(spec)) = (replicas, object.content.get_mut("spec").and_then(Json::as_object_mut)) {
                 spec.insert("replicas".to_owned(), json!(replicas));
+            }
+            // Cluster API refuses a surge of none while the control plane is smaller than three; what is applied with all machines says it.
+            if let (Some(0..3), Some(surge)) = (replicas, object.content.pointer_mut(MAX_SURGE).filter(|surge| **surge == json!(0))) {
+                *surge = json!(1);
             }
         }
         objects
