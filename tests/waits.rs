@@ -194,7 +194,9 @@ fn two_interrupts_stop_at_once_and_apply_goes_on() {
     let start = Instant::now();
     assert_eq!(ends(&mut child), Some(130));
     assert!(start.elapsed() < Duration::from_secs(10), "the second does not wait");
-    drop(lines.join());
+    let lines = lines.join().expect("the lines are read");
+    assert!(lines.contains(" 0 failed, ") && lines.contains(" stopped, "), "a stopped step has not failed:\n{lines}");
+    assert!(lines.contains("stopped cluster.shop"), "it is named:\n{lines}");
     assert_eq!(place.ledger().get("instance"), Some(&1));
     destroyed(&place);
 }
@@ -209,6 +211,7 @@ fn sigterm_stops_at_once_with_its_own_exit_code_and_apply_goes_on() {
     assert!(start.elapsed() < Duration::from_secs(10), "it does not wait for what is under way");
     let lines = lines.join().expect("the lines are read");
     assert!(lines.contains("Stopping at once.") && lines.contains("Apply again to go on."), "{lines}");
+    assert!(lines.contains(" 0 failed, ") && lines.contains(" stopped, "), "a stopped step has not failed:\n{lines}");
     let done = place.run(&["apply", "-auto-approve"]).expect(0).says("An earlier run did not end. It goes on.").says("Apply complete!");
     assert!(!done.stdout.contains("0 added"), "the last words are those of the run: {}", done.stdout);
     place.settled();

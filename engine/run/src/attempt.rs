@@ -161,8 +161,15 @@ async fn act(around: &Surroundings<'_>, step: &Step, journal: &Arc<JournalOfStep
         biased;
         outcome = acting => outcome,
         () = around.ports.clock.sleep(Duration::from_secs(step.timeout_seconds)) => {
-            let (what, reason) = voice.last().unwrap_or_else(|| (step.address.to_string(), "it did not say what it waits for".to_owned()));
+            let (what, reason) = voice.last().unwrap_or_else(|| first_words(step));
             Err(StepError::TimedOut { what, reason })
         }
     }
+}
+
+/// What a step that has said nothing yet is waiting for.
+fn first_words(step: &Step) -> (String, String) {
+    let planes: Vec<String> = step.action.planes().iter().map(ToString::to_string).collect();
+    let whom = if planes.is_empty() { step.address.to_string() } else { planes.join(" and ") };
+    (whom, "no answer yet".to_owned())
 }

@@ -1,5 +1,6 @@
 //! What a run says while it goes on, for a view that prints it. Steps are indices into the plan's list.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -34,6 +35,11 @@ pub enum RunEvent {
         what: String,
         /// Why it is not yet so.
         reason: String,
+    },
+    /// A step that waited goes on, and waits for nothing that it could tell.
+    GoesOn {
+        /// Which.
+        step: usize,
     },
     /// Something worth a line happened in a step.
     Note {
@@ -80,32 +86,111 @@ pub enum RunEvent {
 pub(crate) struct StepVoice {
     step: usize,
     events: Events,
-    last: std::sync::Mutex<Option<(String, String)>>,
+    state: Mutex<Said>,
+}
+
+/// What a step has said last.
+#[derive(Default)]
+struct Said {
+    /// For what it waits, and why.
+    waits: Option<(String, String)>,
+    /// What a plane is asked for.
+    asks: Option<String>,
+    /// What it is asked for once more, and why.
+    again: Option<(String, String)>,
 }
 
 impl StepVoice {
     /// The voice of a step.
     pub fn new(step: usize, events: Events) -> Self {
-        Self { step, events, last: std::sync::Mutex::new(None) }
+        Self { step, events, state: Mutex::default() }
     }
 
-    /// What it waits for, as last told.
+    /// What it waits for, as last told: an answer that does not come goes before what the answers are about.
     pub fn last(&self) -> Option<(String, String)> {
-        self.last.lock().ok().and_then(|last| last.clone())
+        let said = self.said();
+        let asked = said.asks.clone().map(|what| (what, "no answer yet".to_owned()));
+        said.again.clone().or_else(|| said.waits.clone()).or(asked)
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, (what, reason): (String, String)) {
+        let _ = self.events.send(RunEvent::Waiting { step: self.step, what, reason });
     }
 }
 
 impl Progress for StepVoice {
     fn waiting(&self, what: &str, reason: &str) {
-        let Ok(mut last) = self.last.lock() else { return };
-        if last.as_ref().is_some_and(|(w, r)| w == what && r == reason) {
-            return;
+        let mut said = self.said();
+        let now = Some((what.to_owned(), reason.to_owned()));
+        if said.waits != now {
+            said.waits.clone_from(&now);
+            now.into_iter().for_each(|now| self.tell(now));
         }
-        *last = Some((what.to_owned(), reason.to_owned()));
-        let _ = self.events.send(RunEvent::Waiting { step: self.step, what: what.to_owned(), reason: reason.to_owned() });
     }
 
     fn note(&self, text: &str) {
         let _ = self.events.send(RunEvent::Note { step: self.step, text: text.to_owned() });
+    }
+
+    fn asks(&self, what: &str, again: Option<&str>) {
+        let mut said = self.said();
+        match again.map(|reason| (what.to_owned(), reason.to_owned())) {
+            None => said.asks = Some(what.to_owned()),
+            again if said.again == again => {}
+            again => {
+                said.again.clone_from(&again);
+                again.into_iter().for_each(|again| self.tell(again));
+            }
+        }
+    }
+
+    fn answered(&self) {
+        let mut said = self.said();
+        said.asks = None;
+        if said.again.take().is_some() {
+            match said.waits.clone() {
+                Some(waits) => self.tell(waits),
+                None => {
+                    let _ = self.events.send(RunEvent::GoesOn { step: self.step });
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trouble_is_told_while_it_lasts_and_the_wait_behind_it_afterwards() {
+        let (events, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let voice = StepVoice::new(0, events);
+        let last = |what: &str, reason: &str| Some((what.to_owned(), reason.to_owned()));
+        assert_eq!(voice.last(), None);
+        voice.asks("m to apply A", None);
+        assert_eq!(voice.last(), last("m to apply A", "no answer yet"));
+        voice.asks("m to apply A", Some("busy"));
+        voice.asks("m to apply A", Some("busy"));
+        assert_eq!(voice.last(), last("m to apply A", "busy"));
+        voice.answered();
+        voice.waiting("A", "it is young");
+        assert_eq!(voice.last(), last("A", "it is young"));
+        voice.asks("m to read A", None);
+        assert_eq!(voice.last(), last("A", "it is young"), "a question on the way says less than a wait");
+        voice.asks("m to read A", Some("busy"));
+        voice.answered();
+        let mut lines = Vec::new();
+        while let Ok(event) = told.try_recv() {
+            lines.push(match event {
+                RunEvent::Waiting { what, reason, .. } => format!("{what}: {reason}"),
+                other => format!("{other:?}"),
+            });
+        }
+        assert_eq!(lines, ["m to apply A: busy", "GoesOn { step: 0 }", "A: it is young", "m to read A: busy", "A: it is young"]);
     }
 }

@@ -268,7 +268,7 @@ impl Task<'_> {
 
 /// The planes could not be held, so that there is nothing to go on with.
 fn nothing_begun(summary: &Summary) -> bool {
-    !summary.refused.is_empty() && summary.done.is_empty() && summary.failed.is_empty()
+    !summary.refused.is_empty() && summary.done.is_empty() && summary.failed.is_empty() && summary.stopped.is_empty()
 }
 
 /// The one owner of a run's state while it goes on.
@@ -379,10 +379,10 @@ impl Drive<'_> {
                 self.written.extend(attempted.touched);
                 let end = match attempted.result {
                     Ok(_) => End::Done,
+                    Err(StepError::Stopped) => End::Stopped,
                     Err(error) => {
-                        let end = if matches!(error, StepError::Stopped) { End::Stopped } else { End::NotDone };
                         self.failed.push((attempted.step, error));
-                        end
+                        End::NotDone
                     }
                 };
                 Event::Ended { step: attempted.step, end }

@@ -74,6 +74,10 @@ pub trait Progress: Send + Sync {
     fn waiting(&self, what: &str, reason: &str);
     /// Something worth a line happened.
     fn note(&self, text: &str);
+    /// A plane is asked for something (`management.m to apply Secret n/x`); `again`: once more, because of this answer.
+    fn asks(&self, what: &str, again: Option<&str>);
+    /// What was asked for last has been answered.
+    fn answered(&self);
 }
 
 /// Key of a pivot's `Progress` evidence, with value `true`: from now on objects are deleted on the plane that they leave.

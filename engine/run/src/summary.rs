@@ -1,7 +1,5 @@
 //! How a run ended, as data: the roof words it and turns it into an exit code.
 
-use std::collections::BTreeSet;
-
 use windlass_core::plan::Plan;
 
 use crate::machine::{End, StepState};
@@ -73,8 +71,10 @@ pub struct Summary {
     pub refused: Vec<StepError>,
     /// Steps that are done, also by earlier attempts.
     pub done: Vec<usize>,
-    /// Steps that ended otherwise, with their errors (failed, timed out, stale, unreachable, stopped).
+    /// Steps that ended otherwise, with their errors (failed, timed out, stale, unreachable).
     pub failed: Vec<(usize, StepError)>,
+    /// Steps that were stopped while they ran: nothing is wrong with them.
+    pub stopped: Vec<usize>,
     /// Steps that were skipped, with the step because of which.
     pub skipped: Vec<(usize, usize)>,
     /// Steps that were not reached, because the run was stopped.
@@ -90,12 +90,14 @@ impl Summary {
             refused: errors,
             done: Vec::new(),
             failed: Vec::new(),
+            stopped: Vec::new(),
             skipped: Vec::new(),
             not_reached: Vec::new(),
         }
     }
 
-    /// A run that is over. `broken`: what ended it as a whole; `stopped`: the user asked for it.
+    /// A run that is over. `failed`: the errors of steps that were not done; `broken`: what ended it as a whole; `stopped`: the user asked
+    /// for it.
     pub fn over(
         run: &str,
         plan: &Plan,
@@ -104,13 +106,12 @@ impl Summary {
         broken: Vec<StepError>,
         stopped: bool,
     ) -> Self {
-        let told: BTreeSet<usize> = failed.iter().map(|(step, _)| *step).collect();
         let mut summary = Self { run: Some(run.to_owned()), failed, ..Self::refused(broken) };
         for (step, state) in states.iter().enumerate() {
             match state {
                 StepState::Ended(End::Done) => summary.done.push(step),
-                StepState::Ended(End::Stopped) if !told.contains(&step) => summary.failed.push((step, StepError::Stopped)),
-                StepState::Ended(_) => {}
+                StepState::Ended(End::Stopped) => summary.stopped.push(step),
+                StepState::Ended(End::NotDone) => {}
                 StepState::Skipped { because } => summary.skipped.push((step, *because)),
                 StepState::Waiting | StepState::Running => summary.not_reached.push(step),
             }
@@ -119,6 +120,7 @@ impl Summary {
         let errors = summary.refused.iter().chain(summary.failed.iter().map(|(_, error)| error));
         summary.verdict = match Verdict::worst(errors) {
             _ if stopped && summary.done.len() < states.len() => Verdict::Stopped,
+            Verdict::Done if !summary.stopped.is_empty() => Verdict::Stopped,
             Verdict::Done if !plan.unplanned.is_empty() => Verdict::Unreachable,
             worst => worst,
         };
@@ -127,6 +129,7 @@ impl Summary {
 
     /// Whether all steps are done.
     pub fn is_complete(&self) -> bool {
-        self.run.is_some() && self.refused.is_empty() && self.failed.is_empty() && self.skipped.is_empty() && self.not_reached.is_empty()
+        let all_well = self.refused.is_empty() && self.failed.is_empty() && self.stopped.is_empty();
+        self.run.is_some() && all_well && self.skipped.is_empty() && self.not_reached.is_empty()
     }
 }

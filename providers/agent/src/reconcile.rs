@@ -71,6 +71,12 @@ impl Progress for Log {
     fn note(&self, text: &str) {
         tracing::info!("{text}");
     }
+
+    fn asks(&self, what: &str, again: Option<&str>) {
+        tracing::trace!(what, again, "asking");
+    }
+
+    fn answered(&self) {}
 }
 
 /// Looks after a layer.

@@ -34,6 +34,8 @@ struct Quiet;
 impl Progress for Quiet {
     fn waiting(&self, _what: &str, _reason: &str) {}
     fn note(&self, _text: &str) {}
+    fn asks(&self, _what: &str, _again: Option<&str>) {}
+    fn answered(&self) {}
 }
 
 impl StepJournal for Quiet {

@@ -37,9 +37,9 @@ pub enum ApiError {
     Connection {
         /// In words.
         reason: String,
-        /// Whether the request cannot have reached the server.
-        unsent: bool,
     },
+    /// The user stopped everything while the request was to be repeated.
+    Stopped,
     /// An answer came that cannot be read.
     Unreadable(String),
     /// There is no way in: no kubeconfig, or one that is refused.
@@ -90,6 +90,31 @@ impl ApiError {
         matches!(self, ApiError::Status { code: 409, reason, .. } if reason != "AlreadyExists")
     }
 
+    /// The server did not do it now and may do it later: load (429), faults of its own or of what stands before it (500, 502, 503, 504). A
+    /// webhook's no is no fault, whatever its code.
+    pub fn passes(&self) -> bool {
+        matches!(self, ApiError::Status { code: 429 | 500 | 502 | 503 | 504, .. }) && !self.is_a_webhooks_no()
+    }
+
+    /// 409 because somebody else wrote at the same moment: neither a name that is taken nor a field that others own.
+    pub fn is_passing_conflict(&self) -> bool {
+        let owned = |causes: &[Cause]| causes.iter().any(|cause| cause.reason == "FieldManagerConflict");
+        let passing = matches!(self, ApiError::Status { causes, .. } if !owned(causes));
+        self.is_conflict() && passing && !self.is_a_webhooks_no()
+    }
+
+    fn is_a_webhooks_no(&self) -> bool {
+        matches!(self, ApiError::Status { message, .. } if message.starts_with("admission webhook") && message.contains("denied the request"))
+    }
+
+    /// Seconds after which the server wants to be asked again.
+    pub fn retry_after(&self) -> Option<u64> {
+        match self {
+            ApiError::Status { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
     /// The object or the kind is not there.
     pub fn not_found(&self) -> bool {
         matches!(self, ApiError::Status { code: 404, .. } | ApiError::NoKind { .. })
@@ -135,10 +160,26 @@ impl ApiError {
         }
     }
 
+    /// The same error by code and reason alone, where the server's words could quote what must not be shown.
+    #[must_use]
+    pub fn without_words(self) -> Self {
+        match self {
+            ApiError::Status { code, reason, retry_after, .. } => {
+                let message = format!("{code} {reason}").trim_end().to_owned();
+                ApiError::Status { code, reason, message, causes: Vec::new(), retry_after }
+            }
+            ApiError::Unreadable(_) => ApiError::Unreadable("(sensitive)".to_owned()),
+            other => other,
+        }
+    }
+
     /// As a step's error: `doing` is what was tried (`apply Secret shop/x`).
     pub fn during(self, plane: &Address, doing: &str) -> StepError {
         match self {
-            ApiError::Connection { reason, .. } => StepError::Unreachable { plane: plane.clone(), reason },
+            ApiError::Connection { reason } => StepError::Unreachable { plane: plane.clone(), reason },
+            ApiError::Stopped => StepError::Stopped,
+            // It was asked for until the time was over.
+            passing if passing.passes() => StepError::TimedOut { what: format!("{plane} to {doing}"), reason: passing.to_string() },
             other => {
                 let (hint, summary) = (other.hint(), format!("{plane}: could not {doing}: {other}"));
                 if other.is_final() { StepError::Refused { summary, hint } } else { StepError::Failed { summary, hint } }
@@ -161,7 +202,8 @@ impl fmt::Display for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ApiError::Status { message, .. } => f.write_str(message),
-            ApiError::Connection { reason, .. } | ApiError::NoAccess(reason) => f.write_str(reason),
+            ApiError::Connection { reason } | ApiError::NoAccess(reason) => f.write_str(reason),
+            ApiError::Stopped => f.write_str("stopped"),
             ApiError::Unreadable(reason) => write!(f, "the answer cannot be read: {reason}"),
             ApiError::NoKind { api_version, kind } => write!(f, "the server has no kind {kind} in {api_version}"),
         }
@@ -203,11 +245,13 @@ mod tests {
             (answer(500, ""), false),
             (answer(503, ""), false),
             (ApiError::NoKind { api_version: "a/v1".into(), kind: "A".into() }, false),
-            (ApiError::Connection { reason: "r".into(), unsent: false }, false),
+            (ApiError::Connection { reason: "r".into() }, false),
         ] {
             assert_eq!(error.is_final(), expected, "{error:?}");
+            let passes = error.passes();
             let step = error.during(&"cluster.shop".parse().expect("an address"), "apply A b");
             assert_eq!(matches!(step, StepError::Refused { .. }), expected, "{step:?}");
+            assert_eq!(matches!(step, StepError::TimedOut { .. }), passes, "{step:?}");
         }
     }
 }

@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, join_all};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use windlass_core::addr::Address;
 use windlass_core::marks::{FIELD_MANAGER, SYSTEM_NAMESPACE, state_lease};
 use windlass_core::plan::{PlanPlane, old_state};
@@ -149,7 +149,9 @@ async fn keep_renewing(shared: Arc<Shared>) {
         ticks.tick().await;
         let held: Vec<(Address, String, u64)> =
             shared.held().iter().map(|(address, held)| (address.clone(), held.run.clone(), held.serial)).collect();
-        join_all(held.iter().map(|(address, run, serial)| shared.renew(address, run, *serial))).await;
+        // A plane that does not answer must not hold up the renewals on the others.
+        let renewals = held.iter().map(|(address, run, serial)| timeout(RENEW_EVERY, shared.renew(address, run, *serial)));
+        join_all(renewals).await;
     }
 }
 
@@ -172,9 +174,14 @@ impl Shared {
     async fn write_lease(&self, plane: &Plane, run: &str, serial: u64) -> Result<(), StepError> {
         let reference = self.reference();
         let failed_to = |error: ApiError| error.during(&plane.address, &format!("hold {}", reference.short()));
+        let mut sent = None;
         for _ in 0..ATTEMPTS {
             let live = plane.get(&reference).await.map_err(failed_to)?;
             if let Some(live) = &live {
+                if sent.is_some() && live.get("spec") == sent.as_ref() {
+                    // It was written, and the answer was lost.
+                    return Ok(());
+                }
                 may_take(live, run, &self.ended, serial, &plane.address, Timestamp::now())?;
             }
             let wanted = lease(live.as_ref(), &reference, run, serial, Timestamp::now());
@@ -184,8 +191,8 @@ impl Shared {
             };
             match answer {
                 Ok(_) => return Ok(()),
-                // Somebody else wrote it in between: look again.
-                Err(error) if error.code() == Some(409) => {}
+                // Somebody else wrote it in between, or we did: look again.
+                Err(error) if error.code() == Some(409) => sent = wanted.get("spec").cloned(),
                 Err(error) => return Err(failed_to(error)),
             }
         }

@@ -16,6 +16,7 @@ pub mod planes;
 pub mod ready;
 pub mod remove;
 pub mod request;
+pub mod send;
 pub mod stale;
 pub mod steps;
 pub mod wait;

@@ -5,29 +5,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request};
-use kube::client::Body;
+use http::Method;
 use serde_json::{Value as Json, json};
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 use windlass_core::addr::Address;
 
 use crate::error::ApiError;
 use crate::kinds::{Kind, Kinds, ObjectRef, read_resource_list, root};
+use crate::send::{Call, Manner, Wire};
+pub use crate::send::{Insistence, PATIENCE, chain};
 
-/// Requests under way at once on one plane; API Priority and Fairness queues more than this anyway.
-const PARALLEL_REQUESTS: usize = 16;
-/// Longest wait for one answer.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a request is repeated before its error counts.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-/// The same for a probe, whose answer "does not answer" is a fact and no failure.
+/// How long a probe is repeated, whose answer "does not answer" is a fact and no failure.
 pub const PROBE_PATIENCE: Duration = Duration::from_secs(4);
 /// Objects in one page of a LIST, as client-go's pager.
 const PAGE: u32 = 500;
 
 /// Content type of server-side apply.
 const APPLY: &str = "application/apply-patch+yaml";
+/// The same of a merge patch.
+const MERGE: &str = "application/merge-patch+json";
+const JSON: &str = "application/json";
 
 /// A Kubernetes API.
 pub struct Plane {
@@ -37,9 +33,8 @@ pub struct Plane {
     pub endpoint: String,
     /// CA certificate, PEM; empty if the system's are used.
     pub ca_certificate: String,
-    client: kube::Client,
-    kinds: Kinds,
-    limit: Arc<Semaphore>,
+    wire: Wire,
+    kinds: Arc<Kinds>,
 }
 
 /// How an object is written.
@@ -67,25 +62,36 @@ pub struct Only<'a> {
     pub uid: Option<&'a str>,
 }
 
-struct Call {
-    method: Method,
-    path: String,
-    content_type: Option<&'static str>,
-    body: Vec<u8>,
-    /// Sending it twice is the same as sending it once.
-    repeatable: bool,
-    patience: Duration,
-}
-
 impl Plane {
     /// Wraps a client.
     pub fn new(address: Address, endpoint: String, ca_certificate: String, client: kube::Client) -> Self {
-        Self { address, endpoint, ca_certificate, client, kinds: Kinds::default(), limit: Arc::new(Semaphore::new(PARALLEL_REQUESTS)) }
+        let wire = Wire::new(address.clone(), client);
+        Self { address, endpoint, ca_certificate, wire, kinds: Arc::default() }
+    }
+
+    /// The same plane for a step: answers that pass by themselves are waited for as long as the step may take, and told.
+    pub fn for_step(&self, step: Insistence) -> Self {
+        self.with(Manner::Step(step))
+    }
+
+    /// The same plane for whoever asks again by itself: every answer counts.
+    pub fn once(&self) -> Self {
+        self.with(Manner::Once)
+    }
+
+    fn with(&self, manner: Manner) -> Self {
+        Self {
+            address: self.address.clone(),
+            endpoint: self.endpoint.clone(),
+            ca_certificate: self.ca_certificate.clone(),
+            wire: self.wire.with(manner),
+            kinds: self.kinds.clone(),
+        }
     }
 
     /// The client beneath, for watches.
     pub fn client(&self) -> kube::Client {
-        self.client.clone()
+        self.wire.client()
     }
 
     /// How the server calls a kind; asks it once for each group version.
@@ -104,40 +110,66 @@ impl Plane {
 
     /// The kinds of one group version.
     pub async fn resources(&self, api_version: &str) -> Result<Vec<Kind>, ApiError> {
-        let list = self.read(&root(api_version), PATIENCE).await?;
+        let list = self.ask(root(api_version), format!("list the kinds of {api_version}"), None).await?;
         Ok(read_resource_list(api_version, &list))
     }
 
     /// Each group's preferred version, and `v1`.
     pub async fn api_versions(&self) -> Result<Vec<String>, ApiError> {
-        let groups = self.read("/apis", PATIENCE).await?;
+        let groups = self.ask("/apis".to_owned(), "list its API groups".to_owned(), None).await?;
         let groups = groups.get("groups").and_then(Json::as_array).cloned().unwrap_or_default();
         let preferred = groups.iter().filter_map(|g| g.pointer("/preferredVersion/groupVersion").and_then(Json::as_str));
         Ok(std::iter::once("v1").chain(preferred).map(str::to_owned).collect())
     }
 
-    /// A JSON document of the server (`/version`, discovery).
+    /// The version of a group in which a kind is served: the preferred one, else another; versions of one group may serve different kinds.
+    pub async fn version_of(&self, group: &str, kind: &str) -> Result<Option<String>, ApiError> {
+        let document = match self.ask(format!("/apis/{group}"), format!("list the versions of {group}"), None).await {
+            Err(error) if error.not_found() => return Ok(None),
+            other => other?,
+        };
+        let version = |document: &Json| document.get("groupVersion").and_then(Json::as_str).map(str::to_owned);
+        let preferred = document.get("preferredVersion").and_then(version);
+        let all = document.get("versions").and_then(Json::as_array).into_iter().flatten().filter_map(version);
+        for api_version in preferred.into_iter().chain(all) {
+            match self.kind(&api_version, kind).await {
+                Ok(_) => return Ok(Some(api_version)),
+                Err(error) if error.not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// A JSON document of the server (`/version`).
     pub async fn read(&self, path: &str, patience: Duration) -> Result<Json, ApiError> {
-        let body = self.read_bytes(path, patience).await?;
-        serde_json::from_slice(&body).map_err(|error| ApiError::Unreadable(error.to_string()))
+        self.ask(path.to_owned(), format!("read {path}"), Some(patience)).await
     }
 
     /// A text of the server (`/readyz`).
     pub async fn read_bytes(&self, path: &str, patience: Duration) -> Result<Vec<u8>, ApiError> {
-        self.send(Call { method: Method::GET, path: path.to_owned(), content_type: None, body: Vec::new(), repeatable: true, patience })
-            .await
+        self.wire.send(&Call::read(path.to_owned(), format!("read {path}"), Some(patience))).await
+    }
+
+    async fn ask(&self, path: String, doing: String, patience: Option<Duration>) -> Result<Json, ApiError> {
+        let body = self.wire.send(&Call::read(path, doing, patience)).await?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::Unreadable(error.to_string()))
     }
 
     /// An object, or `None` if it or its kind does not exist.
     pub async fn get(&self, object: &ObjectRef) -> Result<Option<Json>, ApiError> {
-        self.get_within(object, PATIENCE).await
+        self.look(object, None).await
     }
 
     /// The same with another patience.
     pub async fn get_within(&self, object: &ObjectRef, patience: Duration) -> Result<Option<Json>, ApiError> {
+        self.look(object, Some(patience)).await
+    }
+
+    async fn look(&self, object: &ObjectRef, patience: Option<Duration>) -> Result<Option<Json>, ApiError> {
         let answer = async {
             let kind = self.kind(&object.api_version, &object.kind).await?;
-            self.read(&kind.object(object.namespace.as_deref(), &object.name), patience).await
+            self.ask(kind.object(object.namespace.as_deref(), &object.name), format!("read {}", object.short()), patience).await
         };
         match answer.await {
             Ok(found) => Ok(Some(found)),
@@ -174,7 +206,7 @@ impl Plane {
             if !token.is_empty() {
                 path.push_str(&format!("&continue={}", encode(&token)));
             }
-            let mut page = match self.read(&path, PATIENCE).await {
+            let mut page = match self.ask(path, format!("list {}", kind.kind), None).await {
                 Err(error) if error.not_found() => return Ok(items),
                 // The snapshot behind the token is gone: begin again, once.
                 Err(error) if error.code() == Some(410) && !restarted => {
@@ -201,19 +233,17 @@ impl Plane {
         }
     }
 
-    /// POST. Not repeated once it may have reached the server.
+    /// POST. It may be sent twice if an answer is lost: `AlreadyExists` can be the caller's own object, which its uid or marks tell.
     pub async fn create(&self, object: &Json, manager: &str, persist: Persist) -> Result<Json, ApiError> {
-        let reference = ObjectRef::of(object).ok_or_else(|| ApiError::Unreadable("an object without kind or name".to_owned()))?;
-        let kind = self.kind(&reference.api_version, &reference.kind).await?;
+        let (reference, kind) = self.kind_of(object).await?;
         let namespace = reference.namespace.as_deref().unwrap_or("default");
         let path = format!("{}?fieldManager={}{}", kind.collection(Some(namespace)), encode(manager), dry_run(persist));
-        self.write(Method::POST, path, "application/json", object, false).await
+        self.write(Write { method: Method::POST, path, content_type: JSON, body: object, verb: "create", of: &reference }).await
     }
 
     /// Server-side apply.
     pub async fn apply(&self, object: &Json, manager: &str, force: Force, persist: Persist) -> Result<Json, ApiError> {
-        let reference = ObjectRef::of(object).ok_or_else(|| ApiError::Unreadable("an object without kind or name".to_owned()))?;
-        let kind = self.kind(&reference.api_version, &reference.kind).await?;
+        let (reference, kind) = self.kind_of(object).await?;
         let path = format!(
             "{}?fieldManager={}&force={}&fieldValidation=Strict{}",
             kind.object(reference.namespace.as_deref(), &reference.name),
@@ -221,29 +251,30 @@ impl Plane {
             force == Force::Yes,
             dry_run(persist)
         );
-        self.write(Method::PATCH, path, APPLY, object, true).await
+        self.write(Write { method: Method::PATCH, path, content_type: APPLY, body: object, verb: "apply", of: &reference }).await
     }
 
     /// JSON merge patch of an object.
     pub async fn merge(&self, object: &ObjectRef, patch: &Json, manager: &str) -> Result<Json, ApiError> {
-        let kind = self.kind(&object.api_version, &object.kind).await?;
-        let path = format!("{}?fieldManager={}", kind.object(object.namespace.as_deref(), &object.name), encode(manager));
-        self.write(Method::PATCH, path, "application/merge-patch+json", patch, true).await
+        self.merge_at(object, "", patch, manager).await
     }
 
     /// JSON merge patch of an object's status.
     pub async fn merge_status(&self, object: &ObjectRef, patch: &Json, manager: &str) -> Result<Json, ApiError> {
-        let kind = self.kind(&object.api_version, &object.kind).await?;
-        let path = format!("{}/status?fieldManager={}", kind.object(object.namespace.as_deref(), &object.name), encode(manager));
-        self.write(Method::PATCH, path, "application/merge-patch+json", patch, true).await
+        self.merge_at(object, "/status", patch, manager).await
     }
 
-    /// PUT of a whole object; its resourceVersion guards it.
+    async fn merge_at(&self, object: &ObjectRef, subresource: &str, patch: &Json, manager: &str) -> Result<Json, ApiError> {
+        let kind = self.kind(&object.api_version, &object.kind).await?;
+        let path = format!("{}{subresource}?fieldManager={}", kind.object(object.namespace.as_deref(), &object.name), encode(manager));
+        self.write(Write { method: Method::PATCH, path, content_type: MERGE, body: patch, verb: "change", of: object }).await
+    }
+
+    /// PUT of a whole object; its resourceVersion guards it, so that a conflict is the answer.
     pub async fn replace(&self, object: &Json, manager: &str) -> Result<Json, ApiError> {
-        let reference = ObjectRef::of(object).ok_or_else(|| ApiError::Unreadable("an object without kind or name".to_owned()))?;
-        let kind = self.kind(&reference.api_version, &reference.kind).await?;
+        let (reference, kind) = self.kind_of(object).await?;
         let path = format!("{}?fieldManager={}", kind.object(reference.namespace.as_deref(), &reference.name), encode(manager));
-        self.write(Method::PUT, path, "application/json", object, false).await
+        self.write(Write { method: Method::PUT, path, content_type: JSON, body: object, verb: "write", of: &reference }).await
     }
 
     /// DELETE in the background. `Ok(false)`: it was not there (or is another one than asked for).
@@ -257,119 +288,54 @@ impl Plane {
             options.insert("preconditions".to_owned(), json!({"uid": uid}));
         }
         let path = kind.object(object.namespace.as_deref(), &object.name);
-        match self.write(Method::DELETE, path, "application/json", &options, true).await {
+        let deletion = Write { method: Method::DELETE, path: path.clone(), content_type: JSON, body: &options, verb: "delete", of: object };
+        match self.write(deletion).await {
             Ok(_) => Ok(true),
             Err(error) if error.not_found() => Ok(false),
-            Err(error) if error.is_conflict() && only.uid.is_some() => {
-                // Either a namesake, which is not ours to delete, or a passing conflict.
-                let live = self.get(object).await?;
-                let same = live.as_ref().and_then(|live| live.pointer("/metadata/uid")).and_then(Json::as_str) == only.uid;
-                if same { Err(error) } else { Ok(false) }
-            }
+            // A namesake, which is not ours to delete; a conflict that passes is not given up while it is the one that is meant.
+            Err(error) if error.is_conflict() && only.uid.is_some() => match self.look(object, None).await? {
+                Some(live) if live.pointer("/metadata/uid").and_then(Json::as_str) == only.uid => Err(error),
+                _ => Ok(false),
+            },
             Err(error) => Err(error),
         }
     }
 
-    async fn write(
-        &self,
-        method: Method,
-        path: String,
-        content_type: &'static str,
-        body: &Json,
-        repeatable: bool,
-    ) -> Result<Json, ApiError> {
-        let body = serde_json::to_vec(body).map_err(|error| ApiError::Unreadable(error.to_string()))?;
-        let answer = self.send(Call { method, path, content_type: Some(content_type), body, repeatable, patience: PATIENCE }).await?;
+    async fn kind_of(&self, object: &Json) -> Result<(ObjectRef, Arc<Kind>), ApiError> {
+        let reference = ObjectRef::of(object).ok_or_else(|| ApiError::Unreadable("an object without kind or name".to_owned()))?;
+        let kind = self.kind(&reference.api_version, &reference.kind).await?;
+        Ok((reference, kind))
+    }
+
+    async fn write(&self, write: Write<'_>) -> Result<Json, ApiError> {
+        let Write { method, path, content_type, body: document, verb, of } = write;
+        let text = |pointers: [&str; 2]| pointers.iter().find_map(|pointer| document.pointer(pointer)?.as_str()).map(str::to_owned);
+        let uid = text(["/metadata/uid", "/preconditions/uid"]);
+        let home = path.split_once('?').map_or(path.as_str(), |(home, _)| home).to_owned();
+        let call = Call {
+            guarded: document.pointer("/metadata/resourceVersion").is_some(),
+            only: uid.map(|uid| (home, uid)),
+            body: serde_json::to_vec(document).map_err(|error| ApiError::Unreadable(error.to_string()))?,
+            doing: format!("{verb} {}", of.short()),
+            quotable: of.kind != "Secret",
+            content_type: Some(content_type),
+            patience: None,
+            method,
+            path,
+        };
+        let answer = self.wire.send(&call).await?;
         serde_json::from_slice(&answer).map_err(|error| ApiError::Unreadable(error.to_string()))
     }
-
-    async fn send(&self, call: Call) -> Result<Vec<u8>, ApiError> {
-        let give_up = Instant::now() + call.patience;
-        let mut pause = Duration::from_millis(100);
-        loop {
-            let error = match self.send_once(&call).await {
-                Ok(body) => return Ok(body),
-                Err(error) => error,
-            };
-            let wait = match &error {
-                // The server did not begin with it.
-                ApiError::Status { code: 429, retry_after, .. } => retry_after.map_or(pause, Duration::from_secs),
-                ApiError::Status { code: 500 | 502 | 503 | 504, retry_after, .. } if call.repeatable => {
-                    retry_after.map_or(pause, Duration::from_secs)
-                }
-                // Somebody else wrote the object at the same moment; an apply carries no version of its own.
-                ApiError::Status { code: 409, causes, .. }
-                    if call.content_type == Some(APPLY) && !causes.iter().any(|cause| cause.reason == "FieldManagerConflict") =>
-                {
-                    pause
-                }
-                ApiError::Connection { unsent, .. } if call.repeatable || *unsent => pause,
-                _ => return Err(error),
-            };
-            if Instant::now() + wait >= give_up {
-                return Err(error);
-            }
-            tokio::time::sleep(wait).await;
-            pause = (pause * 2).min(Duration::from_secs(5));
-        }
-    }
-
-    async fn send_once(&self, call: &Call) -> Result<Vec<u8>, ApiError> {
-        let _permit = self.limit.acquire().await.map_err(|_| lost("the plane was closed".to_owned(), true))?;
-        let mut request = Request::builder().method(call.method.clone()).uri(&call.path);
-        if let Some(content_type) = call.content_type {
-            request = request.header(http::header::CONTENT_TYPE, content_type);
-        }
-        let request = request
-            .header(http::header::ACCEPT, "application/json")
-            .body(Body::from(call.body.clone()))
-            .map_err(|error| ApiError::Unreadable(format!("{}: {error}", call.path)))?;
-        let answer = async {
-            let response = self.client.send(request).await.map_err(|error| connection(&error))?;
-            let code = response.status();
-            let retry_after = response.headers().get(http::header::RETRY_AFTER).and_then(|v| v.to_str().ok()).and_then(|v| v.parse().ok());
-            let body = response.into_body().collect_bytes().await.map_err(|error| lost(chain(&error), false))?;
-            match code.is_success() {
-                true => Ok(body.to_vec()),
-                false => Err(ApiError::from_answer(code.as_u16(), retry_after, &body)),
-            }
-        };
-        let limit = ANSWER_TIMEOUT.min(call.patience.max(Duration::from_secs(1)));
-        match tokio::time::timeout(limit, answer).await {
-            Ok(answer) => answer,
-            Err(_) => Err(lost(format!("no answer within {} s", limit.as_secs()), false)),
-        }
-    }
 }
 
-fn lost(reason: String, unsent: bool) -> ApiError {
-    ApiError::Connection { reason, unsent }
-}
-
-/// An error of the client, told with its causes; a refused connection carried no request.
-fn connection(error: &kube::Error) -> ApiError {
-    let reason = chain(error);
-    match error {
-        kube::Error::Service(_) | kube::Error::HyperError(_) => {
-            let unsent = reason.contains("onnect") && !reason.contains("connection closed") && !reason.contains("reset");
-            lost(reason, unsent)
-        }
-        _ => ApiError::NoAccess(reason),
-    }
-}
-
-/// The texts of an error and its causes, without repetitions.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut texts: Vec<String> = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !texts.last().is_some_and(|last| last.contains(&text)) {
-            texts.push(text);
-        }
-        source = cause.source();
-    }
-    texts.join(": ")
+/// A request that writes.
+struct Write<'a> {
+    method: Method,
+    path: String,
+    content_type: &'static str,
+    body: &'a Json,
+    verb: &'static str,
+    of: &'a ObjectRef,
 }
 
 fn dry_run(persist: Persist) -> &'static str {

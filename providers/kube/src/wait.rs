@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::select_all;
 use tokio::sync::watch;
 use tokio::time::Instant;
 pub use windlass_run::ports::{Progress, StepError};
@@ -27,26 +28,26 @@ impl Patience<'_> {
         what: &str,
         judge: impl FnMut(&View) -> Result<T, String> + Send,
     ) -> Result<T, StepError> {
-        self.until_beside(seen, None, what, judge).await
+        self.until_beside(seen, &[], what, judge).await
     }
 
     /// The same, judged again when something beside it changes too.
     pub async fn until_beside<T>(
         &self,
         seen: &Arc<Watch>,
-        beside: Option<&Arc<Watch>>,
+        beside: &[Arc<Watch>],
         what: &str,
         mut judge: impl FnMut(&View) -> Result<T, String> + Send,
     ) -> Result<T, StepError> {
         let mut changes = seen.changes();
-        let mut others = beside.map(|beside| beside.changes());
+        let mut others: Vec<_> = beside.iter().map(|beside| beside.changes()).collect();
         let mut stop = self.stop.clone();
         let mut said = String::new();
         loop {
             changes.borrow_and_update();
-            if let Some(others) = &mut others {
+            others.iter_mut().for_each(|others| {
                 others.borrow_and_update();
-            }
+            });
             let view = seen.view();
             let reason = match (&view.trouble, &view.objects) {
                 (None, None) => "nothing has been seen yet".to_owned(),
@@ -108,19 +109,24 @@ impl Patience<'_> {
     }
 }
 
-/// Ends at the next change; never if nothing is watched, or no longer.
-async fn changed(watched: &mut Option<watch::Receiver<u64>>) {
-    let alive = match watched {
-        Some(watched) => watched.changed().await.is_ok(),
-        None => false,
-    };
-    if !alive {
+/// Ends at the next change of any; never if nothing is watched, or no longer.
+async fn changed(watched: &mut [watch::Receiver<u64>]) {
+    let each = watched.iter_mut().map(|one| {
+        Box::pin(async {
+            if one.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    });
+    let each: Vec<_> = each.collect();
+    if each.is_empty() {
         std::future::pending::<()>().await;
     }
+    select_all(each).await;
 }
 
 /// Ends when the user stops everything; never if the sender is gone.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
     if stop.wait_for(|stop| *stop).await.is_err() {
         std::future::pending::<()>().await;
     }

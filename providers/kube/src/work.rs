@@ -17,7 +17,7 @@ use windlass_run::ports::{Ensured, StepContext, StepError};
 use crate::apply::{Applied, Conflicts, Expect, Intent, MayTake, apply, mark};
 use crate::error::failed;
 use crate::kinds::ObjectRef;
-use crate::plane::Plane;
+use crate::plane::{Insistence, Plane};
 use crate::planes::Planes;
 use crate::ready::judge;
 use crate::remove::{Doomed, Whose, remove};
@@ -47,9 +47,11 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// An open plane.
+    /// An open plane, on which answers that pass by themselves are waited for as long as the step may take.
     pub async fn plane(&self, address: &Address) -> Result<Arc<Plane>, StepError> {
-        self.planes.plane(address).await.map_err(|error| error.during(address))
+        let plane = self.planes.plane(address).await.map_err(|error| error.during(address))?;
+        let (progress, stop) = (self.context.progress.clone(), self.context.stop.clone());
+        Ok(Arc::new(plane.for_step(Insistence { progress, stop, until: self.patience.until })))
     }
 
     /// The shared watch of a kind.
@@ -164,7 +166,7 @@ pub async fn ready(
         false => None,
     };
     patience
-        .until_beside(&watch, clusters.as_ref(), &what, |view| {
+        .until_beside(&watch, clusters.as_slice(), &what, |view| {
             let live = view.get(object.namespace.as_deref(), &object.name);
             judge(readiness, live).map(|()| live.cloned()).map_err(|why| {
                 let seen = clusters.as_ref().map(|clusters| clusters.view());

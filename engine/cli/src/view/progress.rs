@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan, Step};
 use windlass_run::RunEvent;
-use windlass_run::ports::Ensured;
+use windlass_run::ports::{Ensured, StepError};
 use windlass_run::summary::{Summary, Verdict};
 
 use super::View;
@@ -109,6 +109,10 @@ impl<'a> ProgressPrinter<'a> {
                 self.waits.entry(*step).or_insert_with(|| Wait { text: String::new(), since: now, told: None }).text = text;
                 None
             }
+            RunEvent::GoesOn { step } => {
+                self.waits.remove(step);
+                None
+            }
             RunEvent::Note { step, text } => Some(format!("{}: {text}", name(*step))),
             RunEvent::StepDone { step, ensured, elapsed } => {
                 self.waits.remove(step);
@@ -121,6 +125,10 @@ impl<'a> ProgressPrinter<'a> {
                     Ensured::NotNeeded => "was done already",
                 };
                 Some(format!("{}: {} after {}", name(*step), paint(ADD, word), seconds(*elapsed)))
+            }
+            RunEvent::StepFailed { step, error: StepError::Stopped, elapsed } => {
+                self.waits.remove(step);
+                Some(format!("{}: {} after {}", name(*step), paint(CHANGE, "stopped"), seconds(*elapsed)))
             }
             RunEvent::StepFailed { step, error, elapsed } => {
                 self.waits.remove(step);
@@ -207,6 +215,9 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         return "Nothing has been changed.\n".to_owned();
     }
     let mut text = String::new();
+    for step in summary.stopped.iter().filter_map(|step| plan.steps.get(*step)) {
+        let _ = writeln!(text, "{} {}: {}", paint(CHANGE, "stopped"), step.address, title(&step.action));
+    }
     for (step, because) in &summary.skipped {
         if let (Some(step), Some(because)) = (plan.steps.get(*step), plan.steps.get(*because)) {
             let _ = writeln!(
@@ -234,9 +245,10 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         };
         let _ = writeln!(text, "\n{}", paint(ADD.bold(), head));
     } else {
+        let stopped = if summary.stopped.is_empty() { String::new() } else { format!(" {} stopped,", summary.stopped.len()) };
         let _ = writeln!(
             text,
-            "\n{} {} of {} steps are done, {} failed, {} skipped, {} not begun. Apply again to go on.",
+            "\n{} {} of {} steps are done, {} failed,{stopped} {} skipped, {} not begun. Apply again to go on.",
             paint(REMOVE.bold(), "Not complete."),
             summary.done.len(),
             plan.steps.len(),
@@ -288,6 +300,35 @@ mod tests {
         assert!(printer.due(after(start, 71)).concat().contains("1 of 3 pods [71s]"));
         printer.line(&RunEvent::StepDone { step: 0, ensured: Ensured::Added, elapsed: Duration::ZERO }, after(start, 72));
         assert!(printer.due(after(start, 500)).is_empty());
+    }
+
+    #[test]
+    fn trouble_that_is_over_is_not_told_any_more() {
+        let steps = [step()];
+        let mut printer = printer(&steps);
+        let start = Instant::now();
+        printer.line(&waiting("503"), start);
+        assert!(printer.due(after(start, 1)).concat().contains("503 [1s]"));
+        printer.line(&RunEvent::GoesOn { step: 0 }, after(start, 2));
+        assert!(printer.due(after(start, 100)).is_empty());
+    }
+
+    #[test]
+    fn a_step_that_was_stopped_is_named_and_did_not_fail() {
+        let plan: Plan = serde_json::from_value(serde_json::json!({
+            "windlass_plan": 1, "tool_version": "0.1.0", "lineage": "l", "serial": 1, "mode": "apply", "desired_digest": "d", "planes": [],
+            "changes": [], "steps": [step(), step()], "fingerprints": [],
+        }))
+        .unwrap();
+        let mut summary = Summary { run: Some("r".into()), verdict: Verdict::Stopped, ..Summary::refused(Vec::new()) };
+        (summary.stopped, summary.not_reached) = (vec![0], vec![1]);
+        let text = anstream::adapter::strip_str(&end_text(&summary, &plan)).to_string();
+        let expected = "stopped cluster.shop: recording\n\n\
+            Not complete. 0 of 2 steps are done, 0 failed, 1 stopped, 0 skipped, 1 not begun. Apply again to go on.\n";
+        assert_eq!(text, expected);
+        let event = RunEvent::StepFailed { step: 0, error: StepError::Stopped, elapsed: Duration::from_secs(2) };
+        let line = printer(&plan.steps).line(&event, Instant::now()).unwrap();
+        assert_eq!(anstream::adapter::strip_str(&line).to_string(), "cluster.shop: recording: stopped after 2.0s");
     }
 
     #[test]

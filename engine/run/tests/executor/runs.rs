@@ -8,7 +8,7 @@ use windlass_core::plan::{Action, Unplanned};
 use windlass_core::recorded::{Phase, RecordedPlane};
 use windlass_run::event::RunEvent;
 use windlass_run::execute::{Start, StopRequest};
-use windlass_run::ports::{RunEnd, StepError};
+use windlass_run::ports::RunEnd;
 use windlass_run::summary::{Summary, Verdict};
 
 use crate::world::{Bench, Death, Manner, answers, apply, management, object, plan, shop};
@@ -152,6 +152,20 @@ async fn a_step_that_takes_too_long_is_in_progress_and_says_what_it_waits_for() 
 }
 
 #[tokio::test]
+async fn a_step_that_has_said_nothing_times_out_with_words_of_its_own() {
+    let bench = Bench::new();
+    bench.world.behave("branch", Manner::IsDeaf);
+    let plan = three_and_a_branch();
+    let later = async {
+        settle().await;
+        bench.clock.advance(Duration::from_secs(600));
+    };
+    let (summary, ()) = tokio::join!(bench.run(&plan), later);
+    assert_eq!(summary.verdict, Verdict::TimedOut);
+    assert_eq!(errors(&summary), ["cluster.shop: no answer yet"]);
+}
+
+#[tokio::test]
 async fn stopping_soon_lets_steps_end_and_begins_no_other() {
     let bench = Bench { parallelism: 1, ..Bench::new() };
     let plan = three_and_a_branch();
@@ -182,7 +196,8 @@ async fn stopping_now_stops_steps_that_wait_and_drops_those_that_hear_nothing() 
         let (summary, ()) = tokio::join!(bench.run(&plan), press);
         assert_eq!(summary.verdict, Verdict::Stopped, "{manner:?}");
         assert_eq!((summary.done.as_slice(), summary.not_reached.as_slice()), ([0, 3].as_slice(), [2].as_slice()), "{manner:?}");
-        assert_eq!(errors(&summary), ["stopped"], "{manner:?}");
+        assert_eq!((summary.stopped.as_slice(), errors(&summary)), ([1].as_slice(), Vec::new()), "{manner:?}: it did not fail");
+        assert!(!summary.is_complete(), "{manner:?}");
         assert_eq!(bench.world.log().last().map(String::as_str), Some("release"));
     }
 }
@@ -346,5 +361,5 @@ async fn a_plan_that_contradicts_itself_is_refused() {
 async fn a_run_may_live_on_any_thread() {
     let summary = tokio::spawn(async { Bench::new().run(&three_and_a_branch()).await }).await.unwrap();
     assert_eq!(summary.verdict, Verdict::Done);
-    assert!(!summary.failed.iter().any(|(_, error)| matches!(error, StepError::Stopped)));
+    assert!(summary.failed.is_empty() && summary.stopped.is_empty());
 }

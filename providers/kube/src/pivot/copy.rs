@@ -101,15 +101,17 @@ async fn create(crossing: &Crossing<'_>, object: &Moving, source: &Json) -> Resu
     }
     let (live, was_there) = match crossing.to.create(&body, PIVOT_MANAGER, Persist::Yes).await {
         Ok(live) => (live, false),
-        // Created by an attempt that was killed before it could say so: the target was free of it when the list was made.
+        // Created by a request whose answer was lost, or by an attempt that was killed before it could say so: the target was free of it
+        // when the list was made. What others share may have been there before, but not with us alone as the owner of its fields.
         Err(error) if error.already_exists() => match crossing.to.get(&reference).await.map_err(failed_to)? {
-            Some(live) => (live, true),
+            Some(live) => {
+                let theirs = !strip::is_raw_copy(&live);
+                (live, theirs)
+            }
             None => return Err(failed_to(error)),
         },
         // The server's words on a Secret could quote it.
-        Err(ApiError::Status { code, reason, .. }) if object.is_secret() => {
-            return Err(failed(format!("{}: could not {doing}: {code} {reason}", crossing.to.address), "may Secrets be created there?"));
-        }
+        Err(error) if object.is_secret() => return Err(failed_to(error.without_words())),
         Err(error) => return Err(failed_to(error)),
     };
     let copy = uid(&live).unwrap_or_default().to_owned();

@@ -31,7 +31,12 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
     let uids: Uids = Mutex::new(past.copies.clone());
     let crossing = Crossing { work, from: &from, to: &to, past: &past, uids: &uids };
     let moving = match &past.closure {
-        Some(moving) => moving.clone(),
+        Some(moving) => {
+            if !past.switched {
+                still_here(pivot, &from, moving).await?;
+            }
+            moving.clone()
+        }
         None => match standing(pivot, &from, &to).await? {
             Standing::Turned => {
                 let removed = clear_source(work, pivot, &from, &to).await?;
@@ -41,7 +46,6 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
         },
     };
     if !past.switched {
-        still_here(pivot, &from, &moving).await?;
         match before_switch(&crossing, pivot, &moving).await {
             Ok(()) => {}
             // What will not become better by trying again is undone while it can be.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
+use windlass_core::marks::PIVOT_MANAGER;
 
 /// Fields of `metadata` that a server gives and that no copy can have.
 const SERVERS_OWN: &[&str] = &[
@@ -60,6 +61,14 @@ pub fn entries_of_main_resource(live: &Json) -> Vec<Json> {
         .filter(|entry| entry.get("subresource").and_then(Json::as_str).is_none_or(str::is_empty))
         .cloned()
         .collect()
+}
+
+/// Whether an object is as a pivot has just created it: all its fields are the pivot's, none has been given back to its owner.
+pub fn is_raw_copy(live: &Json) -> bool {
+    let entries = live.pointer("/metadata/managedFields").and_then(Json::as_array);
+    let entries = entries.map(Vec::as_slice).unwrap_or_default();
+    let ours = |entry: &Json| entry.get("manager").and_then(Json::as_str) == Some(PIVOT_MANAGER);
+    !entries.is_empty() && entries.iter().all(ours)
 }
 
 /// The first field of `wanted` that `copy` lacks or has with another value; what the copy has beyond it (defaults) is well.
@@ -149,6 +158,23 @@ mod tests {
             (json!({"a": 1.0}), json!({"a": 1}), None),
         ] {
             assert_eq!(difference(&wanted, &copy).as_deref(), expected, "{wanted} {copy}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_ours_until_its_owners_have_their_fields_back() {
+        let live = |managers: &[&str]| {
+            let entries: Vec<Json> = managers.iter().map(|manager| json!({"manager": manager, "operation": "Update"})).collect();
+            json!({"metadata": {"managedFields": entries}})
+        };
+        for (object, expected) in [
+            (live(&[PIVOT_MANAGER]), true),
+            (live(&[PIVOT_MANAGER, "capi"]), false),
+            (live(&["windlass"]), false),
+            (live(&[]), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(is_raw_copy(&object), expected, "{object}");
         }
     }
 

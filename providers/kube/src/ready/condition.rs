@@ -16,8 +16,7 @@ pub struct Condition<'a> {
 impl Condition<'_> {
     /// `Word: sentence`, as short as it can be.
     pub fn words(&self) -> String {
-        // CAPI writes lists of several lines into messages.
-        let message = self.message.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        let message = self.words_of_message();
         match (self.reason.is_empty(), message.is_empty()) {
             (true, true) => "no reason given".to_owned(),
             (false, true) => self.reason.to_owned(),
@@ -25,14 +24,30 @@ impl Condition<'_> {
             (false, false) => format!("{}: {message}", self.reason),
         }
     }
+
+    /// The sentence in one line: CAPI writes lists of several.
+    pub fn words_of_message(&self) -> String {
+        self.message.split('\n').map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// The condition of a type.
 pub fn condition<'a>(live: &'a Json, kind: &str) -> Option<Condition<'a>> {
-    let conditions = live.pointer("/status/conditions")?.as_array()?;
-    let found = conditions.iter().find(|c| c.get("type").and_then(Json::as_str) == Some(kind))?;
-    let text = |key: &str| found.get(key).and_then(Json::as_str).unwrap_or_default();
-    Some(Condition { status: text("status"), reason: text("reason"), message: text("message") })
+    all(live).find(|(of, _)| *of == kind).map(|(_, condition)| condition)
+}
+
+/// The first condition that is `False` and says why.
+pub fn first_false(live: &Json) -> Option<Condition<'_>> {
+    all(live).map(|(_, condition)| condition).find(|condition| condition.status == "False" && !condition.message.is_empty())
+}
+
+/// All conditions with their types.
+fn all(live: &Json) -> impl Iterator<Item = (&str, Condition<'_>)> {
+    let conditions = live.pointer("/status/conditions").and_then(Json::as_array);
+    conditions.into_iter().flatten().map(|found| {
+        let text = |key: &str| found.get(key).and_then(Json::as_str).unwrap_or_default();
+        (text("type"), Condition { status: text("status"), reason: text("reason"), message: text("message") })
+    })
 }
 
 /// A condition must be `True`.

@@ -10,12 +10,12 @@ pub fn name(live: &Json) -> &str {
     live.pointer("/metadata/name").and_then(Json::as_str).unwrap_or("?")
 }
 
-/// Machine: it has its node.
+/// Machine: it has its node. If not, the condition is told that the others wait for.
 pub fn has_node(machine: &Json) -> Verdict {
     match machine.pointer("/status/nodeRef/name").and_then(Json::as_str) {
         Some(_) => Ok(()),
         None => {
-            let told = ["NodeReady", "InfrastructureReady", "BootstrapConfigReady", "Ready"]
+            let told = ["BootstrapConfigReady", "InfrastructureReady", "NodeReady", "Ready"]
                 .iter()
                 .filter_map(|kind| condition(machine, kind))
                 .find(|c| c.status != "True");
@@ -81,7 +81,10 @@ mod tests {
     #[test]
     fn machines() {
         assert_eq!(has_node(&json!({"status": {"nodeRef": {"name": "n"}}})), Ok(()));
-        let waiting = json!({"metadata": {"name": "m"}, "status": {"conditions": [{"type": "InfrastructureReady", "status": "False", "reason": "WaitingForBootstrapData"}]}});
+        let waiting = json!({"metadata": {"name": "m"}, "status": {"conditions": [
+            {"type": "NodeReady", "status": "Unknown", "reason": "NodeInspectionPending"},
+            {"type": "InfrastructureReady", "status": "False", "reason": "WaitingForBootstrapData"},
+        ]}});
         assert_eq!(has_node(&waiting), Err("Machine m has no node yet (WaitingForBootstrapData)".to_owned()));
         for (machine, calm) in [
             (json!({"metadata": {"name": "m"}}), true),

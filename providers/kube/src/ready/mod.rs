@@ -2,6 +2,7 @@
 //!
 //! Every one looks at `metadata.generation` against `status.observedGeneration` first: older status says nothing of the present spec.
 
+pub mod cause;
 pub mod cluster_api;
 pub mod condition;
 pub mod generic;

@@ -193,6 +193,7 @@ async fn probe(work: &Work<'_>, plane: &Plane, provider: &ProviderSpec, bundle: 
         "spec": {},
     });
     let what = format!("the webhooks of {} on {}", provider.label, plane.address);
+    let plane = plane.once();
     let answer = || async {
         match plane.create(&object, FIELD_MANAGER, Persist::No).await {
             Ok(_) => Ok(fact.kind.clone()),

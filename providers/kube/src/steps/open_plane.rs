@@ -1,64 +1,53 @@
 //! `OpenPlane`: a cluster's API answers.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
 use windlass_core::facts::ClusterAccess;
-use windlass_core::marks::LABEL_CLUSTER_NAME;
-use windlass_core::object::split_api_version;
 use windlass_core::recorded::Effect;
 use windlass_run::ports::{Outcome, StepError};
 
+use super::wait_nodes::belongs_to;
+use crate::error::ApiError;
 use crate::kinds::ObjectRef;
 use crate::kubeconfig::secret_text;
 use crate::pivot::MACHINE_API_VERSION;
-use crate::plane::PROBE_PATIENCE;
+use crate::plane::{PROBE_PATIENCE, Plane};
 use crate::planes::{NoPlane, own_secret};
-use crate::ready::condition::condition;
-use crate::ready::machines::has_node;
+use crate::ready::cause::{Seen, causes};
+use crate::ready::machines::name;
+use crate::watch::{View, Watch};
 use crate::work::Work;
 
 /// An API server that is coming up is asked this often.
 const ASK_EVERY: Duration = Duration::from_millis(500);
-/// Each time it has been asked so often in vain, the machines are asked why.
-const LOOK_EACH: u32 = 10;
 
 pub async fn run(work: &Work<'_>, plane: &Address, access: &ClusterAccess) -> Result<Outcome, StepError> {
     work.planes.know(plane, access);
+    let sight = Sight::of(work, access).await;
     if let Err(NoPlane::Absent) = work.planes.plane(plane).await {
         let management = work.plane(&access.management).await?;
         let secret = own_secret(access);
         let watch = work.watch(&management, "v1", "Secret", Some(&access.namespace)).await?;
         let what = format!("the kubeconfig of {plane}");
         work.patience
-            .until(&watch, &what, |view| {
+            .until_beside(&watch, &sight.watches(), &what, |view| {
                 let live = view.get(secret.namespace.as_deref(), &secret.name);
                 let text = live.and_then(|live| secret_text(live, "value"));
-                text.map(|_| ()).ok_or_else(|| format!("{} has not been written yet by the control plane provider", secret.short()))
+                let unwritten = || format!("{} has not been written yet by the control plane provider", secret.short());
+                text.map(|_| ()).ok_or_else(|| root_first(sight.causes(), unwritten()))
             })
             .await?;
     }
     let what = format!("the API of {plane}");
-    let mut asked = 0_u32;
-    // Kept between two looks, so that the same is said until something changes.
-    let known = Mutex::new(None);
-    let ask = || {
-        asked = asked.wrapping_add(1);
-        let (look, known) = (asked.is_multiple_of(LOOK_EACH), &known);
-        async move {
-            let reason = match answers(work, plane).await {
-                Ok(uid) => return Ok(uid),
-                Err(reason) => reason,
-            };
-            let why = if look { Some(machines_say(work, access).await) } else { None };
-            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(why) = why {
-                *known = why;
-            }
-            Err(known.as_ref().map_or(reason.clone(), |why| format!("{reason}; {why}")))
-        }
+    let ask = || async {
+        answers(work, plane).await.map_err(|silence| {
+            let causes = sight.causes();
+            let words = if causes.is_empty() { silence.as_str() } else { innermost(&silence) };
+            root_first(causes, words.to_owned())
+        })
     };
     let uid = work.patience.poll(ASK_EVERY, &what, ask).await?;
     let endpoint = work.plane(plane).await?.endpoint.clone();
@@ -69,22 +58,89 @@ pub async fn run(work: &Work<'_>, plane: &Address, access: &ClusterAccess) -> Re
     })
 }
 
-/// Why no machine serves the API, in the words of the first machine without a node and of what the cloud says of it.
-async fn machines_say(work: &Work<'_>, access: &ClusterAccess) -> Option<String> {
-    let management = work.planes.plane(&access.management).await.ok()?;
-    let label = format!("{LABEL_CLUSTER_NAME}={}", access.name);
-    let machines = management.list(MACHINE_API_VERSION, "Machine", Some(&access.namespace), Some(&label)).await.ok()?;
-    let (machine, why) = machines.iter().find_map(|machine| Some((machine, has_node(machine).err()?)))?;
-    let text = |key: &str| machine.pointer(&format!("/spec/infrastructureRef/{key}")).and_then(Json::as_str);
-    let (group, kind, name) = (text("apiGroup")?, text("kind")?, text("name")?);
-    let versions = management.api_versions().await.unwrap_or_default();
-    let version = versions.iter().find(|version| split_api_version(version).0 == group);
-    let cloud = match version {
-        Some(version) => management.get(&ObjectRef::new(version, kind, Some(&access.namespace), name)).await.ok().flatten(),
-        None => None,
-    };
-    let told = cloud.as_ref().and_then(|cloud| condition(cloud, "Ready")).filter(|told| told.status != "True");
-    Some(told.map_or(why.clone(), |told| format!("{why}; {kind} {name}: {}", told.words())))
+/// What stands in the way comes first: whoever shows only the beginning shows the reason.
+fn root_first(mut causes: Vec<String>, last: String) -> String {
+    causes.push(last);
+    causes.join("; ")
+}
+
+/// `error trying to connect: tcp connect error: Connection refused` → `Connection refused`.
+fn innermost(reason: &str) -> &str {
+    reason.rsplit(": ").next().unwrap_or(reason)
+}
+
+/// What is seen of a cluster while its API does not answer. What cannot be watched is not seen, and nothing waits for it.
+struct Sight<'a> {
+    access: &'a ClusterAccess,
+    cluster: Option<Arc<Watch>>,
+    infrastructure: Option<Arc<Watch>>,
+    control_plane: Option<Arc<Watch>>,
+    machines: Option<Arc<Watch>>,
+    cloud_machines: Option<Arc<Watch>>,
+}
+
+impl<'a> Sight<'a> {
+    async fn of(work: &Work<'_>, access: &'a ClusterAccess) -> Self {
+        let mut sight = Self { access, cluster: None, infrastructure: None, control_plane: None, machines: None, cloud_machines: None };
+        let Ok(plane) = work.planes.plane(&access.management).await else { return sight };
+        let namespace = Some(access.namespace.as_str());
+        let cluster = ObjectRef::new(MACHINE_API_VERSION, "Cluster", namespace, &access.name);
+        let live = plane.get_within(&cluster, PROBE_PATIENCE).await.ok().flatten().unwrap_or_default();
+        sight.cluster = work.watches.on(&plane, MACHINE_API_VERSION, "Cluster", namespace).await.ok();
+        sight.machines = work.watches.on(&plane, MACHINE_API_VERSION, "Machine", namespace).await.ok();
+        sight.infrastructure = sight.kind_of(work, &plane, live.pointer("/spec/infrastructureRef")).await;
+        sight.control_plane = sight.kind_of(work, &plane, live.pointer("/spec/controlPlaneRef")).await;
+        let control_plane = referred(&plane, access, live.pointer("/spec/controlPlaneRef")).await.ok().flatten().unwrap_or_default();
+        let template = control_plane.pointer("/spec/machineTemplate/spec/infrastructureRef").map(machines_of_template);
+        sight.cloud_machines = sight.kind_of(work, &plane, template.as_ref()).await;
+        sight
+    }
+
+    async fn kind_of(&self, work: &Work<'_>, plane: &Arc<Plane>, reference: Option<&Json>) -> Option<Arc<Watch>> {
+        let text = |key: &str| reference?.get(key)?.as_str();
+        let (group, kind) = (text("apiGroup")?, text("kind")?);
+        let version = plane.version_of(group, kind).await.ok().flatten()?;
+        work.watches.on(plane, &version, kind, Some(&self.access.namespace)).await.ok()
+    }
+
+    fn watches(&self) -> Vec<Arc<Watch>> {
+        let all = [&self.cluster, &self.infrastructure, &self.control_plane, &self.machines, &self.cloud_machines];
+        all.into_iter().flatten().cloned().collect()
+    }
+
+    fn causes(&self) -> Vec<String> {
+        let view = |watch: &Option<Arc<Watch>>| watch.as_ref().map(|watch| watch.view()).unwrap_or_default();
+        let (clusters, clouds, control_planes) = (view(&self.cluster), view(&self.infrastructure), view(&self.control_plane));
+        let (machines, cloud_machines) = (view(&self.machines), view(&self.cloud_machines));
+        let namespace = Some(self.access.namespace.as_str());
+        let cluster = clusters.get(namespace, &self.access.name);
+        fn named<'v>(view: &'v View, namespace: Option<&str>, from: Option<&Json>, reference: &str) -> Option<&'v Json> {
+            view.get(namespace, from?.pointer(reference)?.get("name")?.as_str()?)
+        }
+        let machines = machines.all().filter(|machine| belongs_to(machine, &self.access.name));
+        let mut machines: Vec<_> =
+            machines.map(|machine| (machine, named(&cloud_machines, namespace, Some(machine), "/spec/infrastructureRef"))).collect();
+        machines.sort_by_key(|(machine, _)| name(machine));
+        causes(&Seen {
+            cluster,
+            infrastructure: named(&clouds, namespace, cluster, "/spec/infrastructureRef"),
+            control_plane: named(&control_planes, namespace, cluster, "/spec/controlPlaneRef"),
+            machines,
+        })
+    }
+}
+
+/// The object that a reference of a Cluster names.
+async fn referred(plane: &Plane, access: &ClusterAccess, reference: Option<&Json>) -> Result<Option<Json>, ApiError> {
+    let text = |key: &str| reference.and_then(|reference| reference.get(key)).and_then(Json::as_str).unwrap_or_default();
+    let Some(version) = plane.version_of(text("apiGroup"), text("kind")).await? else { return Ok(None) };
+    plane.get_within(&ObjectRef::new(&version, text("kind"), Some(&access.namespace), text("name")), PROBE_PATIENCE).await
+}
+
+/// The reference of a template, as one of the machines that are made of it (the contract: `<Kind>Template` makes `<Kind>`).
+fn machines_of_template(template: &Json) -> Json {
+    let kind = template.get("kind").and_then(Json::as_str).unwrap_or_default();
+    json!({"apiGroup": template.get("apiGroup"), "kind": kind.strip_suffix("Template").unwrap_or(kind)})
 }
 
 /// uid of kube-system once `/readyz` says ok.

@@ -7,6 +7,8 @@ mod layers;
 mod leases;
 mod objects;
 mod observe;
+mod opening;
+mod passing;
 mod pivot;
 mod stage;
 mod watches;

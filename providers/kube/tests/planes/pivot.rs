@@ -10,7 +10,8 @@ use windlass_kube::kinds::ObjectRef;
 use crate::cluster::{acknowledge, address, create, install_kinds, owners_live, pivot, snapshot};
 use crate::stage::{Memory, Stage, get, run, step};
 
-async fn stage() -> Stage {
+/// Two planes with the kinds of Cluster API, whose controllers acknowledge pauses.
+pub async fn stage() -> Stage {
     let stage = Stage::open().await;
     for plane in [&stage.management, &stage.workload] {
         install_kinds(plane).await;
@@ -27,7 +28,8 @@ fn cluster(name: &str) -> ObjectRef {
     ObjectRef::new("cluster.x-k8s.io/v1beta2", "Cluster", Some(name), name)
 }
 
-fn moved(journal: &Memory) -> Vec<String> {
+/// Names of what a journal says has moved.
+pub fn moved(journal: &Memory) -> Vec<String> {
     let mut names: Vec<String> = journal
         .effects()
         .into_iter()
@@ -40,7 +42,7 @@ fn moved(journal: &Memory) -> Vec<String> {
     names
 }
 
-fn names(objects: &[ObjectRef]) -> Vec<String> {
+pub fn names(objects: &[ObjectRef]) -> Vec<String> {
     objects.iter().map(ObjectRef::short).collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -36,10 +36,11 @@ impl Stage {
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let first = Sandbox::open(folders[0].path(), Options::default()).await.unwrap();
         let second = Sandbox::open(folders[1].path(), Options::default()).await.unwrap();
-        let configs = [first.management().await.unwrap().admin_kubeconfig(), second.management().await.unwrap().admin_kubeconfig()];
-        let [management_kubeconfig, workload_kubeconfig] = configs;
-        let sources =
-            BTreeMap::from([(management(), text(&management_kubeconfig)), ("cluster.stage".parse().unwrap(), text(&workload_kubeconfig))]);
+        let servers = [first.management().await.unwrap(), second.management().await.unwrap()];
+        let [management_kubeconfig, workload_kubeconfig] = [servers[0].admin_kubeconfig(), servers[1].admin_kubeconfig()];
+        // What tests do themselves is spared by faults.
+        let [ours, theirs] = servers.map(|server| text(&server.internal_kubeconfig("stage")));
+        let sources = BTreeMap::from([(management(), ours), ("cluster.stage".parse().unwrap(), theirs)]);
         let planes = windlass_kube::planes::Planes::new(sources);
         Self {
             management: planes.plane(&management()).await.unwrap(),
@@ -90,31 +91,61 @@ pub async fn run(kube: &Kube, step: &Step, journal: &Arc<Memory>) -> Result<Outc
 }
 
 pub async fn run_with(kube: &Kube, step: &Step, journal: &Arc<Memory>, secrets: SecretLeaves) -> Result<Outcome, StepError> {
+    run_heard(kube, step, journal, secrets).await.0
+}
+
+/// What it ended with, and what it said it waits for.
+pub async fn run_heard(
+    kube: &Kube,
+    step: &Step,
+    journal: &Arc<Memory>,
+    secrets: SecretLeaves,
+) -> (Result<Outcome, StepError>, Vec<String>) {
     let (_keep, stop) = watch::channel(false);
+    let heard = Arc::new(Heard::default());
     let context = StepContext {
         run: "run-1".into(),
         lineage: LINEAGE.into(),
         secrets,
-        progress: Arc::new(Quiet),
+        progress: heard.clone(),
         journal: Arc::new(Attempt { earlier: journal.records(), memory: journal.clone() }),
         stop,
     };
-    kube.run(step, context).await
+    let result = kube.run(step, context).await;
+    (result, heard.lines.lock().unwrap().clone())
 }
 
-pub struct Quiet;
+/// Keeps what a step waits for.
+#[derive(Default)]
+pub struct Heard {
+    lines: Mutex<Vec<String>>,
+}
 
-impl Progress for Quiet {
-    fn waiting(&self, what: &str, reason: &str) {
+impl Heard {
+    fn hear(&self, what: &str, reason: &str) {
+        let line = format!("{what}: {reason}");
         if std::env::var("SAY").is_ok() {
             #[expect(clippy::print_stderr, reason = "asked for")]
             {
-                eprintln!("waiting for {what}: {reason}");
+                eprintln!("waiting for {line}");
             }
         }
+        self.lines.lock().unwrap().push(line);
+    }
+}
+
+impl Progress for Heard {
+    fn waiting(&self, what: &str, reason: &str) {
+        self.hear(what, reason);
     }
 
     fn note(&self, _text: &str) {}
+
+    fn asks(&self, what: &str, again: Option<&str>) {
+        again.into_iter().for_each(|reason| self.hear(what, reason));
+    }
+
+    fn answered(&self) {}
 }
 
 /// A journal in memory; from the record `fails_at` on nothing is stored, as if the process were dead.

@@ -10,7 +10,7 @@ use windlass_kube::wait::Patience;
 use windlass_kube::watch::Watches;
 use windlass_sandbox_api::{Faults, Options, Sandbox};
 
-use crate::stage::{Quiet, management, put, text};
+use crate::stage::{Heard, management, put, text};
 
 #[tokio::test]
 async fn a_watch_that_broke_off_sees_again_though_nothing_changes() {
@@ -31,7 +31,7 @@ async fn a_watch_that_broke_off_sees_again_though_nothing_changes() {
     for _ in 0..40 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         troubled += u32::from(seen.view().trouble.is_some());
-        let patience = Patience { progress: &Quiet, stop: stop.clone(), until: Instant::now() + Duration::from_secs(40) };
+        let patience = Patience { progress: &Heard::default(), stop: stop.clone(), until: Instant::now() + Duration::from_secs(40) };
         let found = patience.until(&seen, "the map", |view| view.get(Some("default"), "m").map(|_| ()).ok_or_else(|| "no map".to_owned()));
         found.await.unwrap();
     }

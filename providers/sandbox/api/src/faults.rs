@@ -3,6 +3,7 @@
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 /// Shares of requests that are hit, each from 0.0 to 1.0. Requests of internal clients and of health checks are spared.
@@ -26,6 +27,17 @@ pub struct Faults {
     pub delay_by: Duration,
     /// Watches that end in mid-stream.
     pub close_watch: f64,
+    /// Only some requests may be hit; `None`: each of them.
+    pub turn: Option<Turn>,
+}
+
+/// Every n-th request, counted from the moment when the faults begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// How many requests a round has: n.
+    pub of: u64,
+    /// Which of them may be hit, from 0.
+    pub at: u64,
 }
 
 /// Names of the faults, as [`Faults::from_str`] reads them, besides `seed`.
@@ -79,21 +91,35 @@ pub(crate) enum Fault {
 /// Counts requests.
 #[derive(Debug, Default)]
 pub(crate) struct FaultPlan {
-    faults: Faults,
+    faults: RwLock<Faults>,
     requests: AtomicU64,
     watches: AtomicU64,
 }
 
 impl FaultPlan {
     pub fn new(faults: Faults) -> FaultPlan {
-        FaultPlan { faults, ..FaultPlan::default() }
+        FaultPlan { faults: RwLock::new(faults), ..FaultPlan::default() }
+    }
+
+    /// Other faults from now on; requests are counted from 0 again.
+    pub fn change(&self, faults: Faults) {
+        *self.faults.write().unwrap_or_else(PoisonError::into_inner) = faults;
+        self.requests.store(0, Ordering::Relaxed);
+        self.watches.store(0, Ordering::Relaxed);
+    }
+
+    fn faults(&self) -> RwLockReadGuard<'_, Faults> {
+        self.faults.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What happens to the next request.
     pub fn next(&self, writes: bool) -> Option<Fault> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
-        let mut point = fraction(self.faults.seed, number);
-        let faults = &self.faults;
+        let faults = self.faults();
+        if faults.turn.is_some_and(|turn| number % turn.of.max(1) != turn.at) {
+            return None;
+        }
+        let mut point = fraction(faults.seed, number);
         let table = [
             (faults.too_many_requests, Fault::TooManyRequests),
             (faults.internal_error, Fault::InternalError),
@@ -114,8 +140,9 @@ impl FaultPlan {
     /// After how long the next watch ends, if it is to end early.
     pub fn next_watch(&self) -> Option<Duration> {
         let number = self.watches.fetch_add(1, Ordering::Relaxed);
-        let seed = self.faults.seed ^ 0x5741_5443_4800_0000;
-        let hit = fraction(seed, number) < self.faults.close_watch;
+        let faults = self.faults();
+        let seed = faults.seed ^ 0x5741_5443_4800_0000;
+        let hit = fraction(seed, number) < faults.close_watch;
         hit.then(|| Duration::from_millis(20 + mix(seed, number) % 480))
     }
 }
@@ -149,6 +176,15 @@ mod tests {
         assert_ne!(first, run(&Faults { seed: 8, ..faults }));
         let hits = first.iter().flatten().count();
         assert!((300..500).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn a_turn_hits_its_requests_and_no_others() {
+        let plan = FaultPlan::new(Faults::default());
+        let hits = || (0..9).map(|_| u8::from(plan.next(false).is_some())).collect::<Vec<_>>();
+        assert_eq!(hits(), [0; 9]);
+        plan.change(Faults { internal_error: 1.0, turn: Some(Turn { of: 4, at: 2 }), ..Faults::default() });
+        assert_eq!(hits(), [0, 0, 1, 0, 0, 0, 1, 0, 0]);
     }
 
     #[test]

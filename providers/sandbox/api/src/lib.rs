@@ -29,6 +29,6 @@ mod world;
 
 pub use clock::{Clock, FrozenClock, SystemClock};
 pub use error::Error;
-pub use faults::{FAULT_NAMES, Faults};
+pub use faults::{FAULT_NAMES, Faults, Turn};
 pub use plane::Plane;
 pub use sandbox::{Boot, Options, Sandbox};

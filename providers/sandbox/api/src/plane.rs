@@ -44,7 +44,7 @@ struct Core {
 #[derive(Clone)]
 pub(crate) struct Surroundings {
     pub clock: Arc<dyn Clock>,
-    pub faults: Option<Arc<FaultPlan>>,
+    pub faults: Arc<FaultPlan>,
     pub activity: ActivityLog,
 }
 
@@ -265,11 +265,11 @@ impl Plane {
     }
 
     pub(crate) fn fault(&self, writes: bool) -> Option<Fault> {
-        self.0.surroundings.faults.as_ref()?.next(writes)
+        self.0.surroundings.faults.next(writes)
     }
 
     pub(crate) fn watch_fault(&self) -> Option<Duration> {
-        self.0.surroundings.faults.as_ref()?.next_watch()
+        self.0.surroundings.faults.next_watch()
     }
 
     /// The document at `/version`.

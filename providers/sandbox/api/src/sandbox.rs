@@ -88,7 +88,7 @@ impl Sandbox {
         let (store, loaded) = store::open(dir)?;
         let surroundings = Surroundings {
             clock: options.clock.clone(),
-            faults: options.faults.clone().map(|faults| Arc::new(FaultPlan::new(faults))),
+            faults: Arc::new(FaultPlan::new(options.faults.clone().unwrap_or_default())),
             activity: ActivityLog::new(),
         };
         let sandbox = Sandbox { store, builtins: Builtins::load()?, options, surroundings, slots: Mutex::new(BTreeMap::new()) };
@@ -122,6 +122,11 @@ impl Sandbox {
             version: self.options.management_version.clone(),
         };
         self.boot(MANAGEMENT, boot).await
+    }
+
+    /// Other faults on purpose from now on, on all planes; for tests that are to hit what comes next.
+    pub fn fail(&self, faults: Faults) {
+        self.surroundings.faults.change(faults);
     }
 
     /// A booted plane.
