@@ -148,15 +148,17 @@ async fn each_fault_is_one_that_cluster_api_sees() {
         .await;
     world.machines_run(&world.management, &workload, pool, 2).await;
 
-    // The API server of the cluster is away: machines come, and join when it is back.
+    // The API server of the cluster is away: a machine has to wait for its bootstrap token, and joins when the server is back.
     workload.api_server.kill().await;
     scale_pool(3).await;
-    world
+    let third = world
         .until(60, "a third machine", || async {
-            let asked = world.ledger().living().filter(|machine| machine.role == Role::Worker).count();
-            if asked == 3 { Ok(()) } else { Err(format!("{asked}")) }
+            let found = list(&infrastructure).await?;
+            let waits = found.iter().find(|machine| condition(machine, "InstanceReady") == "False");
+            waits.map(|machine| machine.data["status"]["conditions"].to_string()).ok_or_else(|| format!("{} machines", found.len()))
         })
         .await;
+    assert!(third.contains("WaitingForBootstrapData"), "{third}");
     assert!(api(&workload, "v1", "Node").list(&ListParams::default()).await.is_err(), "nobody answers");
     workload.start_again().await.expect("it starts");
     world.machines_run(&world.management, &workload, pool, 3).await;
