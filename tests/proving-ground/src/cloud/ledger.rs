@@ -41,7 +41,7 @@ pub struct MachineRecord {
     pub deleted: Option<SystemTime>,
     /// How often it was made anew after it had been taken away.
     pub restarts: u32,
-    /// Planes whose objects made the cloud act on it, in the order of their first time.
+    /// Planes whose objects made the cloud act on it, one after the other: a move adds one; two that act at once add many.
     pub planes: Vec<String>,
 }
 

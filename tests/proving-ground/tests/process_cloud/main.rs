@@ -15,7 +15,7 @@ use serde_json::json;
 use windlass_proving_ground::{Fault, Role};
 
 use support::processes_that_name;
-use world::{World, api, condition, create, install_providers, list, name, scale};
+use world::{World, api, change, condition, create, install_providers, list, name, scale};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
 const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io/v1beta2";
@@ -26,7 +26,7 @@ const AWS: &str = "infrastructure.cluster.x-k8s.io/v1beta2";
 async fn a_cluster_comes_grows_and_goes() {
     let world = World::begin("cloud-life").await;
     let begun = Instant::now();
-    create(&world.management, &objects::cluster("default", "shop")).await;
+    create(&world.management, &objects::cluster("shop")).await;
     let workload = world.plane_of("shop").await;
     world.machines_run(&world.management, &workload, "shop-control-plane", 1).await;
     let clusters = api(&world.management, CORE, "Cluster");
@@ -41,7 +41,20 @@ async fn a_cluster_comes_grows_and_goes() {
     the_kubeconfig_of_cluster_api_opens_the_plane(&world, &workload).await;
 
     let begun = Instant::now();
-    create(&world.management, &objects::pool("default", "shop", "general", 2)).await;
+    let founder = world.ledger().machines[0].machine.clone();
+    let newer = json!({"spec": {"version": objects::NEWER_VERSION}});
+    change(&world.management, CONTROL_PLANE, "KubeadmControlPlane", "shop-control-plane", newer).await;
+    world
+        .until(120, "the end of the first machine", || async {
+            let lives = world.ledger().living().any(|machine| machine.machine == founder);
+            if lives { Err("it lives".to_owned()) } else { Ok(()) }
+        })
+        .await;
+    world.machines_run(&world.management, &workload, "shop-control-plane", 1).await;
+    println!("proving ground: its only machine is replaced by one of another version in {:.1} s", begun.elapsed().as_secs_f64());
+
+    let begun = Instant::now();
+    create(&world.management, &objects::pool("shop", "general", objects::NEWER_VERSION, 2)).await;
     scale(&world.management, CONTROL_PLANE, "KubeadmControlPlane", "shop-control-plane", 3).await;
     world.machines_run(&world.management, &workload, "shop-general", 2).await;
     world.machines_run(&world.management, &workload, "shop-control-plane", 3).await;
@@ -58,7 +71,7 @@ async fn a_cluster_comes_grows_and_goes() {
     world.delete("shop").await;
     println!("proving ground: it is deleted in {:.1} s", begun.elapsed().as_secs_f64());
     let ledger = world.ledger();
-    assert!(ledger.is_empty() && ledger.machines.len() == 5, "{ledger:#?}");
+    assert!(ledger.is_empty() && ledger.machines.len() == 6, "{ledger:#?}");
     assert_eq!(processes_that_name(&mark), Vec::<String>::new());
     for kind in ["AWSCluster", "AWSMachine"] {
         assert!(list(&api(&world.management, AWS, kind)).await.expect("listed").is_empty(), "{kind}s are left");
@@ -69,7 +82,7 @@ async fn a_cluster_comes_grows_and_goes() {
 
 /// The Secret `<cluster>-kubeconfig` is signed by Cluster API with the keys that it made.
 async fn the_kubeconfig_of_cluster_api_opens_the_plane(world: &World, workload: &windlass_proving_ground::Plane) {
-    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(world.management.client(), "default");
+    let secrets: Api<k8s_openapi::api::core::v1::Secret> = Api::namespaced(world.management.client(), objects::NAMESPACE);
     let secret = secrets.get("shop-kubeconfig").await.expect("a kubeconfig");
     let text = String::from_utf8(secret.data.expect("data")["value"].0.clone()).expect("text");
     let config = kube::config::Kubeconfig::from_yaml(&text).expect("a kubeconfig");
@@ -85,7 +98,7 @@ async fn nodes_are_what_kubeadm_makes_of_them(workload: &windlass_proving_ground
         let labels = node.metadata.labels.as_ref().expect("labels");
         let control_plane = labels.contains_key("node-role.kubernetes.io/control-plane");
         assert_ne!(control_plane, labels.contains_key("tier"), "a label of kubelet's flag: {labels:?}");
-        assert_eq!(node.data["status"]["nodeInfo"]["kubeletVersion"], objects::VERSION);
+        assert_eq!(node.data["status"]["nodeInfo"]["kubeletVersion"], objects::NEWER_VERSION);
         let taints = node.data["spec"]["taints"].as_array().cloned().unwrap_or_default();
         let keys: Vec<&str> = taints.iter().filter_map(|taint| taint["key"].as_str()).collect();
         let expected: &[&str] = if control_plane { &["node-role.kubernetes.io/control-plane"] } else { &[] };
@@ -103,8 +116,8 @@ async fn nodes_are_what_kubeadm_makes_of_them(workload: &windlass_proving_ground
 #[ignore = "needs real servers: cargo xtask proving-ground test"]
 async fn each_fault_is_one_that_cluster_api_sees() {
     let world = World::begin("cloud-faults").await;
-    create(&world.management, &objects::cluster("default", "shop")).await;
-    create(&world.management, &objects::pool("default", "shop", "general", 0)).await;
+    create(&world.management, &objects::cluster("shop")).await;
+    create(&world.management, &objects::pool("shop", "general", objects::VERSION, 0)).await;
     let workload = world.plane_of("shop").await;
     world.machines_run(&world.management, &workload, "shop-control-plane", 1).await;
     let pool = "shop-general";
@@ -187,8 +200,8 @@ async fn each_fault_is_one_that_cluster_api_sees() {
 #[ignore = "needs real servers: cargo xtask proving-ground test"]
 async fn a_cluster_that_was_moved_keeps_its_machines() {
     let world = World::begin("cloud-move").await;
-    create(&world.management, &objects::cluster("default", "shop")).await;
-    create(&world.management, &objects::pool("default", "shop", "general", 1)).await;
+    create(&world.management, &objects::cluster("shop")).await;
+    create(&world.management, &objects::pool("shop", "general", objects::VERSION, 1)).await;
     let workload = world.plane_of("shop").await;
     world.machines_run(&world.management, &workload, "shop-control-plane", 1).await;
     world.machines_run(&world.management, &workload, "shop-general", 1).await;
@@ -213,6 +226,10 @@ async fn a_cluster_that_was_moved_keeps_its_machines() {
     world.delete("shop").await;
     let ledger = world.ledger();
     assert!(ledger.is_empty() && ledger.machines.iter().all(|machine| machine.restarts == 0), "{ledger:#?}");
+    for machine in &before.machines {
+        let planes = ledger.machines.iter().find(|now| now.machine == machine.machine).map(|now| now.planes.as_slice());
+        assert_eq!(planes.expect("a record"), ["management", workload.name(), "management"]);
+    }
 }
 
 /// `clusterctl move`.

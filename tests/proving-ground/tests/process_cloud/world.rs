@@ -11,6 +11,8 @@ use windlass_proving_ground::{
     ClusterApi, ClusterName, Ground, Ledger, MANAGERS, ManagerKind, Plane, PlaneSpec, ProcessCloud, establish, install_cluster_api,
 };
 
+use super::objects::NAMESPACE;
+
 /// Everything, in the order in which it ends.
 pub struct World {
     pub cloud: ProcessCloud,
@@ -31,7 +33,7 @@ impl World {
 
     /// The plane of the cluster of this name, once it is there.
     pub async fn plane_of(&self, cluster: &str) -> Arc<Plane> {
-        let name = ClusterName::new("default", cluster);
+        let name = ClusterName::new(NAMESPACE, cluster);
         self.until(120, "a workload plane", || async { self.cloud.plane(&name).ok_or_else(|| "none".to_owned()) }).await
     }
 
@@ -108,7 +110,7 @@ pub async fn install_providers(ground: &Ground, plane: &Plane) -> ClusterApi {
 
 pub fn api(plane: &Plane, api_version: &str, kind: &str) -> Api<DynamicObject> {
     let resource = resource(api_version, kind);
-    if kind == "Node" { Api::all_with(plane.client(), &resource) } else { Api::namespaced_with(plane.client(), "default", &resource) }
+    if kind == "Node" { Api::all_with(plane.client(), &resource) } else { Api::namespaced_with(plane.client(), NAMESPACE, &resource) }
 }
 
 fn resource(api_version: &str, kind: &str) -> ApiResource {
@@ -127,8 +129,11 @@ pub async fn create(plane: &Plane, objects: &[Json]) {
 }
 
 pub async fn scale(plane: &Plane, api_version: &str, kind: &str, name: &str, replicas: u32) {
-    let change = Patch::Merge(json!({"spec": {"replicas": replicas}}));
-    api(plane, api_version, kind).patch(name, &PatchParams::default(), &change).await.expect("scaled");
+    change(plane, api_version, kind, name, json!({"spec": {"replicas": replicas}})).await;
+}
+
+pub async fn change(plane: &Plane, api_version: &str, kind: &str, name: &str, change: Json) {
+    api(plane, api_version, kind).patch(name, &PatchParams::default(), &Patch::Merge(change)).await.expect("changed");
 }
 
 pub async fn list(api: &Api<DynamicObject>) -> Result<Vec<DynamicObject>, String> {
