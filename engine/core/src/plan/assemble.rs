@@ -1,5 +1,6 @@
 //! From verdicts and steps to the plan as data: changes with reasons, planes, fingerprints. Decides nothing.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
@@ -170,14 +171,15 @@ fn is_gone(view: &View<'_>, address: &Address, repairs: &[Repair]) -> bool {
 
 fn new_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
     let components = view.components(&wish.resource.address);
+    let own = wish.objects.iter().map(Cow::Borrowed);
     let cluster = view.desired.clusters.get(&wish.resource.address.root());
     let mut objects = Vec::new();
-    for object in wish.objects.iter().chain(&components) {
+    for object in own.chain(components) {
         let moved = cluster.map(|cluster| object.key.on(&view.final_home(cluster)));
         let made = view.recorded.objects.contains_key(&object.key)
             || (object.home == Home::Capi && moved.is_some_and(|key| view.recorded.objects.contains_key(&key)));
         if !made {
-            objects.push(ObjectChange { key: object.key.clone(), action: ObjectAction::Create, leaves: new_leaves(object) });
+            objects.push(ObjectChange { key: object.key.clone(), action: ObjectAction::Create, leaves: new_leaves(&object) });
         }
     }
     objects

@@ -1,5 +1,6 @@
 //! What is to be done with each resource, decided from wish, record and living objects alone. The order of doing it is the saga's.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
@@ -207,7 +208,7 @@ impl<'a> View<'a> {
         if changed {
             return Verdict::Keep;
         }
-        let components = self.components(address);
+        let components: Vec<Cow<'_, Placed>> = self.components(address).collect();
         let expected = self.expected(address, wish, &components);
         let mut updates = Vec::new();
         let mut repairs = Vec::new();
@@ -253,7 +254,7 @@ impl<'a> View<'a> {
     }
 
     /// Where the objects of a ready resource are, on planes that answer.
-    fn expected<'w>(&self, address: &Address, wish: &'w Wish<'_>, components: &'w [Placed]) -> Vec<(ObjectKey, &'w Placed)> {
+    fn expected<'w>(&self, address: &Address, wish: &'w Wish<'_>, components: &'w [Cow<'_, Placed>]) -> Vec<(ObjectKey, &'w Placed)> {
         let cluster = self.desired.clusters.get(&address.root());
         let home = cluster.map(|cluster| self.final_home(cluster));
         let mut expected = Vec::new();
@@ -275,7 +276,7 @@ impl<'a> View<'a> {
                 }
             }
         }
-        expected.extend(components.iter().map(|object| (object.key.clone(), object)));
+        expected.extend(components.iter().map(|object| (object.key.clone(), &**object)));
         expected
     }
 
@@ -436,12 +437,10 @@ impl<'a> View<'a> {
 
     /// Objects that will be made: fingerprints of their absence; those that exist and are not ours are reported.
     fn expect_absent(&self, address: &Address, wish: &Wish<'_>, verdicts: &mut Verdicts, diagnostics: &mut Diagnostics) {
-        for object in wish.objects.iter().chain(&self.components(address)) {
-            let mut keys = vec![object.key.clone()];
-            if object.home == Home::Capi {
-                keys.push(object.key.on(&address.root()));
-            }
-            for key in keys {
+        let own = wish.objects.iter().map(|object| (object, object.key.clone()));
+        for (object, here) in own.chain(self.component_places(address)) {
+            let moved = (object.home == Home::Capi).then(|| object.key.on(&address.root()));
+            for key in [here].into_iter().chain(moved) {
                 if self.facts.reachable(&key.plane).is_none() {
                     continue;
                 }
@@ -492,20 +491,31 @@ impl<'a> View<'a> {
         diagnostic
     }
 
-    /// The objects of a provider on the management plane, or of all providers of a pivoted cluster in it, where we look after them.
-    pub(super) fn components(&self, owner: &Address) -> Vec<Placed> {
-        let of_provider = |provider: &DesiredProvider| self.wishes.components.get(&provider.address).map_or(&[][..], Vec::as_slice);
-        match (&owner.part, self.desired.clusters.get(&owner.root())) {
+    /// The objects of a provider on the management plane, or of all providers of a pivoted cluster in it, where we look after them. A copy
+    /// is made when its turn comes: each pivoted cluster has all of them.
+    pub(super) fn components(&self, owner: &Address) -> impl Iterator<Item = Cow<'a, Placed>> {
+        let copied = matches!(owner.part, Some(Part::Pivot));
+        self.component_places(owner).map(move |(object, key)| match copied {
+            true => Cow::Owned(object.copied(&key.plane, owner)),
+            false => Cow::Borrowed(object),
+        })
+    }
+
+    /// The same as they are rendered, each with where it stands.
+    pub(super) fn component_places(&self, owner: &Address) -> impl Iterator<Item = (&'a Placed, ObjectKey)> {
+        let root = owner.root();
+        let (desired, wishes) = (self.desired, self.wishes);
+        let providers: Vec<&'a DesiredProvider> = match (&owner.part, desired.clusters.get(&root)) {
             (Some(Part::Provider(_)), _) => {
-                let found = self.desired.providers.iter().find(|provider| &provider.address == owner && provider.spec.install);
-                found.filter(|provider| !self.is_others(provider, &owner.root())).map_or(&[][..], of_provider).to_vec()
+                desired.providers.iter().filter(|provider| &provider.address == owner && provider.spec.install).take(1).collect()
             }
-            (Some(Part::Pivot), Some(cluster)) => {
-                let providers = providers_of(self.desired, cluster).filter(|provider| !self.is_others(provider, &cluster.address));
-                providers.flat_map(of_provider).map(|object| object.copied(&cluster.address, owner)).collect()
-            }
+            (Some(Part::Pivot), Some(cluster)) => providers_of(desired, cluster).collect(),
             _ => Vec::new(),
-        }
+        };
+        let ours: Vec<&DesiredProvider> = providers.into_iter().filter(|provider| !self.is_others(provider, &root)).collect();
+        let objects = ours.into_iter().filter_map(move |provider| wishes.components.get(&provider.address)).flatten();
+        let pivoted = matches!(owner.part, Some(Part::Pivot));
+        objects.map(move |object| (object, if pivoted { object.key.on(&root) } else { object.key.clone() }))
     }
 
     /// Whether somebody else has installed a provider on a plane; it is used as it is.

@@ -2,6 +2,7 @@
 //!
 //! A cluster that was begun goes through the same steps again: each is an `ensure`, so what is done already costs a look.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
@@ -18,7 +19,7 @@ use crate::marks;
 use crate::object::ObjectKey;
 use crate::plan::action::{DoomedObject, LayerContent};
 use crate::plan::verdict::{Repair, Verdict, View};
-use crate::plan::wish::providers_of;
+use crate::plan::wish::{Placed, providers_of};
 use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 use crate::recorded::{Effect, ResourceStatus};
 
@@ -341,7 +342,7 @@ impl<'v> Saga<'v> {
     /// Step 9: providers with their credentials, the cluster's namespace, identities.
     fn install_on_workload_plane(&self, address: &Address, draft: &mut Draft) -> Vec<u32> {
         let plane = &self.cluster.address;
-        let components = self.view.components(address);
+        let components: Vec<Cow<'_, Placed>> = self.view.components(address).collect();
         let mut previous = self.gate.clone();
         for provider in providers_of(self.view.desired, self.cluster) {
             let own: BTreeSet<ObjectKey> =

@@ -1,5 +1,6 @@
 //! How a cluster goes down, from state and planes alone (design section 5, Destroy).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::foreign::{CloudHolding, Container, cloud_holdings, containers, others};
@@ -262,7 +263,7 @@ impl<'v> Fall<'v> {
         if !self.view.recorded.resources.contains_key(provider) {
             return Vec::new();
         }
-        let wished: Vec<Placed> = self.view.components(provider);
+        let wished: Vec<Cow<'_, Placed>> = self.view.components(provider).collect();
         let own = self.view.index.owned(provider).iter().filter(|(key, _)| key.plane == self.kept.management && !is_secret_object(key));
         let mut objects: Vec<PlannedObject> = own
             .map(|(key, object)| PlannedObject {

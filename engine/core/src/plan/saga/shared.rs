@@ -22,7 +22,7 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
             continue;
         }
         let plane = provider.address.root();
-        let objects = view.components(&provider.address).iter().map(|object| component(view, object, &plane)).collect();
+        let objects = view.components(&provider.address).map(|object| component(view, &object, &plane)).collect();
         let takeovers = verdict.repairs().iter().flat_map(Repair::takeovers).collect();
         let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), objects, takeovers };
         let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
