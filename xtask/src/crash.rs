@@ -28,8 +28,8 @@ fn root() -> PathBuf {
 fn table(mode: &str, test: &str, binary: Option<&str>) -> Result<String, String> {
     let mut environment = vec![("WL_CRASH", mode)];
     environment.extend(binary.map(|binary| ("WL_TEST_BINARY", binary)));
-    let (good, text) =
-        cargo(&["test", "--locked", "-p", "windlass", "--test", "crash", test, "--", "--nocapture", "--exact"], &environment)?;
+    // The whole workspace, with the features of `cargo test --workspace`: what that has built is not built again.
+    let (good, text) = cargo(&["test", "--locked", "--workspace", "--test", "crash", test, "--", "--nocapture", "--exact"], &environment)?;
     let lines: Vec<&str> = text.lines().filter(|line| line.starts_with("crash table, ")).collect();
     match (good, lines.is_empty()) {
         (true, false) => Ok(lines.join("\n")),
