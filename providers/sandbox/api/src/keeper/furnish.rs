@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::plane::Plane;
-use crate::rbac::{GROUP, bootstrap_objects};
+use crate::rbac::{BootstrapObject, GROUP, bootstrap_objects};
 use crate::status::Failure;
 use crate::verbs::{Call, create_object};
 use crate::world::{GroupResource, ObjectKey};
@@ -13,8 +13,9 @@ pub(crate) async fn furnish(plane: &Plane) -> Result<(), Failure> {
     for name in ["default", "kube-system", "kube-public", "kube-node-lease"] {
         ensure(plane, "", "namespaces", "", name, json!({}), "kube-apiserver").await?;
     }
-    let roles = bootstrap_objects();
-    let written = roles.into_iter().map(|(plural, name, object)| ensure(plane, GROUP, plural, "", name, object, "kube-apiserver"));
+    let written = bootstrap_objects().into_iter().map(|BootstrapObject { plural, namespace, name, content }| {
+        ensure(plane, GROUP, plural, namespace, name, content, "kube-apiserver")
+    });
     // Together: they are committed in one turn of the store.
     futures::future::try_join_all(written).await?;
     super::roles::aggregate(plane).await;

@@ -226,8 +226,89 @@ const BINDINGS: &[(&str, &[(&str, &str)])] = &[
     ("system:node", &[]),
 ];
 
-/// Plural, name and content of every one of them.
-pub(crate) fn bootstrap_objects() -> Vec<(&'static str, &'static str, Value)> {
+/// Roles of Kubernetes' own namespaces (`bootstrappolicy/namespace_policy.go`): namespace, name, rules.
+const NAMESPACED_ROLES: &[(&str, &str, &[Line])] = &[
+    (SYSTEM, "extension-apiserver-authentication-reader", &[Line(READ, "-", "configmaps", "extension-apiserver-authentication")]),
+    (SYSTEM, "system:controller:bootstrap-signer", &[on(READ, "-", "secrets")]),
+    (SYSTEM, "system:controller:cloud-provider", &[on("create get list watch", "-", "configmaps")]),
+    (SYSTEM, "system:controller:token-cleaner", &[on("delete get list watch", "-", "secrets"), EVENTS]),
+    (SYSTEM, "system::leader-locking-kube-controller-manager", LOCKING),
+    (SYSTEM, "system::leader-locking-kube-scheduler", LOCKING),
+    (
+        PUBLIC,
+        "system:controller:bootstrap-signer",
+        &[on(READ, "-", "configmaps"), Line("update", "-", "configmaps", "cluster-info"), EVENTS],
+    ),
+];
+
+/// Their bindings: namespace, name, role, subjects.
+const NAMESPACED_BINDINGS: &[(&str, &str, &str, &[(&str, &str)])] = &[
+    (
+        SYSTEM,
+        "system::extension-apiserver-authentication-reader",
+        "extension-apiserver-authentication-reader",
+        &[("User", "system:kube-controller-manager"), ("User", "system:kube-scheduler")],
+    ),
+    (
+        SYSTEM,
+        "system::leader-locking-kube-controller-manager",
+        "system::leader-locking-kube-controller-manager",
+        &[
+            ("User", "system:kube-controller-manager"),
+            ("ServiceAccount", "kube-controller-manager"),
+            ("ServiceAccount", "leader-election-controller"),
+        ],
+    ),
+    (
+        SYSTEM,
+        "system::leader-locking-kube-scheduler",
+        "system::leader-locking-kube-scheduler",
+        &[("User", "system:kube-scheduler"), ("ServiceAccount", "kube-scheduler")],
+    ),
+    (SYSTEM, "system:controller:bootstrap-signer", "system:controller:bootstrap-signer", &[("ServiceAccount", "bootstrap-signer")]),
+    (SYSTEM, "system:controller:cloud-provider", "system:controller:cloud-provider", &[("ServiceAccount", "cloud-provider")]),
+    (SYSTEM, "system:controller:token-cleaner", "system:controller:token-cleaner", &[("ServiceAccount", "token-cleaner")]),
+    (PUBLIC, "system:controller:bootstrap-signer", "system:controller:bootstrap-signer", &[("ServiceAccount", "bootstrap-signer")]),
+];
+
+const SYSTEM: &str = "kube-system";
+const PUBLIC: &str = "kube-public";
+const LOCKING: &[Line] = &[
+    on("create get list update watch", "coordination.k8s.io", "leases"),
+    on("create get list update watch", "coordination.k8s.io", "leasecandidates"),
+];
+
+/// One of them.
+pub(crate) struct BootstrapObject {
+    /// `clusterroles`, …
+    pub plural: &'static str,
+    /// Empty: cluster scope.
+    pub namespace: &'static str,
+    pub name: &'static str,
+    pub content: Value,
+}
+
+/// Every one of them.
+pub(crate) fn bootstrap_objects() -> Vec<BootstrapObject> {
+    let namespaced = NAMESPACED_ROLES.iter().map(|(namespace, name, lines)| {
+        let rules: Vec<Value> = lines.iter().map(rule).collect();
+        BootstrapObject { plural: "roles", namespace, name, content: json!({"metadata": metadata(""), "rules": rules}) }
+    });
+    let bound = NAMESPACED_BINDINGS.iter().map(|(namespace, name, role, subjects)| BootstrapObject {
+        plural: "rolebindings",
+        namespace,
+        name,
+        content: binding("Role", role, subjects),
+    });
+    cluster_objects()
+        .into_iter()
+        .map(|(plural, name, content)| BootstrapObject { plural, namespace: "", name, content })
+        .chain(namespaced)
+        .chain(bound)
+        .collect()
+}
+
+fn cluster_objects() -> Vec<(&'static str, &'static str, Value)> {
     let roles = ROLES.iter().map(|(name, to, lines)| {
         let rules: Vec<Value> = lines.iter().map(rule).collect();
         ("clusterroles", *name, json!({"metadata": metadata(to), "rules": rules}))
@@ -236,16 +317,18 @@ pub(crate) fn bootstrap_objects() -> Vec<(&'static str, &'static str, Value)> {
         let wanted = json!({"matchLabels": {format!("{AGGREGATE}{name}"): "true"}});
         ("clusterroles", *name, json!({"metadata": metadata(to), "aggregationRule": {"clusterRoleSelectors": [wanted]}, "rules": []}))
     });
-    let bindings = BINDINGS.iter().map(|(name, subjects)| {
-        let subjects: Vec<Value> = subjects.iter().map(|(kind, name)| subject(kind, name)).collect();
-        let role = json!({"apiGroup": super::GROUP, "kind": "ClusterRole", "name": name});
-        let mut binding = json!({"metadata": metadata(""), "roleRef": role});
-        if let Some(map) = binding.as_object_mut().filter(|_| !subjects.is_empty()) {
-            map.insert("subjects".to_owned(), Value::Array(subjects));
-        }
-        ("clusterrolebindings", *name, binding)
-    });
+    let bindings = BINDINGS.iter().map(|(name, subjects)| ("clusterrolebindings", *name, binding("ClusterRole", name, subjects)));
     roles.chain(sums).chain(bindings).collect()
+}
+
+fn binding(kind: &str, role: &str, subjects: &[(&str, &str)]) -> Value {
+    let subjects: Vec<Value> = subjects.iter().map(|(kind, name)| subject(kind, name)).collect();
+    let role = json!({"apiGroup": super::GROUP, "kind": kind, "name": role});
+    let mut binding = json!({"metadata": metadata(""), "roleRef": role});
+    if let Some(map) = binding.as_object_mut().filter(|_| !subjects.is_empty()) {
+        map.insert("subjects".to_owned(), Value::Array(subjects));
+    }
+    binding
 }
 
 fn metadata(to: &str) -> Value {

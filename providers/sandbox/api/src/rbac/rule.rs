@@ -69,7 +69,7 @@ impl Rule {
     }
 }
 
-fn any(list: &[String], wanted: &str) -> bool {
+pub(super) fn any(list: &[String], wanted: &str) -> bool {
     list.iter().any(|one| one == "*" || one == wanted)
 }
 

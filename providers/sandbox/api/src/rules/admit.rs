@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::fields::{self, Validation};
 use super::services::ClusterIps;
-use super::{immutable, initial, metadata, required};
+use super::{immutable, initial, metadata, required, webhooks};
 use crate::kinds::{Resource, Served, accepted};
 use crate::managed::{Tracking, track};
 use crate::status::{Cause, Failure};
@@ -70,6 +70,8 @@ pub(crate) fn admit_update(
 ) -> Result<Outcome, Failure> {
     let served = admission.served;
     let resource = &served.resource;
+    // An empty list of owners resets them, though it is nothing once it is decoded.
+    let reset_owners = new.pointer("/metadata/managedFields").and_then(Value::as_array).is_some_and(Vec::is_empty);
     fields::normalize(admission, &mut new)?;
     metadata::carry_over(old, &mut new)?;
     let mut new = reset(admission, old, new)?;
@@ -78,6 +80,9 @@ pub(crate) fn admit_update(
         causes.extend(addresses.assign(Some(old), &mut new).err());
     }
     if admission.track {
+        if reset_owners {
+            metadata::of(&mut new)?.insert("managedFields".into(), Value::Array(Vec::new()));
+        }
         track(Some(old), &mut new, admission.tracking, served);
     }
     if resource.is("apiextensions.k8s.io", "customresourcedefinitions") && admission.subresource.is_none() {
@@ -89,6 +94,9 @@ pub(crate) fn admit_update(
         causes.extend(immutable::causes(resource, old, &new));
     }
     validate(admission, Some(old), &new, causes)?;
+    if resource.custom && admission.subresource.is_none() {
+        webhooks::review(resource, old, &new)?;
+    }
     if done(resource, &new) {
         return Ok(Outcome::Remove(new));
     }

@@ -13,6 +13,7 @@ mod quantities;
 mod required;
 mod roles;
 mod services;
+mod webhooks;
 
 pub(crate) use admit::{Admission, Outcome, admit_new, admit_update, done};
 pub(crate) use fields::Validation;

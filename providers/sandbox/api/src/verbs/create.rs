@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Call;
+use super::{Call, escalation};
 use crate::http::Answer;
 use crate::rules::{Admission, admit_new};
 use crate::status::Failure;
@@ -33,6 +33,7 @@ pub(crate) async fn create_object(call: &mut Call, object: Value, track: bool) -
     if call.resource().terminating {
         return Err(Failure::new(405, "MethodNotAllowed", "create not allowed while custom resource definition is terminating"));
     }
+    escalation::check(call, None, &object)?;
     let prefix = generated_prefix(&object);
     for _ in 0..ATTEMPTS {
         let mut named = object.clone();

@@ -5,6 +5,7 @@ mod call;
 mod collection;
 mod create;
 mod delete;
+mod escalation;
 mod get;
 mod list;
 mod patch;

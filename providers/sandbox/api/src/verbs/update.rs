@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Call;
+use super::{Call, escalation};
 use crate::rules::{Admission, Outcome, admit_update};
 use crate::status::Failure;
 use crate::view;
@@ -41,6 +41,9 @@ pub(crate) async fn update_object(
     for _ in 0..ATTEMPTS {
         let old = call.stored().ok_or_else(|| call.not_found())?;
         let next = change(&old)?;
+        if mode.subresource.is_none() {
+            escalation::check(call, Some(&old.value), &next)?;
+        }
         match decide(call, mode, &old, next)? {
             Decision::Keep(object) => return Ok(Updated { object }),
             Decision::Write(write) => {

@@ -245,6 +245,119 @@ async fn a_plane_starts_with_the_roles_of_a_real_one_and_sums_follow_their_parts
 }
 
 #[tokio::test]
+async fn kubernetes_own_namespaces_have_their_roles_and_bindings() {
+    let world = world().await;
+    for (namespace, name) in [
+        ("kube-system", "extension-apiserver-authentication-reader"),
+        ("kube-system", "system:controller:bootstrap-signer"),
+        ("kube-system", "system:controller:cloud-provider"),
+        ("kube-system", "system:controller:token-cleaner"),
+        ("kube-system", "system::leader-locking-kube-controller-manager"),
+        ("kube-system", "system::leader-locking-kube-scheduler"),
+        ("kube-public", "system:controller:bootstrap-signer"),
+    ] {
+        assert_eq!(world.get(&format!("{RBAC}/namespaces/{namespace}/roles/{name}")).await.code, 200, "{namespace}/{name}");
+        let binding = if name.starts_with("system:") { name.to_owned() } else { format!("system::{name}") };
+        let bound = world.get(&format!("{RBAC}/namespaces/{namespace}/rolebindings/{binding}")).await;
+        assert_eq!((bound.text("/roleRef/kind"), bound.text("/roleRef/name")), ("Role", name), "{}", bound.body);
+    }
+    // What a cloud's controller is bound to by every cloud's manifests.
+    let binding = json!({
+        "metadata": {"name": "reader"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "extension-apiserver-authentication-reader"},
+        "subjects": [{"kind": "ServiceAccount", "name": "bot", "namespace": "default"}],
+    });
+    assert_eq!(world.post(&format!("{RBAC}/namespaces/kube-system/rolebindings"), &binding).await.code, 201);
+    let bot = world.account("default", "bot").await;
+    let maps = "/api/v1/namespaces/kube-system/configmaps";
+    assert_eq!(get(&bot, &format!("{maps}/extension-apiserver-authentication")).await.code, 404, "it may, and there is none");
+    assert_eq!(get(&bot, maps).await.code, 403);
+}
+
+#[tokio::test]
+async fn nobody_gives_rights_that_he_does_not_have() {
+    let world = with_secret().await;
+    let (roles, bindings) = (format!("{RBAC}/namespaces/t1/roles"), format!("{RBAC}/namespaces/t1/rolebindings"));
+    let rules = json!([
+        {"verbs": ["create", "update", "patch", "get"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"]},
+        {"verbs": ["get"], "apiGroups": [""], "resources": ["configmaps"]},
+    ]);
+    grant(&world, "t1", rules, account("bot")).await;
+    let bot = world.account("t1", "bot").await;
+    let role = |name: &str, verbs: &[&str]| json!({"metadata": {"name": name}, "rules": [{"verbs": verbs, "apiGroups": [""], "resources": ["configmaps"]}]});
+    assert_eq!(post(&bot, &roles, &role("reader", &["get"])).await.code, 201, "what it has it gives");
+    let lacks = |what: &str| {
+        format!(
+            "user \"system:serviceaccount:t1:bot\" (groups=[\"system:serviceaccounts\" \"system:serviceaccounts:t1\" \
+             \"system:authenticated\"]) is attempting to grant RBAC permissions not currently held:\n{what}"
+        )
+    };
+    let writing = lacks("{APIGroups:[\"\"], Resources:[\"configmaps\"], Verbs:[\"delete\" \"list\"]}");
+    let refused = post(&bot, &roles, &role("writer", &["get", "delete", "list"])).await;
+    assert_eq!((refused.code, refused.text("/reason")), (403, "Forbidden"));
+    assert_eq!(refused.text("/message"), format!("roles.rbac.authorization.k8s.io \"writer\" is forbidden: {writing}"));
+
+    // Neither by an update, nor by an apply, nor by a dry run.
+    let more = role("reader", &["get", "delete", "list"]);
+    let merge = [("content-type", "application/merge-patch+json")];
+    let apply = [("content-type", "application/apply-patch+yaml")];
+    let whole = {
+        let mut whole = more.clone();
+        whole["apiVersion"] = json!("rbac.authorization.k8s.io/v1");
+        whole["kind"] = json!("Role");
+        whole.to_string()
+    };
+    for (method, path, headers, body) in [
+        ("PUT", format!("{roles}/reader"), &merge[..0], whole.clone()),
+        ("PATCH", format!("{roles}/reader"), &merge[..], more.to_string()),
+        ("PATCH", format!("{roles}/reader?fieldManager=bot&force=true"), &apply[..], whole.clone()),
+        ("PATCH", format!("{roles}/reader?dryRun=All"), &merge[..], more.to_string()),
+    ] {
+        let refused = send(&bot, method, &path, headers, &body).await;
+        assert!(refused.code == 403 && refused.text("/message").ends_with(&writing), "{method} {path}: {}", refused.body);
+    }
+    assert_eq!(world.get(&format!("{roles}/reader")).await.at("/rules/0/verbs"), &json!(["get"]));
+    let owner = json!({"metadata": {"finalizers": ["a.b/c"]}}).to_string();
+    assert_eq!(send(&bot, "PATCH", &format!("{roles}/given"), &merge, &owner).await.code, 200, "finalizers give nothing");
+
+    // Bindings: what the role gives must be had, or `bind` be allowed.
+    let binding = |name: &str, kind: &str, role: &str| {
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": role});
+        json!({"metadata": {"name": name}, "roleRef": role, "subjects": account("other")})
+    };
+    assert_eq!(post(&bot, &bindings, &binding("reader", "Role", "reader")).await.code, 201);
+    let refused = post(&bot, &bindings, &binding("all", "ClusterRole", "cluster-admin")).await;
+    let all = lacks("{APIGroups:[\"*\"], Resources:[\"*\"], Verbs:[\"*\"]}\n{NonResourceURLs:[\"*\"], Verbs:[\"*\"]}");
+    assert!(refused.code == 403 && refused.text("/message").ends_with(&all), "{}", refused.body);
+    assert_eq!(post(&bot, &bindings, &binding("none", "Role", "nothing")).await.code, 404, "what nobody knows nobody gives");
+    let explicit = json!({"rules": [
+        {"verbs": ["*"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["roles", "rolebindings"]},
+        {"verbs": ["bind"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"], "resourceNames": ["view"]},
+    ]});
+    assert_eq!(world.merge(&format!("{roles}/given"), &explicit).await.code, 200);
+    assert_eq!(post(&bot, &roles, &role("writer", &["delete"])).await.code, 201, "`escalate` is among the verbs");
+    assert_eq!(post(&bot, &bindings, &binding("view", "ClusterRole", "view")).await.code, 201);
+    assert_eq!(post(&bot, &bindings, &binding("edit", "ClusterRole", "edit")).await.code, 403);
+}
+
+#[tokio::test]
+async fn who_has_everything_may_sum_everything() {
+    let world = with_secret().await;
+    let rules = json!([{"verbs": ["create"], "apiGroups": ["rbac.authorization.k8s.io"], "resources": ["clusterroles"]}]);
+    grant(&world, "", rules, account("bot")).await;
+    let bot = world.account("t1", "bot").await;
+    let sum = |name: &str| json!({"metadata": {"name": name}, "aggregationRule": {"clusterRoleSelectors": [{"matchLabels": {"a": "b"}}]}});
+    let path = format!("{RBAC}/clusterroles");
+    let refused = post(&bot, &path, &sum("one")).await;
+    let words = "must have cluster-admin privileges to use the aggregationRule";
+    assert!(refused.code == 403 && refused.text("/message").ends_with(words), "{}", refused.body);
+    let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
+    let binding = json!({"metadata": {"name": "all"}, "roleRef": role, "subjects": account("bot")});
+    assert_eq!(world.post(&format!("{RBAC}/clusterrolebindings"), &binding).await.code, 201);
+    assert_eq!(post(&bot, &path, &sum("one")).await.code, 201);
+}
+
+#[tokio::test]
 async fn roles_and_bindings_that_say_nothing_are_refused() {
     let world = world().await;
     for (plural, body, message) in [

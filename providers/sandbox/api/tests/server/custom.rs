@@ -126,6 +126,44 @@ async fn objects_are_validated_pruned_and_defaulted() {
     assert_eq!(strategic.code, 415);
 }
 
+/// Cluster API's provider for AWS refuses it by a webhook.
+#[tokio::test]
+async fn the_spec_of_an_aws_machine_template_does_not_change() {
+    let world = world().await;
+    let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    let definition = json!({
+        "metadata": {"name": "awsmachinetemplates.infrastructure.cluster.x-k8s.io"},
+        "spec": {
+            "group": "infrastructure.cluster.x-k8s.io", "scope": "Namespaced",
+            "names": {"kind": "AWSMachineTemplate", "plural": "awsmachinetemplates"},
+            "versions": [{"name": "v1beta2", "served": true, "storage": true, "schema": {"openAPIV3Schema": any}}],
+        },
+    });
+    assert_eq!(world.post(DEFINITIONS, &definition).await.code, 201);
+    let path = "/apis/infrastructure.cluster.x-k8s.io/v1beta2/namespaces/default/awsmachinetemplates";
+    let template = json!({"metadata": {"name": "t"}, "spec": {"template": {"spec": {"instanceType": "m6i.large"}}}});
+    assert_eq!(world.post(path, &template).await.code, 201);
+    let object = format!("{path}/t");
+    let change = |spec: Value| json!({"spec": {"template": {"spec": spec}}});
+    let refused = world.merge(&object, &change(json!({"instanceType": "m6i.xlarge"}))).await;
+    assert_eq!((refused.code, refused.text("/reason")), (422, "Invalid"), "{}", refused.body);
+    let begin = "admission webhook \"validation.awsmachinetemplate.infrastructure.cluster.x-k8s.io\" denied the request: \
+                 AWSMachineTemplate.infrastructure.cluster.x-k8s.io \"t\" is invalid: spec.template.spec: Invalid value: ";
+    let message = refused.text("/message");
+    assert!(message.starts_with(begin) && message.ends_with("AWSMachineTemplate.Spec is immutable"), "{message}");
+    for (patch, code) in [
+        (json!({"metadata": {"labels": {"a": "b"}}}), 200),
+        (json!({"spec": {"template": {"metadata": {"labels": {"a": "b"}}}}}), 200),
+        (change(json!({"instanceMetadataOptions": {"httpTokens": "required"}})), 200),
+        (change(json!({"instanceMetadataOptions": {"httpTokens": "optional"}})), 422),
+        (change(json!({"instanceType": "m6i.large"})), 200),
+        (change(json!({"spotMarketOptions": {}})), 422),
+    ] {
+        let reply = world.merge(&object, &patch).await;
+        assert_eq!(reply.code, code, "{patch}: {}", reply.body);
+    }
+}
+
 #[tokio::test]
 async fn status_and_scale_are_apart() {
     let world = with_boats().await;

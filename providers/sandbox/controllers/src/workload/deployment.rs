@@ -1,5 +1,6 @@
 //! Deployments: one ReplicaSet per pod template, rolled by surge and unavailability.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,12 @@ use crate::plane::{Controller, Event, Next, Plane, Result};
 
 const HASH: &str = "pod-template-hash";
 const REVISION: &str = "deployment.kubernetes.io/revision";
+const HISTORY: &str = "deployment.kubernetes.io/revision-history";
+const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";
+const MAX: &str = "deployment.kubernetes.io/max-replicas";
+/// Annotations of a Deployment that its ReplicaSets do not get: kubectl's copy of it, and what each ReplicaSet has of its own.
+const NOT_COPIED: [&str; 6] =
+    ["kubectl.kubernetes.io/last-applied-configuration", REVISION, HISTORY, DESIRED, MAX, "deprecated.deployment.rollback.to"];
 
 /// The Deployments of a plane.
 pub struct Deployments;
@@ -54,9 +61,9 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
         }
         return Ok(Next::Wait);
     };
-    if revision(&current) <= newest {
-        let patch = json!({"metadata": {"annotations": {REVISION: (newest + 1).to_string()}}});
-        plane.merge(Kind::ReplicaSet, &current, patch, MANAGER).await?;
+    let outdated = outdated_annotations(&deployment, &current, newest);
+    if !outdated.is_empty() {
+        plane.merge(Kind::ReplicaSet, &current, json!({"metadata": {"annotations": outdated}}), MANAGER).await?;
         return Ok(Next::Wait);
     }
     if deployment.annotation(REVISION) != current.annotation(REVISION) {
@@ -68,7 +75,8 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     if !paused {
         for (set, replicas) in sets.iter().zip(roll(&deployment, &sizes)) {
             if set.int("/spec/replicas") != Some(replicas) {
-                plane.merge(Kind::ReplicaSet, set, json!({"spec": {"replicas": replicas}}), MANAGER).await?;
+                let patch = json!({"metadata": {"annotations": sizes_of(&deployment)}, "spec": {"replicas": replicas}});
+                plane.merge(Kind::ReplicaSet, set, patch, MANAGER).await?;
             }
         }
         prune(plane, &deployment, &sets, &current).await?;
@@ -90,14 +98,53 @@ fn replica_set(deployment: &Object, hash: &str, revision: u64) -> Value {
     let mut selector = deployment.at("/spec/selector").clone();
     selector["matchLabels"][HASH] = json!(hash);
     let labels = template.at("/metadata/labels").clone();
+    let mut annotations = copied_annotations(deployment);
+    annotations.extend(sizes_of(deployment));
+    annotations.insert(REVISION.to_owned(), revision.to_string());
     json!({
         "metadata": {
             "name": format!("{}-{hash}", deployment.name()), "namespace": deployment.namespace(), "labels": labels,
-            "annotations": {REVISION: revision.to_string()},
+            "annotations": annotations,
             "ownerReferences": [owner_reference("apps/v1", "Deployment", deployment, true)],
         },
         "spec": {"replicas": 0, "selector": selector, "template": template, "minReadySeconds": deployment.int("/spec/minReadySeconds").unwrap_or(0)},
     })
+}
+
+type Annotations = BTreeMap<String, String>;
+
+/// What a Deployment's annotations give to its ReplicaSets.
+fn copied_annotations(deployment: &Object) -> Annotations {
+    let own = deployment.metadata.annotations.iter().flatten();
+    own.filter(|(name, _)| !NOT_COPIED.contains(&name.as_str())).map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+/// How many pods the Deployment asks for, and how many it lets be while it rolls.
+fn sizes_of(deployment: &Object) -> Annotations {
+    let replicas = deployment.int("/spec/replicas").unwrap_or(1);
+    let surge = if deployment.text("/spec/strategy/type") == "Recreate" { 0 } else { surge(deployment, replicas) };
+    Annotations::from([(DESIRED.to_owned(), replicas.to_string()), (MAX.to_owned(), (replicas + surge).to_string())])
+}
+
+/// Annotations that the current ReplicaSet lacks or has with another value; `newest` is the highest revision of the others. What a
+/// Deployment has no longer stays on it.
+fn outdated_annotations(deployment: &Object, current: &Object, newest: u64) -> Annotations {
+    let mut wanted = copied_annotations(deployment);
+    wanted.extend(sizes_of(deployment));
+    let revision = current.annotation(REVISION).unwrap_or_default();
+    if revision.parse::<u64>().unwrap_or(0) <= newest {
+        wanted.insert(REVISION.to_owned(), (newest + 1).to_string());
+        if !revision.is_empty() {
+            let history = current.annotation(HISTORY).map_or_else(|| revision.to_owned(), |history| format!("{history},{revision}"));
+            wanted.insert(HISTORY.to_owned(), history);
+        }
+    }
+    wanted.retain(|name, value| current.annotation(name) != Some(value.as_str()));
+    wanted
+}
+
+fn surge(deployment: &Object, replicas: i64) -> i64 {
+    int_or_percent(deployment.at("/spec/strategy/rollingUpdate/maxSurge"), replicas, true, (replicas * 25 + 99) / 100)
 }
 
 /// How large a ReplicaSet is asked to be and how many of its pods serve.
@@ -125,7 +172,7 @@ pub fn roll(deployment: &Object, sizes: &[Size]) -> Vec<i64> {
     if deployment.text("/spec/strategy/type") == "Recreate" {
         return sizes.iter().map(|size| if size.current && old_there == 0 { replicas } else { 0 }).collect();
     }
-    let surge = int_or_percent(deployment.at("/spec/strategy/rollingUpdate/maxSurge"), replicas, true, (replicas * 25 + 99) / 100);
+    let surge = surge(deployment, replicas);
     let mut unavailable =
         int_or_percent(deployment.at("/spec/strategy/rollingUpdate/maxUnavailable"), replicas, false, replicas * 25 / 100);
     if surge == 0 && unavailable == 0 {
@@ -291,6 +338,36 @@ mod tests {
         ] {
             assert_eq!(roll(&deployment(replicas, strategy.clone()), &sizes), expected, "{replicas} {strategy} {sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_replica_set_has_the_annotations_of_its_deployment_and_some_of_its_own() {
+        let with = |annotations: Value| -> Object {
+            let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}});
+            serde_json::from_value(json!({
+                "metadata": {"name": "d", "uid": "u", "annotations": annotations},
+                "spec": {"replicas": 3, "strategy": rolling, "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}}},
+            }))
+            .expect("an object")
+        };
+        let deployment = with(json!({
+            "windlass.dev/address": "x", REVISION: "1", DESIRED: "9", "kubectl.kubernetes.io/last-applied-configuration": "{}",
+        }));
+        let made = replica_set(&deployment, "h", 2);
+        let own = json!({"windlass.dev/address": "x", REVISION: "2", DESIRED: "3", MAX: "4"});
+        assert_eq!(made.at("/metadata/annotations"), &own);
+        let outdated = |annotations: Value, newest| json!(outdated_annotations(&deployment, &with(annotations), newest));
+        assert_eq!(outdated(own.clone(), 1), json!({}));
+        // What is foreign on it stays; what it lacks or has otherwise is mended.
+        assert_eq!(
+            outdated(json!({"windlass.dev/address": "y", "mine": "1", REVISION: "2", MAX: "4"}), 1),
+            json!({"windlass.dev/address": "x", DESIRED: "3"})
+        );
+        // Back to an older template.
+        assert_eq!(outdated(own.clone(), 2), json!({REVISION: "3", HISTORY: "2"}));
+        let mut again = own;
+        again[HISTORY] = json!("1");
+        assert_eq!(outdated(again, 5), json!({REVISION: "6", HISTORY: "1,2"}));
     }
 
     #[test]
