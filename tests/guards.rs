@@ -165,7 +165,15 @@ fn what_others_put_into_a_layers_namespace_is_named_before_anything_is_destroyed
 
     kubectl.delete(notes);
     destroy(&[]).expect(1).says("-release-foreign");
-    destroy(&["-release-foreign"]).expect(0).says("Destroy complete!");
+    // Reviewed first: the saved plan holds the decision.
+    for command in ["plan", "apply"] {
+        place.run(&[command, "-release-foreign"]).expect(1).says("WL0500").says("-release-foreign needs -destroy");
+    }
+    place.run(&["plan", "-destroy", "-out=down.wlplan"]).expect(1).says("WL0408").says("-release-foreign");
+    place.run(&["plan", "-destroy", "-release-foreign", "-out=down.wlplan"]).expect(0).says("Service storefront/lb");
+    place.run(&["apply", "-release-foreign", "down.wlplan"]).expect(1).says("WL0500").says("go into the making of a plan");
+    assert!(place.state() == state && kubectl.get(balancer).is_some(), "a plan writes nothing");
+    place.run(&["apply", "down.wlplan"]).expect(0).says("Destroy complete!");
     assert!(place.ledger().is_empty(), "{:?}", place.ledger());
     assert!(place.objects().is_empty());
 }

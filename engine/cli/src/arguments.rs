@@ -131,6 +131,17 @@ pub struct Planning {
     pub target: Vec<String>,
 }
 
+/// What the making of a destroy plan takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Destroying {
+    /// When destroying: forget this cluster, whose plane does not answer, and do nothing else; what it leaves behind is listed
+    #[arg(long, value_name = "ADDR")]
+    pub abandon: Vec<String>,
+    /// When destroying: release load balancers and volumes that are not from our layers too
+    #[arg(long)]
+    pub release_foreign: bool,
+}
+
 /// `init`
 #[derive(Debug, Args)]
 pub struct Init {
@@ -152,6 +163,8 @@ pub struct Plan {
     pub module: Module,
     #[command(flatten)]
     pub planning: Planning,
+    #[command(flatten)]
+    pub destroying: Destroying,
     /// Save the plan
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -177,6 +190,8 @@ pub struct Apply {
     #[command(flatten)]
     pub planning: Planning,
     #[command(flatten)]
+    pub destroying: Destroying,
+    #[command(flatten)]
     pub writing: Writing,
     /// A cluster that may be destroyed in spite of -auto-approve
     #[arg(long, value_name = "ADDR")]
@@ -196,12 +211,8 @@ pub struct Destroy {
     pub module: Module,
     #[command(flatten)]
     pub writing: Writing,
-    /// Forget this cluster, whose plane does not answer, and do nothing else; what it leaves behind is listed
-    #[arg(long, value_name = "ADDR")]
-    pub abandon: Vec<String>,
-    /// Release load balancers and volumes that are not from our layers too
-    #[arg(long)]
-    pub release_foreign: bool,
+    #[command(flatten)]
+    pub destroying: Destroying,
 }
 
 /// `show`

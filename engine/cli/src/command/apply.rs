@@ -12,7 +12,7 @@ use windlass_run::summary::{Summary, Verdict};
 
 use super::approval::{Given, approve};
 use super::execution::{Go, Writer, duration, unfinished_plan};
-use super::plan::{Request, has_changes, make};
+use super::plan::{Request, abandoned, has_changes, make};
 use super::prepare::{Prepared, prepare};
 use super::world::{self, Banner, World};
 use super::{saved, secrets};
@@ -24,8 +24,9 @@ use crate::view::{self, View};
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View) -> Result<ExitCode, Failure> {
     let folder = match positional(arguments, command) {
-        Positional::Plan(_) if command.planning.destroy || !command.planning.replace.is_empty() || !command.planning.target.is_empty() => {
-            return Err(Failure::new(Code::USAGE, "-destroy, -replace and -target go into the making of a plan, and this one is made")
+        Positional::Plan(_) if has_planning_flags(command) => {
+            let flags = "-destroy, -replace, -target, -abandon and -release-foreign";
+            return Err(Failure::new(Code::USAGE, format!("{flags} go into the making of a plan, and this one is made"))
                 .hint("give them to `windlass plan -out=FILE`"));
         }
         Positional::Plan(file) => return saved::run(arguments, command, &file, view).await,
@@ -38,12 +39,27 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
     // Before anything is started or written.
     duration(&command.writing.lock_timeout)?;
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
+    let abandon = abandoned(mode, &command.destroying)?;
     let prepared = prepare(arguments, &command.module, folder.as_deref(), mode, view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
-    let request =
-        Request { mode, planning: &command.planning, release_foreign: false, abandon: &[], compact: command.module.compact_warnings };
+    let request = Request {
+        mode,
+        planning: &command.planning,
+        release_foreign: command.destroying.release_foreign,
+        abandon: &abandon,
+        compact: command.module.compact_warnings,
+    };
     Job { prepared, world, writing: &command.writing, view }.fresh(&request, &command.allow_destroy).await
+}
+
+fn has_planning_flags(command: &arguments::Apply) -> bool {
+    let (planning, destroying) = (&command.planning, &command.destroying);
+    planning.destroy
+        || !planning.replace.is_empty()
+        || !planning.target.is_empty()
+        || !destroying.abandon.is_empty()
+        || destroying.release_foreign
 }
 
 enum Positional {

@@ -2,21 +2,20 @@
 
 use std::process::ExitCode;
 
-use windlass_core::addr::Address;
 use windlass_core::plan::Mode;
 
 use super::apply::Job;
 use super::execution::duration;
-use super::plan::Request;
+use super::plan::{Request, abandoned};
 use super::prepare::prepare;
-use super::world::{self, Banner, cluster_address};
+use super::world::{self, Banner};
 use crate::arguments::{self, Arguments, Planning};
 use crate::failure::Failure;
 use crate::view::View;
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Destroy, view: &View) -> Result<ExitCode, Failure> {
-    let abandon: Vec<Address> = command.abandon.iter().map(|text| cluster_address(text)).collect::<Result<_, _>>()?;
+    let abandon = abandoned(Mode::Destroy, &command.destroying)?;
     // Before anything is started or written.
     duration(&command.writing.lock_timeout)?;
     let prepared = prepare(arguments, &command.module, None, Mode::Destroy, view)?;
@@ -26,7 +25,7 @@ pub async fn run(arguments: &Arguments, command: &arguments::Destroy, view: &Vie
     let request = Request {
         mode: Mode::Destroy,
         planning: &planning,
-        release_foreign: command.release_foreign,
+        release_foreign: command.destroying.release_foreign,
         abandon: &abandon,
         compact: command.module.compact_warnings,
     };

@@ -12,7 +12,7 @@ use windlass_core::plan::{self, ChangeAction, Mode, Plan, PlanOptions};
 
 use super::prepare::{Prepared, prepare};
 use super::world::{self, Banner, World};
-use crate::arguments::{self, Arguments, Planning};
+use crate::arguments::{self, Arguments, Destroying, Planning};
 use crate::exit::{Exit, OK};
 use crate::failure::{Failure, io};
 use crate::view::{self, View};
@@ -23,12 +23,13 @@ pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) -> Result<ExitCode, Failure> {
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
+    let abandon = abandoned(mode, &command.destroying)?;
     let mut prepared = prepare(arguments, &command.module, None, mode, view)?;
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, banner).await?;
     let (planning, compact) = (&command.planning, command.module.compact_warnings);
-    let request = Request { mode, planning, release_foreign: false, abandon: &[], compact };
+    let request = Request { mode, planning, release_foreign: command.destroying.release_foreign, abandon: &abandon, compact };
     let plan = make(&mut prepared, &world, &request, view).await?;
     if command.json {
         view.data(&format!("{}\n", windlass_core::plan::show_json::show_json(&plan)));
@@ -72,6 +73,16 @@ pub struct Request<'a> {
     pub abandon: &'a [Address],
     /// Warnings in one line each.
     pub compact: bool,
+}
+
+/// The clusters of `-abandon`; flags of destroy plans have no meaning in others.
+pub fn abandoned(mode: Mode, given: &Destroying) -> Result<Vec<Address>, Failure> {
+    let flags = [("-abandon", !given.abandon.is_empty()), ("-release-foreign", given.release_foreign)];
+    match flags.iter().find(|(_, given)| *given && mode != Mode::Destroy) {
+        Some((flag, _)) => Err(Failure::new(Code::USAGE, format!("{flag} needs -destroy"))
+            .hint("it says how a cluster is taken down: give it to `windlass destroy` or `windlass plan -destroy -out=FILE`")),
+        None => given.abandon.iter().map(|text| world::cluster_address(text)).collect(),
+    }
 }
 
 /// Makes a plan of what has been prepared.

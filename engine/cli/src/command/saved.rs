@@ -6,16 +6,18 @@ use std::process::ExitCode;
 
 use windlass_core::desired::DesiredManagement;
 use windlass_core::diag::Code;
-use windlass_core::plan::Plan;
+use windlass_core::facts::Demand;
 use windlass_core::plan::file::{PlanFileError, from_bytes, plan_digest};
+use windlass_core::plan::{Plan, abandoned, answers_again, drift_demands};
 use windlass_core::recorded::Recorded;
+use windlass_run::ports::Observer;
 use windlass_run::resume::{Asked, Decision, decide};
 
 use super::execution::{Go, Writer, unfinished_plan};
 use super::plan::has_changes;
 use super::prepare::{Known, read_state};
 use super::secrets;
-use super::world::{self, Banner};
+use super::world::{self, Banner, World};
 use crate::arguments::{self, Arguments};
 use crate::exit::Exit;
 use crate::failure::{Failure, io};
@@ -39,9 +41,30 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, file: &Path,
     }
     let secrets = secrets::for_saved(&plan, &session, &arguments.variables, &key, view)?;
     let world = world::open(&session, &command.module, &management, &recorded, &key, view, Banner::Out).await?;
+    if matches!(go, Go::New) {
+        still_silent(&plan, &recorded, &world).await?;
+    }
     let summary = writer.carry_out(&plan, &recorded, go, &world, secrets, &ended_runs).await?;
     drop(world);
     writer.finish(&summary, &plan)
+}
+
+/// A cluster that the plan forgets must not answer now either: it could be destroyed.
+async fn still_silent(plan: &Plan, recorded: &Recorded, world: &World) -> Result<(), Failure> {
+    if abandoned(plan).is_empty() {
+        return Ok(());
+    }
+    let demands: Vec<Demand> = drift_demands(recorded).into_iter().filter(|demand| matches!(demand, Demand::Plane { .. })).collect();
+    let facts = world.kube.observe(&demands).await;
+    match answers_again(plan, recorded, &facts) {
+        Some((address, answer)) => {
+            Err(Failure::new(Code::PLAN_STALE, format!("the plan abandons {address}, which can be destroyed by now"))
+                .detail(format!("{answer} Nothing has been written."))
+                .hint("make a new plan and review it")
+                .exits(Exit::Stale))
+        }
+        None => Ok(()),
+    }
 }
 
 /// What becomes of the plan beside the state's unfinished run, and with what happened since it was made.

@@ -308,6 +308,11 @@ mod tests {
             ),
             (json!({"Cluster": {"metadata": {"annotations": null}}}), "", ""),
             (
+                json!({"KubeadmControlPlane": {"spec": {"kubeadmConfigSpec": {"clusterConfiguration": {"controlPlaneEndpoint": "a:1"}}}}}),
+                "may not change `spec.kubeadmConfigSpec.clusterConfiguration.controlPlaneEndpoint`",
+                "certSANs",
+            ),
+            (
                 json!({"Cluster": {"metadata": {"annotations": {"cluster.x-k8s.io/paused": ""}}}}),
                 "may not change `metadata.annotations.cluster.x-k8s.io/paused`",
                 "in vain",

@@ -44,6 +44,7 @@ pub use inspect::{desired_digest, secret_leaves, validate};
 pub use make::plan;
 pub use options::PlanOptions;
 pub use planes::{old_state, other_plane, other_planes};
+pub use saga::{abandoned, answers_again};
 
 pub use change::{Actor, Change, ChangeAction, LeafChange, ObjectAction, ObjectChange, Reason};
 

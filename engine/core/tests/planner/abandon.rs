@@ -5,7 +5,7 @@ use windlass_core::addr::Address;
 use windlass_core::desired::Desired;
 use windlass_core::diag::{Code, Diagnostics};
 use windlass_core::object::ObjectKey;
-use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions};
+use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions, abandoned, answers_again, drift_demands};
 use windlass_core::recorded::RecordedObject;
 
 use crate::laws::up;
@@ -141,4 +141,20 @@ fn what_can_be_destroyed_is_not_abandoned() {
     }
     let reason = |plan: &Plan| plan.changes[0].reasons[0].rule.clone();
     assert_eq!(reason(&abandon(&lost, &wish, &[cluster("shop")]).0), "abandoned, its management plane does not answer: no route");
+}
+
+/// A plan may be applied long after it was made.
+#[test]
+fn a_saved_plan_abandons_only_while_nobody_answers() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let answering = up(&wish);
+    let mut world = up(&wish);
+    silent(&mut world, cluster("shop"));
+    let (plan, _) = abandon(&world, &wish, &[cluster("shop")]);
+    assert_eq!(abandoned(&plan), [cluster("shop")]);
+    let asked = |world: &World| answers_again(&plan, &world.state, &world.answers(&drift_demands(&world.state)));
+    assert_eq!(asked(&world), None);
+    assert_eq!(asked(&answering), Some((cluster("shop"), "Its API answers.")));
+    // A plan that destroys forgets planes, too, and abandons nobody.
+    assert_eq!(abandoned(&answering.plan(&wish, Mode::Destroy).0), []);
 }

@@ -10,13 +10,14 @@ use super::destroy::protected;
 use super::steps::Draft;
 use crate::addr::Address;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::facts::{ClusterAccess, PlaneFact};
+use crate::facts::{ClusterAccess, Facts, PlaneFact};
 use crate::marks::LABEL_CLUSTER_NAME;
 use crate::plan::demands::access_secret;
 use crate::plan::index::{on_plane, recorded_on};
-use crate::plan::kept_facts::KeptCluster;
+use crate::plan::kept_facts::{KeptCluster, kept};
 use crate::plan::verdict::View;
-use crate::recorded::Effect;
+use crate::plan::{Action, Plan, Step};
+use crate::recorded::{Effect, Recorded};
 
 /// A cluster that is forgotten.
 pub(in crate::plan) struct Abandoned {
@@ -42,12 +43,17 @@ pub(in crate::plan) fn abandon(view: &View<'_>, draft: &mut Draft, diagnostics: 
         if protected(view, address, diagnostics) {
             continue;
         }
-        match silence(view, address, kept) {
+        match silence(view.recorded, view.facts, address, &kept.management) {
             Ok(reason) => {
                 let resources = view.index.below(address).iter().map(|(resource, _)| (*resource).clone()).collect();
                 abandoned.insert(address.clone(), Abandoned { resources, reason, notes: left_behind(view, address, kept) });
             }
-            Err(refusal) => diagnostics.push(*refusal),
+            Err(answer) => {
+                let error = Diagnostic::error(Code::NOT_ABANDONED, format!("{address} can be destroyed and is not abandoned"));
+                diagnostics.push(
+                    error.detail(answer).hint("`windlass destroy` takes it down; -abandon is for clusters that nobody can reach any more"),
+                );
+            }
         }
     }
     for (address, Abandoned { resources, .. }) in &abandoned {
@@ -59,22 +65,36 @@ pub(in crate::plan) fn abandon(view: &View<'_>, draft: &mut Draft, diagnostics: 
     abandoned
 }
 
-/// Why the cluster cannot be destroyed; an error if it can.
-fn silence(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Result<String, Box<Diagnostic>> {
-    let reason = |plane: &Address| match view.facts.planes.get(plane) {
+/// Clusters that a plan forgets because nobody reached them.
+pub fn abandoned(plan: &Plan) -> Vec<Address> {
+    let forgets = |step: &&Step| {
+        let gone = Effect::PlaneGone { address: step.address.clone() };
+        matches!(step.action, Action::Record) && step.address.is_cluster() && step.on_done.contains(&gone)
+    };
+    plan.steps.iter().filter(forgets).map(|step| step.address.clone()).collect()
+}
+
+/// The first of a plan's abandoned clusters that could be destroyed by now, with what answers; `facts` tell of its planes.
+pub fn answers_again(plan: &Plan, recorded: &Recorded, facts: &Facts) -> Option<(Address, &'static str)> {
+    abandoned(plan).into_iter().find_map(|address| {
+        let cluster = kept::<KeptCluster>(recorded.resources.get(&address)?)?;
+        let answer = silence(recorded, facts, &address, &cluster.kind.management).err()?;
+        Some((address, answer))
+    })
+}
+
+/// Why the cluster cannot be destroyed; what answers, if it can.
+fn silence(recorded: &Recorded, facts: &Facts, address: &Address, management: &Address) -> Result<String, &'static str> {
+    let reason = |plane: &Address| match facts.planes.get(plane) {
         Some(PlaneFact::Reachable(_)) => None,
         Some(PlaneFact::Unreachable { reason }) => Some(reason.clone()),
         Some(PlaneFact::Absent) | None => Some("there is no kubeconfig for it".to_owned()),
     };
-    let refused = |detail: &str| {
-        let error = Diagnostic::error(Code::NOT_ABANDONED, format!("{address} can be destroyed and is not abandoned"));
-        Box::new(error.detail(detail).hint("`windlass destroy` takes it down; -abandon is for clusters that nobody can reach any more"))
-    };
-    let Some(own) = reason(address) else { return Err(refused("Its API answers.")) };
-    match reason(&kept.management) {
+    let Some(own) = reason(address) else { return Err("Its API answers.") };
+    match reason(management) {
         Some(management) => Ok(format!("its management plane does not answer: {management}")),
-        None if view.recorded.planes.contains_key(address) => Ok(format!("its API does not answer: {own}")),
-        None => Err(refused("It has had no API yet, and its objects on the management plane can be deleted.")),
+        None if recorded.planes.contains_key(address) => Ok(format!("its API does not answer: {own}")),
+        None => Err("It has had no API yet, and its objects on the management plane can be deleted."),
     }
 }
 

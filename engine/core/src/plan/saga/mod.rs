@@ -9,6 +9,7 @@ mod shared;
 mod steps;
 
 pub(super) use abandon::{Abandoned, abandon};
+pub use abandon::{abandoned, answers_again};
 pub(super) use create::create_or_repair;
 pub(super) use destroy::{destroy_cluster, destroy_shared};
 pub(super) use shared::{clouds, providers};
