@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 #[path = "support/memory.rs"]
 mod memory;
+#[path = "../tests/support/small.rs"]
+mod small;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -92,50 +94,9 @@ fn configuration(engine: usize, agent: usize) -> String {
             "x".repeat(1000)
         )
     };
-    format!(
-        r#"
-cloud "aws" "main" {{
-  region = "eu-west-1"
-}}
-profile "base" {{
-  version = "1.0.0"
-  os "ubuntu" {{
-    version = "24.04"
-    image   = "ami-0f1e2d3c4b5a69788"
-  }}
-  kubernetes "kubeadm" {{
-    version = "1.34.3"
-  }}
-  network "flannel" {{
-    manifests = ["${{path.module}}/network/*.yaml"]
-    objects   = {}
-  }}
-  storage "aws-ebs-csi" {{
-    manifests = ["${{path.module}}/storage/*.yaml"]
-  }}
-  addon "many" {{
-    objects = {}
-  }}
-}}
-cluster "bench" {{
-  cloud    = cloud.aws.main
-  profiles = [profile.base]
-  pivot    = false
-  control_plane {{
-    machine {{
-      instance_type = "m6i.large"
-    }}
-  }}
-  worker_pool "general" {{
-    machine {{
-      instance_type = "m6i.large"
-    }}
-  }}
-}}
-"#,
-        maps("engine", engine),
-        maps("agent", agent)
-    )
+    let network = format!("{}\n    objects   = {}", small::manifests("network"), maps("engine", engine));
+    let many = format!("  addon \"many\" {{\n    objects = {}\n  }}", maps("agent", agent));
+    small::profile(&network, &small::manifests("storage"), &many) + &small::cluster("bench", "  pivot    = false")
 }
 
 /// Seconds that a step took, by its line: `<title> done after 1.2s`.

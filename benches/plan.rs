@@ -21,6 +21,8 @@ mod world;
 
 #[path = "support/memory.rs"]
 mod memory;
+#[path = "../tests/support/small.rs"]
+mod small;
 
 /// What the world in memory takes from the planner's tests.
 mod wish {
@@ -49,33 +51,9 @@ fn configuration(clusters: usize) -> String {
             "objects = [for i in range(3) : {{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = {{ name = \"{name}-${{i}}\", namespace = \"kube-system\" }}, data = {{ cluster = target.name, text = \"line one\\nline two\" }} }}]"
         )
     };
-    format!(
+    let one = format!("  addon \"one\" {{\n    {}\n  }}", object("one"));
+    let clusters = format!(
         r#"
-cloud "aws" "main" {{
-  region = "eu-west-1"
-  credentials {{
-    role_arn = "arn:aws:iam::111122223333:role/capa"
-  }}
-}}
-profile "base" {{
-  version = "1.0.0"
-  os "ubuntu" {{
-    version = "24.04"
-    image   = "ami-0f1e2d3c4b5a69788"
-  }}
-  kubernetes "kubeadm" {{
-    version = "1.34.3"
-  }}
-  network "net" {{
-    {}
-  }}
-  storage "disk" {{
-    {}
-  }}
-  addon "one" {{
-    {}
-  }}
-}}
 cluster "c" {{
   for_each = toset([{}])
   name     = each.key
@@ -101,11 +79,9 @@ cluster "c" {{
   }}
 }}
 "#,
-        object("net"),
-        object("disk"),
-        object("one"),
         keys.join(", ")
-    )
+    );
+    small::profile(&object("net"), &object("disk"), &one) + &clusters
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {

@@ -68,9 +68,9 @@ fn without_the_network_nodes_are_not_ready_and_the_saga_says_so() {
     stands_still(&place, &["cni plugin not initialized", "Node "]);
 }
 
-#[test]
-fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
-    let addons = r#"
+/// An addon whose Deployment selects the label and runs an image with this tag, one that needs it, and one that does not.
+fn broken_addon(selected: &str, tag: &str) -> String {
+    let text = r#"
   addon "broken" {
     objects = [
       { apiVersion = "v1", kind = "Namespace", metadata = { name = "broken" } },
@@ -79,10 +79,10 @@ fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
         kind       = "Deployment"
         metadata   = { name = "broken", namespace = "broken" }
         spec = {
-          selector = { matchLabels = { app = "broken" } }
+          selector = { matchLabels = { app = "SELECTED" } }
           template = {
             metadata = { labels = { app = "broken" } }
-            spec     = { containers = [{ name = "main", image = "registry.example.com/broken:never-ready" }] }
+            spec     = { containers = [{ name = "main", image = "registry.example.com/broken:TAG" }] }
           }
         }
       },
@@ -96,7 +96,12 @@ fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
     objects = [{ apiVersion = "v1", kind = "Namespace", metadata = { name = "beside" } }]
   }
 "#;
-    let place = Place::small(&[base(addons), cluster("shop", "  timeouts {\n    wait = \"15s\"\n  }\n")]);
+    text.replace("SELECTED", selected).replace("TAG", tag)
+}
+
+#[test]
+fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
+    let place = Place::small(&[base(&broken_addon("broken", "never-ready")), cluster("shop", "  timeouts {\n    wait = \"15s\"\n  }\n")]);
     let done = times_out(&place, &["Deployment broken/broken"]);
     let told = |done: &Done, text: &str| done.stdout.contains(text) || done.stderr.contains(text);
     assert!(told(&done, "layer[\"after\"]"), "what was left out is told:\n{}\n{}", done.stdout, done.stderr);
@@ -117,34 +122,8 @@ fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
 
 #[test]
 fn a_layer_that_the_api_refuses_fails_at_once_and_stops_only_what_needs_it() {
-    let addons = r#"
-  addon "broken" {
-    objects = [
-      { apiVersion = "v1", kind = "Namespace", metadata = { name = "broken" } },
-      {
-        apiVersion = "apps/v1"
-        kind       = "Deployment"
-        metadata   = { name = "broken", namespace = "broken" }
-        spec = {
-          selector = { matchLabels = { app = "another" } }
-          template = {
-            metadata = { labels = { app = "broken" } }
-            spec     = { containers = [{ name = "main", image = "registry.example.com/broken:1" }] }
-          }
-        }
-      },
-    ]
-  }
-  addon "after" {
-    manifests  = ["${path.module}/platform/*.yaml"]
-    depends_on = [addon.broken]
-  }
-  addon "beside" {
-    objects = [{ apiVersion = "v1", kind = "Namespace", metadata = { name = "beside" } }]
-  }
-"#;
     // The timeout is the usual hour: nobody waits for it.
-    let place = Place::small(&[base(addons), cluster("shop", "")]);
+    let place = Place::small(&[base(&broken_addon("another", "1")), cluster("shop", "")]);
     let done = place.run(&["apply", "-auto-approve"]).expect(1);
     let words = ["cluster.shop.layer[\"broken\"]", "Deployment broken/broken", "spec.template.metadata.labels", "layer[\"after\"]"];
     let done = words.iter().fold(done, |done, words| done.says(words));

@@ -104,6 +104,18 @@ impl Place {
         std::fs::write(path, text).expect("a file can be written");
     }
 
+    /// A folder with the quickstart's manifests and this configuration.
+    pub fn small(parts: &[String]) -> Place {
+        let place = Place::example("quickstart");
+        place.configure(parts);
+        place
+    }
+
+    /// Replaces the configuration.
+    pub fn configure(&self, parts: &[String]) {
+        self.write("main.wl.hcl", parts.concat());
+    }
+
     /// Replaces text in a file of the folder; it must be there.
     #[track_caller]
     pub fn replace(&self, name: &str, from: &str, to: &str) {

@@ -1,10 +1,20 @@
-//! A small configuration over the quickstart's manifests: one profile with the infrastructure layers, and clusters of one control plane
-//! machine and one worker.
+//! A small configuration: one profile with the infrastructure layers, and clusters of one control plane machine and one worker. Text only,
+//! so that tests and benches share it.
 
-use super::Place;
+#![allow(dead_code, reason = "each test binary uses its part")]
 
-/// Cloud and profile; `more` stands inside of the profile.
+/// Cloud and profile over the quickstart's manifests; `more` stands inside of the profile.
 pub fn base(more: &str) -> String {
+    profile(&manifests("network"), &manifests("storage"), more)
+}
+
+/// Body of a layer that applies a folder of the quickstart.
+pub fn manifests(folder: &str) -> String {
+    format!("    manifests = [\"${{path.module}}/{folder}/*.yaml\"]")
+}
+
+/// Cloud and profile; the network and the storage layer have these bodies, `more` stands beside them.
+pub fn profile(network: &str, storage: &str, more: &str) -> String {
     format!(
         r#"
 cloud "aws" "main" {{
@@ -24,10 +34,10 @@ profile "base" {{
     version = "1.34.3"
   }}
   network "flannel" {{
-    manifests = ["${{path.module}}/network/*.yaml"]
+{network}
   }}
   storage "aws-ebs-csi" {{
-    manifests = ["${{path.module}}/storage/*.yaml"]
+{storage}
   }}
 {more}
 }}
@@ -56,18 +66,4 @@ cluster "{name}" {{
 }}
 "#
     )
-}
-
-impl Place {
-    /// A folder with the quickstart's manifests and this configuration.
-    pub fn small(parts: &[String]) -> Place {
-        let place = Place::example("quickstart");
-        place.configure(parts);
-        place
-    }
-
-    /// Replaces the configuration.
-    pub fn configure(&self, parts: &[String]) {
-        self.write("main.wl.hcl", parts.concat());
-    }
 }

@@ -40,11 +40,12 @@ use crate::object::ObjectKey;
 
 pub use action::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 pub use demands::{abandon_demands, demands, drift_demands, follow_up};
-pub use inspect::{desired_digest, secret_leaves, validate};
+pub use inspect::{desired_digest, validate};
 pub use make::plan;
 pub use options::PlanOptions;
 pub use planes::{old_state, other_plane, other_planes};
 pub use saga::{abandoned, answers_again};
+pub use secret_leaves::secret_leaves;
 
 pub use change::{Actor, Change, ChangeAction, LeafChange, ObjectAction, ObjectChange, Reason};
 
