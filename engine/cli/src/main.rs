@@ -8,6 +8,7 @@ mod crash;
 mod exit;
 mod failure;
 mod module;
+mod prompt;
 mod sandbox;
 mod session;
 mod view;

@@ -19,6 +19,7 @@ use super::{saved, secrets};
 use crate::arguments::{self, Arguments, Writing};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::prompt::ask;
 use crate::view::{self, View};
 
 /// Runs the command.
@@ -128,7 +129,7 @@ impl Job<'_> {
         }
         let given = Given { auto_approve: self.writing.auto_approve, allowed };
         let (input, view) = (session.input, self.view);
-        approve(&plan, &self.prepared.recorded, given, &mut |question| if input { view.ask(question) } else { None })?;
+        approve(&plan, &self.prepared.recorded, given, &mut |question| if input { ask(view, question) } else { Ok(None) })?;
         let summary = self.carry_out(&plan, &self.prepared.recorded, Go::New, &writer).await?;
         writer.finish(&summary, &plan)
     }

@@ -26,8 +26,11 @@ struct Doomed {
     what: &'static str,
 }
 
-/// Refuses unless everything that needs a word has it. `ask` prints a question and returns the answer; `None`: nobody can answer.
-pub fn approve(plan: &Plan, recorded: &Recorded, given: Given<'_>, ask: &mut dyn FnMut(&str) -> Option<String>) -> Result<(), Failure> {
+/// Puts a question and gives the answer; `None`: nobody can answer.
+pub type Ask<'a> = &'a mut dyn FnMut(&str) -> Result<Option<String>, Failure>;
+
+/// Refuses unless everything that needs a word has it.
+pub fn approve(plan: &Plan, recorded: &Recorded, given: Given<'_>, ask: Ask<'_>) -> Result<(), Failure> {
     let doomed = doomed(plan, recorded);
     if given.auto_approve {
         let missing = doomed.iter().map(|doomed| doomed.address.to_string()).find(|address| !given.allowed.contains(address));
@@ -45,12 +48,12 @@ pub fn approve(plan: &Plan, recorded: &Recorded, given: Given<'_>, ask: &mut dyn
     };
     for Doomed { address, name, what } in &doomed {
         let question = format!("\nThis {what} {address}. Type the name of the cluster, {name}, to confirm: ");
-        if ask(&question).ok_or_else(nobody)? != *name {
+        if ask(&question)?.ok_or_else(nobody)? != *name {
             return Err(Failure::new(Code::NOT_APPROVED, format!("{address} was not confirmed; nothing has been changed"))
                 .hint(format!("the answer is the cluster's Kubernetes name: {name}")));
         }
     }
-    if doomed.is_empty() && ask(QUESTION).ok_or_else(nobody)? != "yes" {
+    if doomed.is_empty() && ask(QUESTION)?.ok_or_else(nobody)? != "yes" {
         return Err(Failure::new(Code::NOT_APPROVED, "apply cancelled; nothing has been changed"));
     }
     Ok(())

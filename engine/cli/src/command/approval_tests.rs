@@ -63,7 +63,7 @@ fn the_name_of_each_cluster_that_goes_is_asked_for() {
         assert!(matches!((*mode, plan.mode), ("apply", Mode::Apply) | ("destroy", Mode::Destroy)));
         let result = approve(&plan, &recorded(), given, &mut |text| {
             asked.push_str(text);
-            answer.map(str::to_owned)
+            Ok(answer.map(str::to_owned))
         });
         assert_eq!(result.is_ok(), *approved, "{mode} {action:?} {answer:?} {auto_approve}");
         assert!(asked.contains(question) && asked.is_empty() == question.is_empty(), "{asked}");

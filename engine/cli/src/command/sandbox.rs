@@ -8,6 +8,7 @@ use windlass_core::diag::Code;
 use crate::arguments::{self, Arguments, Module, Sandbox};
 use crate::exit::OK;
 use crate::failure::Failure;
+use crate::prompt;
 use crate::sandbox;
 use crate::session::Session;
 use crate::view::View;
@@ -24,7 +25,7 @@ pub async fn run(arguments: &Arguments, command: &Sandbox, view: &View) -> Resul
         }
         Sandbox::Reset(reset) => {
             let question = "This forgets every object and machine of the sandbox. Type 'yes' to confirm: ";
-            if !reset.auto_approve && view.ask(question).as_deref() != Some("yes") {
+            if !reset.auto_approve && prompt::ask(view, question)?.as_deref() != Some("yes") {
                 return Err(Failure::new(Code::NOT_APPROVED, "the sandbox was not reset").hint("-auto-approve approves it"));
             }
             sandbox::reset(&data).await?;

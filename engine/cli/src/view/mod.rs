@@ -8,7 +8,7 @@ mod progress;
 mod state;
 mod tree;
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::sync::OnceLock;
 
 use windlass_core::diag::{Code, Diagnostics, SourceMap};
@@ -39,6 +39,12 @@ impl View {
         print(text, self.plain, false);
     }
 
+    /// A question, to stdout. No line break ends it, so it would be held back until the answer.
+    pub fn question(&self, text: &str) {
+        self.out(text);
+        keep(std::io::stdout().lock().flush());
+    }
+
     /// What goes beside a result, to stderr.
     pub fn note(&self, text: &str) {
         print(text, self.plain, true);
@@ -59,17 +65,6 @@ impl View {
         if !diagnostics.is_empty() {
             self.note(&diagnostic::diagnostics_text(diagnostics, sources, compact));
         }
-    }
-
-    /// Asks on the terminal; `None` if nobody can answer.
-    pub fn ask(&self, question: &str) -> Option<String> {
-        if !std::io::stdin().is_terminal() {
-            return None;
-        }
-        self.out(question);
-        let mut answer = String::new();
-        std::io::stdin().read_line(&mut answer).ok()?;
-        Some(answer.trim().to_owned())
     }
 }
 
