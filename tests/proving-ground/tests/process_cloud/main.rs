@@ -94,6 +94,7 @@ async fn the_kubeconfig_of_cluster_api_opens_the_plane(world: &World, workload: 
 
 async fn nodes_are_what_kubeadm_makes_of_them(workload: &windlass_proving_ground::Plane) {
     let nodes = list(&api(workload, "v1", "Node")).await.expect("nodes");
+    assert_eq!(nodes.len(), 5, "machines that are gone left no node");
     for node in nodes {
         let labels = node.metadata.labels.as_ref().expect("labels");
         let control_plane = labels.contains_key("node-role.kubernetes.io/control-plane");
@@ -190,6 +191,19 @@ async fn each_fault_is_one_that_cluster_api_sees() {
     core.start_again().await.expect("it starts");
     clusters.create(&PostParams::default(), &other).await.expect("created");
 
+    // The only machine of the control plane vanishes, and the plane with it. The cluster can still be deleted.
+    let mark = workload.kubeconfig_file().parent().expect("a folder").display().to_string();
+    assert_eq!(processes_that_name(&mark).len(), 5);
+    let only = world.ledger().living().find(|machine| machine.role == Role::ControlPlane).expect("a machine").machine.clone();
+    assert_eq!(world.cloud.vanish(&only).await, 1);
+    assert_eq!(processes_that_name(&mark), Vec::<String>::new());
+    world
+        .until(30, "a terminated machine", || async {
+            let found = infrastructure.get(&only).await.map_err(|error| error.to_string())?;
+            let status = &found.data["status"];
+            if status["instanceState"] == "terminated" && status["ready"] == false { Ok(()) } else { Err(status.to_string()) }
+        })
+        .await;
     world.delete("shop").await;
     assert!(world.ledger().is_empty(), "{:#?}", world.ledger());
     assert!(world.ledger().machines.iter().all(|machine| machine.restarts == 0), "{:#?}", world.ledger());
