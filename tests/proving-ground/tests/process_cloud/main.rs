@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use kube::api::{Api, ListParams, PostParams};
 use serde_json::json;
-use windlass_proving_ground::{Fault, Role};
+use windlass_proving_ground::{Fault, Ground, Role};
 
 use support::processes_that_name;
 use world::{World, api, change, condition, create, install_providers, list, name, scale};
@@ -243,6 +243,28 @@ async fn a_cluster_that_was_moved_keeps_its_machines() {
     for machine in &before.machines {
         let planes = ledger.machines.iter().find(|now| now.machine == machine.machine).map(|now| now.planes.as_slice());
         assert_eq!(planes.expect("a record"), ["management", workload.name(), "management"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real servers: cargo xtask proving-ground test"]
+async fn a_cloud_that_ends_while_a_machine_boots_leaves_no_process() {
+    let world = World::begin("cloud-ends").await;
+    create(&world.management, &objects::cluster("shop")).await;
+    let booting = "/data/cloud-ends/default-shop/";
+    world
+        .until(120, "a machine that boots", || async {
+            let found = processes_that_name(booting);
+            if found.is_empty() { Err("nothing starts".to_owned()) } else { Ok(()) }
+        })
+        .await;
+    assert!(world.ledger().machines.iter().all(|machine| machine.joined.is_none()), "it has booted: {:#?}", world.ledger());
+    drop(world);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    // The cloud's tasks end by themselves; the last one gives the ground back.
+    while !processes_that_name("/data/cloud-ends/").is_empty() || Ground::begin("cloud-ends").is_err() {
+        assert!(Instant::now() < deadline, "these stay: {:#?}", processes_that_name("/data/cloud-ends/"));
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
