@@ -6,6 +6,7 @@ mod support;
 use serde_json::{Value as Json, json};
 use support::Place;
 use support::kubectl::Kubectl;
+use support::small::{base, cluster};
 
 const FLANNEL: &str = "/api/v1/namespaces/kube-flannel/configmaps/kube-flannel-cfg";
 const WEB: &str = "/apis/apps/v1/namespaces/storefront/deployments/web";
@@ -109,6 +110,99 @@ fn drift_by_kubectl_is_found_named_planned_and_repaired() {
     assert_eq!(world.place.ledger().get("instance"), Some(&5));
     world.place.run(&["destroy", "-auto-approve"]).expect(0);
     assert!(world.place.ledger().is_empty());
+}
+
+/// What somebody has deleted and a finalizer holds is no healthy object: it is told, waited for and made again; what the machines of a
+/// cluster depend on is an error.
+#[test]
+fn what_is_being_deleted_is_told_waited_for_and_made_again() {
+    let addon = "  addon \"platform\" {\n    manifests = [\"${path.module}/platform/*.yaml\"]\n  }";
+    let patience = |wait: &str| {
+        let more = format!("  pivot = false\n  timeouts {{\n    wait = \"{wait}\"\n  }}\n");
+        [base(addon), cluster("plain", &more)]
+    };
+    let place = Place::small(&patience("10m"));
+    place.apply();
+    place.settled();
+    let (inside, management) = (place.kubectl("plain"), place.kubectl_on_management());
+    let api = "/apis/cluster.x-k8s.io/v1beta2/namespaces/plain";
+    let (pool, whole) = (format!("{api}/machinedeployments/plain-general"), format!("{api}/clusters/plain"));
+    let hold = "example.com/hold";
+
+    // A plan that was made before is stale.
+    inside.delete(NODE_AGENT);
+    management.scale(&pool, 3);
+    place.run(&["plan", "-out=before.wlplan"]).expect(0);
+    management.delete_held(IDENTITY, hold);
+    place.run(&["apply", "before.wlplan"]).expect(5).says("AWSClusterRoleIdentity aws-main").says("metadata.deletionTimestamp was absent");
+    management.let_go(IDENTITY, hold);
+    place.apply();
+    place.settled();
+
+    // A layer's object, which the agent makes again, and an identity.
+    inside.delete_held(NODE_AGENT, hold);
+    management.delete_held(IDENTITY, hold);
+    let told = place.run(&["drift"]).expect(2).says("Drift: 2 differences in 2 of ").stdout;
+    let lines: Vec<&str> = told.lines().filter(|line| line.contains("being deleted since 20")).collect();
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains("held by finalizer example.com/hold, actor unknown, on ")), "{told}");
+    let report: Json = serde_json::from_str(&place.run(&["drift", "-json"]).expect(2).stdout).expect("JSON");
+    for entry in report["drift"].as_array().expect("a list") {
+        assert_eq!((&entry["finding"], &entry["finalizers"]), (&json!("deleting"), &json!([hold])), "{entry}");
+        assert!(entry["since"].as_str().is_some_and(|since| since.parse::<jiff::Timestamp>().is_ok()), "{entry}");
+    }
+    let plan = place.run(&["plan", "-detailed-exitcode", "-out=after.wlplan"]).expect(2).stdout;
+    let lines: Vec<&str> = plan.lines().filter(|line| line.contains("deleted outside of windlass, being deleted since 20")).collect();
+    let made_again = "held by finalizer example.com/hold; it is made again once it is gone)";
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.ends_with(made_again)), "{plan}");
+    let shown: Json = serde_json::from_str(&place.run(&["show", "-json", "after.wlplan"]).expect(0).stdout).expect("JSON");
+    assert_eq!(shown["resource_drift"].as_array().map(Vec::len), Some(2), "{shown:#}");
+
+    // What is planned is still so when one of them is gone.
+    management.let_go(IDENTITY, hold);
+    let applying = place.spawn(&["apply", "after.wlplan"]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert!(inside.get(NODE_AGENT).is_some_and(|object| object["metadata"]["deletionTimestamp"].is_string()), "it is waited for");
+    inside.let_go(NODE_AGENT, hold);
+    let output = applying.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    place.settled();
+
+    // It is waited for as long as the cluster's `wait`, and no longer.
+    inside.delete_held(NODE_AGENT, hold);
+    place.configure(&patience("10s"));
+    let done = place.run(&["apply", "-auto-approve"]).expect(7).says("WL0510").says("DaemonSet platform/node-agent on cluster.plain");
+    done.says("it is being deleted since 20").says("held by finalizer example.com/hold");
+    inside.let_go(NODE_AGENT, hold);
+    place.configure(&patience("10m"));
+    place.apply();
+    place.settled();
+
+    // A pool's machines go with it; new ones are made.
+    management.delete_held(&pool, hold);
+    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("will be repaved").says("takes the machines of this pool down");
+    management.let_go(&pool, hold);
+    place.apply();
+    place.settled();
+    assert_eq!(place.ledger().get("instance"), Some(&2));
+
+    // Nothing is put into a cluster that is going down.
+    management.delete_held(&whole, hold);
+    let state = place.state();
+    for arguments in [&["plan"][..], &["apply", "-auto-approve"]] {
+        place.run(arguments).expect(1).says("WL0418").says("Cluster plain/plain").says("held by finalizer").says("-abandon=cluster.plain");
+    }
+    assert!(place.state() == state, "a refused plan writes nothing");
+    place.run(&["drift"]).expect(2).says("being deleted since 20");
+    management.let_go(&whole, hold);
+    for _ in 0..600 {
+        if management.get(&whole).is_none() && !place.ledger().contains_key("instance") {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    place.run(&["destroy", "-auto-approve", "-abandon=cluster.plain"]).expect(0);
+    place.run(&["destroy", "-auto-approve"]).expect(0);
+    assert!(place.objects().is_empty());
 }
 
 fn foreign_fields_are_nothing(world: &World) {

@@ -103,6 +103,7 @@ fn plan() -> Plan {
         api_version: "v1".into(),
         uid: None,
         hash: "absent".into(),
+        deleting: None,
         leaves: BTreeMap::new(),
     };
     planes::plan((0..STEPS).map(step).collect(), (0..STEPS).map(fingerprint).collect())

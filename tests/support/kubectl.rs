@@ -104,6 +104,38 @@ impl Kubectl {
         self.done(Method::PATCH, &format!("{path}?fieldManager=kubectl-label"), MERGE, &body);
     }
 
+    /// `kubectl delete --wait=false` of an object that a finalizer is to hold.
+    #[track_caller]
+    pub fn delete_held(&self, path: &str, finalizer: &str) {
+        self.finalizers(path, |all| all.push(json!(finalizer)));
+        self.done(Method::DELETE, path, "application/json", &json!({"propagationPolicy": "Background"}));
+        let going = self.get(path).is_some_and(|object| object["metadata"]["deletionTimestamp"].is_string());
+        assert!(going, "{path} is not held");
+    }
+
+    /// Takes a finalizer away, as `kubectl edit` does.
+    #[track_caller]
+    pub fn let_go(&self, path: &str, finalizer: &str) {
+        self.finalizers(path, |all| all.retain(|one| one != finalizer));
+    }
+
+    /// Changes the list of finalizers, against which controllers write theirs.
+    #[track_caller]
+    fn finalizers(&self, path: &str, change: impl Fn(&mut Vec<Json>)) {
+        for _ in 0..50 {
+            let object = self.get(path).unwrap_or_else(|| panic!("{path} is not there"));
+            let mut all = object["metadata"]["finalizers"].as_array().cloned().unwrap_or_default();
+            change(&mut all);
+            let body = json!({"metadata": {"finalizers": all, "resourceVersion": object["metadata"]["resourceVersion"]}});
+            match self.send(Method::PATCH, &format!("{path}?fieldManager=kubectl-edit"), MERGE, &body) {
+                Ok(_) => return,
+                Err(kube::Error::Api(status)) if status.code == 409 => {}
+                Err(error) => panic!("{path}: {error}"),
+            }
+        }
+        panic!("{path} changes all the time");
+    }
+
     /// `kubectl delete`, which waits until it is gone.
     #[track_caller]
     pub fn delete(&self, path: &str) {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use crate::addr::Address;
+use crate::deletion::Deletion;
 use crate::diff::{Comparison, LeafDiff, compare};
 use crate::encode::{DigestKey, Placeholder, contains_placeholder, resolve_unknowns};
 use crate::facts::{Facts, PlaneFact};
@@ -47,6 +48,8 @@ pub struct DriftEntry {
 pub enum DriftFinding {
     /// It is gone. Nobody can know who did it.
     Deleted,
+    /// It lives, and is gone as soon as its finalizers let go of it. Nobody can know who did it.
+    Deleting(Deletion),
     /// Another object has its name.
     Replaced {
         /// uid that we recorded.
@@ -68,14 +71,33 @@ pub enum DriftFinding {
 }
 
 /// An object that is not as we applied it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObjectDrift {
     /// It does not exist.
     pub deleted: bool,
+    /// It is being deleted; what else is wrong with it does not matter any more.
+    pub deleting: Option<Deletion>,
     /// uids, where another object has its name: recorded, live.
     pub replaced: Option<(String, String)>,
     /// Leaves that differ.
     pub leaves: Vec<LeafDiff>,
+}
+
+impl ObjectDrift {
+    /// Of an object that does not exist.
+    pub fn gone() -> Self {
+        Self { deleted: true, ..Self::default() }
+    }
+
+    /// Of an object that is being deleted.
+    pub fn going(deletion: Deletion) -> Self {
+        Self { deleting: Some(deletion), ..Self::default() }
+    }
+
+    /// Whether putting it right means to make it.
+    pub fn is_lost(&self) -> bool {
+        self.deleted || self.deleting.is_some()
+    }
 }
 
 /// Compares one recorded object with the live one; `None`: it is as we applied it. `known`: what its unknown leaves stand for by now.
@@ -86,14 +108,17 @@ pub fn object_drift(
     known: &BTreeMap<String, Json>,
     digest_key: &DigestKey,
 ) -> Option<ObjectDrift> {
-    let Some(live) = live else { return Some(ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() }) };
+    let Some(live) = live else { return Some(ObjectDrift::gone()) };
     let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or("");
     let other = !recorded.uid.is_empty() && uid != recorded.uid;
     let replaced = other.then(|| (recorded.uid.clone(), uid.to_owned()));
+    if let Some(deletion) = Deletion::of(live) {
+        return Some(ObjectDrift { replaced, ..ObjectDrift::going(deletion) });
+    }
     let schema = known_kind(&recorded.api_version, &key.kind).map(|kind| kind.schema);
     let applied = resolved(&recorded.applied, known);
     let leaves = compare(Comparison { applied: &applied, live, schema, key: Some(digest_key) });
-    (replaced.is_some() || !leaves.is_empty()).then_some(ObjectDrift { deleted: false, replaced, leaves })
+    (replaced.is_some() || !leaves.is_empty()).then_some(ObjectDrift { replaced, leaves, ..ObjectDrift::default() })
 }
 
 /// The drift of everything that the state holds.
@@ -125,6 +150,9 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
         if drift.deleted {
             report.entries.push(entry(DriftFinding::Deleted));
         }
+        if let Some(deletion) = drift.deleting {
+            report.entries.push(entry(DriftFinding::Deleting(deletion)));
+        }
         if let Some((recorded, live)) = drift.replaced {
             report.entries.push(entry(DriftFinding::Replaced { recorded, live }));
         }
@@ -137,8 +165,9 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
         if facts.reachable(&object.plane).is_some() {
             report.compared += 1;
             let Some(drift) = unrecorded_drift(&object, facts.object(&object)) else { continue };
-            if drift.deleted {
-                report.entries.push(DriftEntry { resource, object, finding: DriftFinding::Deleted });
+            if drift.is_lost() {
+                let finding = drift.deleting.map_or(DriftFinding::Deleted, DriftFinding::Deleting);
+                report.entries.push(DriftEntry { resource, object, finding });
                 continue;
             }
             for leaf in drift.leaves {
@@ -151,16 +180,19 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
     report
 }
 
-/// What is wrong with an object whose fields are not recorded: it is gone, or it is a manager that somebody has stopped.
+/// What is wrong with an object whose fields are not recorded: it is gone or about to be, or it is a manager that somebody has stopped.
 pub(crate) fn unrecorded_drift(key: &ObjectKey, live: Option<&Json>) -> Option<ObjectDrift> {
-    let Some(live) = live else { return Some(ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() }) };
+    let Some(live) = live else { return Some(ObjectDrift::gone()) };
+    if let Some(deletion) = Deletion::of(live) {
+        return Some(ObjectDrift::going(deletion));
+    }
     if key.kind != "Deployment" || live.pointer("/spec/replicas").and_then(Json::as_u64) != Some(0) {
         return None;
     }
     let schema = known_kind("apps/v1", "Deployment").map(|kind| kind.schema);
     let mut leaves = compare(Comparison { applied: &json!({"spec": {"replicas": 1}}), live, schema, key: None });
     leaves.retain(|leaf| leaf.applied.is_some());
-    Some(ObjectDrift { deleted: false, replaced: None, leaves })
+    Some(ObjectDrift { leaves, ..ObjectDrift::default() })
 }
 
 /// Objects that must be there though the state keeps no fields of them: managers of providers, the agent's objects of layers.

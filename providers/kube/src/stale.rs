@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use windlass_core::diff::path_from_text;
 use windlass_core::encode::{DigestKey, Placeholder, cut_schemas, hide_secret_data};
 use windlass_core::plan::Fingerprint;
+use windlass_core::plan::fingerprint::Standing;
 use windlass_run::ports::StepError;
 
 use crate::kinds::ObjectRef;
@@ -51,10 +52,14 @@ fn compare(fingerprint: &Fingerprint, live: Option<&Json>) -> Vec<StepError> {
         then,
         now,
     };
-    let now = live.and_then(uid);
-    if fingerprint.uid.as_deref() != now {
-        let say = |uid: Option<&str>| uid.map_or("absent".to_owned(), |uid| format!("there ({uid})"));
-        return vec![stale("the object", say(fingerprint.uid.as_deref()), say(now))];
+    match fingerprint.standing(live) {
+        Standing::Same => {}
+        Standing::Going => return Vec::new(),
+        Standing::Stale(leaf) if leaf.field == "metadata.uid" => {
+            let say = |uid: Option<&str>| uid.map_or("absent".to_owned(), |uid| format!("there ({uid})"));
+            return vec![stale("the object", say(fingerprint.uid.as_deref()), say(live.and_then(uid)))];
+        }
+        Standing::Stale(leaf) => return vec![stale(&leaf.field, shown(&leaf.then), shown(&leaf.now))],
     }
     let Some(live) = live else { return Vec::new() };
     let differs = |(path, then): (&String, &Json)| {
@@ -110,8 +115,13 @@ mod tests {
             api_version: "apps/v1".into(),
             uid: uid.map(str::to_owned),
             hash: String::new(),
+            deleting: None,
             leaves: serde_json::from_value(leaves).expect("leaves"),
         };
+        let going = Fingerprint { deleting: Some("t".into()), ..of(Some("1"), json!({"spec.replicas": 3})) };
+        let deleted = json!({"metadata": {"uid": "1", "deletionTimestamp": "u"}, "spec": {"replicas": 2}});
+        let ours = json!([{"manager": "windlass", "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {}}}]);
+        let again = json!({"metadata": {"uid": "2", "managedFields": ours}});
         let live =
             json!({"metadata": {"uid": "1", "labels": {"a.b/c": "d"}}, "spec": {"replicas": 2, "x": {"$wl": "secret", "digest": "h"}}});
         for (fingerprint, live, expected) in [
@@ -121,6 +131,16 @@ mod tests {
             (of(Some("1"), json!({"spec.replicas": 2, "metadata.labels[\"a.b/c\"]": "d"})), Some(&live), ""),
             (of(Some("1"), json!({"spec.replicas": 3})), Some(&live), "Deployment n/d on management.m: spec.replicas was 3, is 2"),
             (of(Some("1"), json!({"spec.gone": null})), Some(&live), ""),
+            (
+                of(Some("1"), json!({"spec.replicas": 2})),
+                Some(&deleted),
+                "Deployment n/d on management.m: metadata.deletionTimestamp was absent, is \"u\"",
+            ),
+            // What the plan saw being deleted may be on its way, gone, or made again by an agent that heals; nothing else.
+            (going.clone(), Some(&deleted), ""),
+            (going.clone(), None, ""),
+            (going.clone(), Some(&again), ""),
+            (going, Some(&json!({"metadata": {"uid": "3"}})), "Deployment n/d on management.m: the object was there (1), is there (3)"),
             (of(Some("1"), json!({"spec.x": {"$wl": "secret", "digest": "h", "source": "s"}})), Some(&live), ""),
             (
                 of(Some("1"), json!({"spec.x": {"$wl": "secret", "digest": "other", "source": "s"}})),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 use windlass_core::addr::{Address, Part};
+use windlass_core::deletion::Deletion;
 use windlass_core::encode::DigestKey;
 use windlass_core::marks::{ANNOTATION_ADDRESS, LABEL_CLUSTER_NAME, SYSTEM_NAMESPACE};
 use windlass_core::object::split_api_version;
@@ -19,7 +20,7 @@ use crate::error::failed;
 use crate::kinds::ObjectRef;
 use crate::plane::{Insistence, Plane};
 use crate::planes::Planes;
-use crate::ready::judge;
+use crate::ready::{Verdict, judge};
 use crate::remove::{Doomed, Whose, remove};
 use crate::request::{fill, references, resolve};
 use crate::wait::Patience;
@@ -158,6 +159,27 @@ pub async fn ready(
         // Without the kind there is no object, and no watch.
         return Ok(None);
     }
+    until(plane, watches, patience, object, |live| judge(readiness, live)).await
+}
+
+/// Waits until an object that somebody has deleted is gone; another one of its name counts as that.
+pub async fn deleted(plane: &Arc<Plane>, watches: &Watches, patience: &Patience<'_>, object: &ObjectRef) -> Result<(), StepError> {
+    let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &format!("read {}", object.short()));
+    let Some(going) = plane.get(object).await.map_err(failed_to)?.filter(|live| Deletion::of(live).is_some()) else { return Ok(()) };
+    let same = |live: &Json| crate::planes::uid(live) == crate::planes::uid(&going);
+    until(plane, watches, patience, object, |live| judge(&Readiness::Gone, live.filter(|live| same(live)))).await?;
+    Ok(())
+}
+
+/// Waits until an object is judged well, with what holds Cluster API back as a part of the reason.
+async fn until(
+    plane: &Arc<Plane>,
+    watches: &Watches,
+    patience: &Patience<'_>,
+    object: &ObjectRef,
+    well: impl Fn(Option<&Json>) -> Verdict + Send + Sync,
+) -> Result<Option<Json>, StepError> {
+    let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &format!("watch {}", object.short()));
     let watch = watches.on(plane, &object.api_version, &object.kind, object.namespace.as_deref()).await.map_err(failed_to)?;
     let what = format!("{} on {}", object.short(), plane.address);
     // Cluster API leaves alone what is below a Cluster that is paused, and says nothing of it.
@@ -168,7 +190,7 @@ pub async fn ready(
     patience
         .until_beside(&watch, clusters.as_slice(), &what, |view| {
             let live = view.get(object.namespace.as_deref(), &object.name);
-            judge(readiness, live).map(|()| live.cloned()).map_err(|why| {
+            well(live).map(|()| live.cloned()).map_err(|why| {
                 let seen = clusters.as_ref().map(|clusters| clusters.view());
                 let above = live.and_then(cluster_of).and_then(|name| seen.as_ref()?.get(object.namespace.as_deref(), name));
                 match above.and_then(paused_by_others).or_else(|| live.filter(|_| clusters.is_some()).and_then(paused_by_others)) {

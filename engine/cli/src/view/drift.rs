@@ -32,6 +32,12 @@ pub fn drift_text(report: &DriftReport) -> String {
                 paint(REMOVE, "-"),
                 paint(DIM, format_args!("# deleted, actor unknown, on {}", entry.object.plane))
             ),
+            DriftFinding::Deleting(deletion) => writeln!(
+                text,
+                "    {} {object} {}",
+                paint(REMOVE, "-"),
+                paint(DIM, format_args!("# {}, actor unknown, on {}", deletion.words(), entry.object.plane))
+            ),
             DriftFinding::Replaced { .. } => writeln!(
                 text,
                 "    {} {object} {}",

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use windlass_core::plan::{Action, ChangeAction, Mode, Plan, Step};
+use windlass_core::plan::{Action, ChangeAction, Mode, Plan, Readiness, Step};
 use windlass_run::RunEvent;
 use windlass_run::ports::{Ensured, StepError};
 use windlass_run::summary::{Summary, Verdict};
@@ -183,7 +183,9 @@ pub fn title(action: &Action) -> String {
             format!("applying {} to {plane}{removed}", counted(objects.len(), "object"))
         }
         Action::Wait { conditions, .. } => match conditions.as_slice() {
+            [one] if one.ready == Readiness::Gone => format!("waiting until {} is gone", one.key.short()),
             [one] => format!("waiting for {}", one.key.short()),
+            [first, rest @ ..] if first.ready == Readiness::Gone => format!("waiting until {} and {} more are gone", first.key.short(), rest.len()),
             many => format!("waiting for {} objects", many.len()),
         },
         Action::OpenPlane { plane, .. } => format!("API of {plane}"),

@@ -149,6 +149,9 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
         Verdict::Repair(repairs) | Verdict::Update(repairs) => {
             change.action = if is_gone(view, address, repairs) { ChangeAction::Create } else { ChangeAction::Update };
             for repair in repairs {
+                if repair.key.kind == "MachineDeployment" && repair.drift.deleting.is_some() {
+                    change.notes.push("Cluster API takes the machines of this pool down; new ones are made once they are gone".to_owned());
+                }
                 change.reasons.extend(reasons(repair, matches!(verdict, Verdict::Update(_))));
                 change.objects.push(object_change(repair));
             }
@@ -164,7 +167,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
 
 /// Whether nothing is left of a resource, so that putting it right is making it.
 fn is_gone(view: &View<'_>, address: &Address, repairs: &[Repair]) -> bool {
-    let deleted: BTreeSet<&ObjectKey> = repairs.iter().filter(|repair| repair.drift.deleted).map(|repair| &repair.key).collect();
+    let deleted: BTreeSet<&ObjectKey> = repairs.iter().filter(|repair| repair.drift.is_lost()).map(|repair| &repair.key).collect();
     let mut own = view.index.owned(address).iter().filter(|(key, _)| !is_bookkeeping(key)).peekable();
     own.peek().is_some() && own.all(|(key, _)| deleted.contains(key))
 }
@@ -199,8 +202,8 @@ fn new_leaves(object: &Placed) -> Vec<LeafChange> {
 }
 
 fn object_change(repair: &Repair) -> ObjectChange {
-    let action = if repair.drift.deleted { ObjectAction::Create } else { ObjectAction::Update };
-    let leaves = match (&repair.wish, repair.drift.deleted) {
+    let action = if repair.drift.is_lost() { ObjectAction::Create } else { ObjectAction::Update };
+    let leaves = match (&repair.wish, repair.drift.is_lost()) {
         (Some(wish), true) => new_leaves(wish),
         _ => repair.drift.leaves.iter().map(crate::diff::LeafDiff::to_change).collect(),
     };
@@ -211,6 +214,10 @@ fn reasons(repair: &Repair, rendered: bool) -> Vec<Reason> {
     let object = repair.key.short();
     if repair.drift.deleted {
         let rule = if rendered { "new in this release's rendering".to_owned() } else { "deleted outside of windlass".to_owned() };
+        return vec![Reason { field: Some(object), old: Json::Null, new: Json::Null, rule }];
+    }
+    if let Some(deletion) = &repair.drift.deleting {
+        let rule = format!("deleted outside of windlass, {}; it is made again once it is gone", deletion.words());
         return vec![Reason { field: Some(object), old: Json::Null, new: Json::Null, rule }];
     }
     let mut reasons = Vec::new();
@@ -247,6 +254,9 @@ fn rolls_machines(repair: &Repair) -> bool {
         ],
         _ => return false,
     };
+    if repair.drift.deleting.is_some() {
+        return repair.key.kind == "MachineDeployment";
+    }
     !repair.drift.deleted && repair.drift.leaves.iter().any(|leaf| rolling.iter().any(|path| leaf.path_text().starts_with(path)))
 }
 

@@ -17,6 +17,7 @@ pub mod show_json;
 
 mod assemble;
 mod day_two;
+mod going;
 mod index;
 mod others_providers;
 mod planes;
@@ -156,6 +157,9 @@ pub struct Fingerprint {
     pub uid: Option<String>,
     /// `sha256:…` over uid and the leaves, in placeholder form.
     pub hash: String,
+    /// Since when it was being deleted; then nothing else of it was read, and the plan counts on its being gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleting: Option<String>,
     /// Paths of the leaves that were compared and their values then, in placeholder form; missing leaves are `null`.
     pub leaves: BTreeMap<String, Json>,
 }

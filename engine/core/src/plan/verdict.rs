@@ -147,6 +147,7 @@ impl<'a> View<'a> {
         };
         diagnostics.extend(rendered.into_iter().filter(|(root, _)| !follows(root)).flat_map(|(_, anew)| anew));
         self.refuse_removed_parts(planned, diagnostics);
+        self.refuse_losses(planned, diagnostics);
         verdicts.warnings.extend(self.paused(&verdicts.by_address));
         verdicts
     }
@@ -219,7 +220,7 @@ impl<'a> View<'a> {
                     updates.push(Repair {
                         key: key.clone(),
                         wish: Some((*object).clone()),
-                        drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() },
+                        drift: ObjectDrift::gone(),
                     });
                 }
                 continue;
@@ -230,7 +231,12 @@ impl<'a> View<'a> {
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: rendering });
             }
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
-            if let Some(drift) = object_drift(key, known, self.facts.object(key), &self.wishes.known, self.options.key) {
+            let drift = object_drift(key, known, self.facts.object(key), &self.wishes.known, self.options.key);
+            let drift = match self.going(key) {
+                Some(deletion) if !drift.as_ref().is_some_and(ObjectDrift::is_lost) => Some(ObjectDrift::going(deletion)),
+                _ => drift,
+            };
+            if let Some(drift) = drift {
                 repairs.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
             }
         }
@@ -297,7 +303,7 @@ impl<'a> View<'a> {
         }));
         leaves.sort_by(|a, b| a.path.cmp(&b.path));
         leaves.dedup_by(|a, b| a.path == b.path);
-        ObjectDrift { deleted: false, replaced: None, leaves }
+        ObjectDrift { leaves, ..ObjectDrift::default() }
     }
 
     /// Whether an object that is rendered in another way than it was applied may be updated; else that is reported.
@@ -341,17 +347,22 @@ impl<'a> View<'a> {
         false
     }
 
-    /// Objects that steps made for themselves (inventories, the agent's layer objects) and that are gone.
+    /// Objects that steps made for themselves (inventories, the agent's layer objects) and that are gone or about to be.
     fn lost_bookkeeping(&self, address: &Address, expected: &[(ObjectKey, &Placed)]) -> Vec<Repair> {
         let own = self.index.owned(address).iter().filter(|(_, object)| !object.uid.is_empty());
         own.filter(|(key, _)| !expected.iter().any(|(wanted, _)| wanted == *key))
-            .filter(|(key, _)| is_bookkeeping(key) && self.facts.reachable(&key.plane).is_some() && self.facts.object(key).is_none())
-            .map(|(key, _)| Repair {
-                key: (*key).clone(),
-                wish: None,
-                drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() },
-            })
+            .filter(|(key, _)| is_bookkeeping(key))
+            .filter_map(|(key, _)| self.lost(key).map(|drift| Repair { key: (*key).clone(), wish: None, drift }))
             .collect()
+    }
+
+    /// Whether an object whose fields are nobody's wish is gone, or will be.
+    fn lost(&self, key: &ObjectKey) -> Option<ObjectDrift> {
+        self.facts.reachable(&key.plane)?;
+        match self.facts.object(key) {
+            None => Some(ObjectDrift::gone()),
+            Some(_) => self.going(key).map(ObjectDrift::going),
+        }
     }
 
     /// Deployments of managers that are gone or stopped on the plane where a provider or a pivot has put them.
@@ -368,13 +379,12 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// The object by which the agent knows of a layer, if it is gone while there is an agent.
+    /// The object by which the agent knows of a layer, if it is gone or about to be while there is an agent.
     fn lost_layer_object(&self, address: &Address, layer: &str) -> Option<Repair> {
         let root = address.root();
         self.desired.clusters.get(&root).filter(|cluster| cluster.agent)?;
         let key = layer_object(&root, layer);
-        let gone = self.facts.reachable(&root).is_some() && self.facts.object(&key).is_none();
-        gone.then_some(Repair { key, wish: None, drift: ObjectDrift { deleted: true, replaced: None, leaves: Vec::new() } })
+        self.lost(&key).map(|drift| Repair { key, wish: None, drift })
     }
 
     /// Objects that were applied for a ready resource and that it does not have any more.

@@ -3,6 +3,7 @@
 
 mod abandon;
 mod cases;
+mod deleting;
 mod destroy;
 mod drift;
 mod laws;

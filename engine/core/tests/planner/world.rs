@@ -14,7 +14,9 @@ use windlass_core::kinds::known_kind;
 use windlass_core::marks::{FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::action::{DoomedObject, LayerContent};
-use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Step, abandon_demands, demands, follow_up, plan};
+use windlass_core::plan::{
+    Action, Mode, Plan, PlanOptions, PlannedObject, Readiness, Step, abandon_demands, demands, follow_up, plan,
+};
 use windlass_core::recorded::{Effect, Recorded, RecordedObject};
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
@@ -210,6 +212,10 @@ impl World {
             }
             Action::Wait { conditions, .. } => {
                 for wait in conditions {
+                    if wait.ready == Readiness::Gone {
+                        self.release(&wait.key);
+                        continue;
+                    }
                     assert!(self.objects.contains_key(&wait.key), "{} is waited for and does not exist", wait.key);
                 }
             }
@@ -256,6 +262,8 @@ impl World {
         if let (true, Some(live)) = (object.create, self.objects.get(&object.key)) {
             assert_eq!(live["metadata"]["labels"][LABEL_LINEAGE], json!(LINEAGE), "{} is not ours", object.key);
         }
+        let gone_soon = self.objects.get(&object.key).filter(|live| live["metadata"]["deletionTimestamp"].is_string());
+        assert!(gone_soon.is_none(), "{} is applied and would be lost again", object.key);
         let applied = self.resolved(&object.content);
         let uid = match self.objects.get(&object.key) {
             Some(live) => live["metadata"]["uid"].as_str().unwrap_or_default().to_owned(),
@@ -295,6 +303,23 @@ impl World {
                 self.planes.remove(&workload);
                 self.objects.retain(|key, _| key.plane != workload);
             }
+        }
+    }
+
+    /// Somebody deletes an object, and a finalizer holds it.
+    pub fn delete_held(&mut self, key: &ObjectKey, finalizer: &str) {
+        let live = self.objects.get_mut(key).unwrap_or_else(|| panic!("{key} does not exist"));
+        live["metadata"]["deletionTimestamp"] = json!("2026-02-02T00:00:00Z");
+        live["metadata"]["finalizers"] = json!([finalizer]);
+    }
+
+    /// What held an object that is being deleted lets go of it; a Namespace takes along what is in it.
+    pub fn release(&mut self, key: &ObjectKey) {
+        let going = |live: &Json| live["metadata"]["deletionTimestamp"].is_string();
+        assert!(self.objects.get(key).is_none_or(going), "{key} is waited for, and nobody has deleted it");
+        self.objects.remove(key);
+        if key.kind == "Namespace" {
+            self.objects.retain(|other, _| other.plane != key.plane || other.namespace.as_ref() != Some(&key.name));
         }
     }
 

@@ -49,6 +49,7 @@ pub fn plan(steps: Vec<(&str, &[u32], Action)>) -> Plan {
                 api_version: "v1".into(),
                 uid: None,
                 hash: "absent".into(),
+                deleting: None,
                 leaves: BTreeMap::new(),
             });
         }

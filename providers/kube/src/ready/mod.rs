@@ -10,6 +10,7 @@ pub mod machines;
 pub mod workload;
 
 use serde_json::Value as Json;
+use windlass_core::deletion::Deletion;
 use windlass_core::plan::Readiness;
 
 /// Ready, or why not.
@@ -21,8 +22,8 @@ pub fn judge(readiness: &Readiness, live: Option<&Json>) -> Verdict {
         return gone(live);
     }
     let live = live.ok_or_else(|| "it does not exist yet".to_owned())?;
-    if let Some(since) = live.pointer("/metadata/deletionTimestamp").and_then(Json::as_str) {
-        return Err(format!("it is being deleted since {since}"));
+    if let Some(deletion) = Deletion::of(live) {
+        return Err(format!("it is {}", deletion.words()));
     }
     match readiness {
         Readiness::InfrastructureProvisioned => cluster_api::infrastructure_provisioned(live),
@@ -38,8 +39,8 @@ pub fn judge(readiness: &Readiness, live: Option<&Json>) -> Verdict {
 
 /// Whatever the kind says of itself.
 pub fn healthy(live: &Json) -> Verdict {
-    if let Some(since) = live.pointer("/metadata/deletionTimestamp").and_then(Json::as_str) {
-        return Err(format!("it is being deleted since {since}"));
+    if let Some(deletion) = Deletion::of(live) {
+        return Err(format!("it is {}", deletion.words()));
     }
     let text = |key: &str| live.get(key).and_then(Json::as_str).unwrap_or_default();
     let group = windlass_core::object::split_api_version(text("apiVersion")).0;
@@ -58,16 +59,48 @@ pub fn healthy(live: &Json) -> Verdict {
     }
 }
 
+/// Conditions in which an object says why it is not gone yet: of Cluster API, and of a Namespace.
+const SAY_WHY: [&str; 4] = ["Deleting", "NamespaceDeletionContentFailure", "NamespaceFinalizersRemaining", "NamespaceContentRemaining"];
+
 fn gone(live: Option<&Json>) -> Verdict {
     let Some(live) = live else { return Ok(()) };
-    let finalizers: Vec<&str> =
-        live.pointer("/metadata/finalizers").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
-    if let Some(told) = condition::condition(live, "Deleting").filter(|c| c.status == "True" && !c.message.is_empty()) {
-        return Err(format!("it is being deleted: {}", told.words()));
+    let says = |kind: &&str| condition::condition(live, kind).filter(|c| c.status == "True" && !c.message.is_empty());
+    let told = SAY_WHY.iter().find_map(says).map(|c| format!(": {}", c.words())).unwrap_or_default();
+    match Deletion::of(live) {
+        Some(deletion) => Err(format!("it is {}{told}", deletion.words())),
+        None => Err(format!("it still exists{told}")),
     }
-    match (live.pointer("/metadata/deletionTimestamp").is_some(), finalizers.is_empty()) {
-        (false, _) => Err("it still exists".to_owned()),
-        (true, true) => Err("it is being deleted".to_owned()),
-        (true, false) => Err(format!("it is being deleted, waiting for {}", finalizers.join(", "))),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_goes_says_since_when_and_what_holds_it() {
+        let at = "2026-01-01T00:00:00Z";
+        let told = |kind: &str, message: &str| json!({"conditions": [{"type": kind, "status": "True", "reason": "Some", "message": message}]});
+        for (live, expected) in [
+            (json!({"metadata": {}}), "it still exists"),
+            (
+                json!({"metadata": {"deletionTimestamp": at, "finalizers": ["a/b", "c/d"]}}),
+                "it is being deleted since 2026-01-01T00:00:00Z, held by finalizers a/b, c/d",
+            ),
+            (
+                json!({"kind": "Cluster", "metadata": {"deletionTimestamp": at, "finalizers": ["a/b"]}, "status": told("Deleting", "2 machines left")}),
+                "it is being deleted since 2026-01-01T00:00:00Z, held by finalizer a/b: Some: 2 machines left",
+            ),
+            (
+                json!({"kind": "Namespace", "metadata": {"deletionTimestamp": at}, "spec": {"finalizers": ["kubernetes"]},
+                    "status": told("NamespaceFinalizersRemaining", "x/y in 1 resource instances")}),
+                "it is being deleted since 2026-01-01T00:00:00Z, held by finalizer kubernetes: Some: x/y in 1 resource instances",
+            ),
+        ] {
+            assert_eq!(judge(&Readiness::Gone, Some(&live)), Err(expected.to_owned()));
+        }
+        assert_eq!(judge(&Readiness::Gone, None), Ok(()));
+        let going = json!({"kind": "ConfigMap", "metadata": {"deletionTimestamp": at}});
+        assert_eq!(judge(&Readiness::Healthy, Some(&going)), Err("it is being deleted since 2026-01-01T00:00:00Z".to_owned()));
     }
 }

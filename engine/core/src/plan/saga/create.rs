@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::objects::{begin_and_end, component, planned, repair_digest, repair_objects};
+use super::objects::{begin_and_end, component, once_gone, planned, repair_digest, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
@@ -169,6 +169,7 @@ impl<'v> Saga<'v> {
         let prune = self.outdated(address, plane);
         let gone: Vec<ObjectKey> = prune.iter().map(|object| object.key.clone()).collect();
         let action = Action::Apply { plane: plane.clone(), objects, takeovers: Vec::new(), prune };
+        let needs = once_gone(self.view, address, &action, needs, self.timeout(), draft);
         let step = draft.add(address, action, needs, self.timeout());
         for key in gone {
             draft.on_done(step, Effect::ObjectGone { key });
@@ -252,8 +253,9 @@ impl<'v> Saga<'v> {
                 .chain(self.gate.iter().copied())
                 .collect::<Vec<u32>>();
             let content = self.layer_content(layer, &[]);
-            let step =
-                draft.add(&address, Action::ApplyLayer { plane: self.cluster.address.clone(), layer: content }, needs, self.timeout());
+            let action = Action::ApplyLayer { plane: self.cluster.address.clone(), layer: content };
+            let needs = once_gone(self.view, &address, &action, needs, self.timeout(), draft);
+            let step = draft.add(&address, action, needs, self.timeout());
             if self.cluster.agent {
                 if let Some(effect) = self.begin_effect(&address) {
                     draft.on_start(step, effect);
@@ -354,7 +356,8 @@ impl<'v> Saga<'v> {
             // Nobody else installs on a plane that is ours.
             let spec = ProviderSpec { install: true, ..provider.spec.clone() };
             let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, objects, takeovers };
-            previous = vec![draft.add(address, action, previous, self.timeout())];
+            let needs = once_gone(self.view, address, &action, previous, self.timeout(), draft);
+            previous = vec![draft.add(address, action, needs, self.timeout())];
         }
         let mut ready = previous.clone();
         let root = self.view.wishes.resources.get(&self.cluster.address);
@@ -367,7 +370,8 @@ impl<'v> Saga<'v> {
         for (owner, objects) in [(&self.cluster.address, namespaces), (&self.cluster.cloud, self.identities(plane))] {
             if !objects.is_empty() {
                 let action = Action::Apply { plane: plane.clone(), objects, takeovers: Vec::new(), prune: Vec::new() };
-                ready.push(draft.add(owner, action, previous.clone(), self.timeout()));
+                let needs = once_gone(self.view, owner, &action, previous.clone(), self.timeout(), draft);
+                ready.push(draft.add(owner, action, needs, self.timeout()));
             }
         }
         ready
@@ -448,10 +452,11 @@ impl<'v> Saga<'v> {
             let content = self.layer_content(layer, verdict.repairs());
             let plane = self.cluster.address.clone();
             let action = if self.cluster.agent {
-                Action::PublishLayer { plane, layer: content, repair: repair_digest(verdict.repairs()) }
+                Action::PublishLayer { plane, layer: content, repair: repair_digest(self.view, verdict.repairs()) }
             } else {
                 Action::ApplyLayer { plane, layer: content }
             };
+            let needs = once_gone(self.view, &address, &action, needs, self.timeout(), draft);
             let step = draft.add(&address, action, needs, self.timeout());
             self.end(&address, step, step, draft);
             done.insert(layer.name.as_str(), step);

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::foreign::{CloudHolding, Container, cloud_holdings, containers, others};
+use super::objects::once_gone;
 use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
 use crate::addr::{Address, Part, Root};
@@ -235,7 +236,8 @@ impl<'v> Fall<'v> {
             let owner = plane.with(Part::Provider(provider.name.clone()));
             let action =
                 Action::EnsureProvider { plane, provider: provider.clone(), objects: self.components(&owner), takeovers: Vec::new() };
-            let step = draft.add(&owner, action, self.gate.clone(), SHARED_TIMEOUT);
+            let needs = once_gone(self.view, &owner, &action, self.gate.clone(), SHARED_TIMEOUT, draft);
+            let step = draft.add(&owner, action, needs, SHARED_TIMEOUT);
             if self.gate.is_empty() {
                 self.no_longer_whole(step, draft);
             }

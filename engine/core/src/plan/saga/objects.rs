@@ -6,10 +6,15 @@ use serde_json::{Value as Json, json};
 
 use super::steps::Draft;
 use crate::addr::Address;
+use crate::agent_objects::LAYER_KIND;
 use crate::encode::{canonical_text, is_secret_object, sha256_digest};
+use crate::marks::AGENT_API_VERSION;
+use crate::object::ObjectKey;
+use crate::plan::demands::layer_object;
+use crate::plan::going::namespace_of;
 use crate::plan::verdict::{Repair, Verdict, View, is_shared};
 use crate::plan::wish::Placed;
-use crate::plan::{Action, PlannedObject};
+use crate::plan::{Action, PlannedObject, Readiness, WaitFor};
 use crate::recorded::{Effect, ResourceStatus};
 
 /// Applies objects that are not as we applied them, one step for each plane; the last step.
@@ -36,12 +41,61 @@ pub(super) fn repair_objects(
         }
         let takeovers = repairs.iter().flat_map(|repair| repair.takeovers()).collect();
         let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
-        last = Some(draft.add(address, action, needs.clone(), timeout));
+        let needs = once_gone(view, address, &action, needs.clone(), timeout, draft);
+        last = Some(draft.add(address, action, needs, timeout));
     }
     if let Some(step) = last {
         draft.ready.insert(address.clone(), step);
     }
     last
+}
+
+/// What an action writes and somebody has deleted is waited for until it is gone, in a step of its own: what is applied to an object that
+/// goes would go with it. Gives what the action needs then.
+pub(super) fn once_gone(
+    view: &View<'_>,
+    address: &Address,
+    action: &Action,
+    needs: impl IntoIterator<Item = u32>,
+    timeout: u64,
+    draft: &mut Draft,
+) -> Vec<u32> {
+    let mut written = action.writes();
+    if let Action::PublishLayer { plane, layer, .. } = action {
+        written.push(layer_object(plane, &layer.name));
+    }
+    let mut going: BTreeMap<(u8, ObjectKey), String> = BTreeMap::new();
+    for key in written {
+        let Some(deletion) = view.going(&key) else { continue };
+        let key = if deletion.with.is_some() { namespace_of(&key).unwrap_or(key) } else { key };
+        // What holds others is gone last, and no watch tells of a kind that is gone.
+        let rank = match key.kind.as_str() {
+            "Namespace" => 2,
+            "CustomResourceDefinition" => 1,
+            _ => 0,
+        };
+        let api_version = api_version_of(view, action, &key);
+        going.insert((rank, key), api_version);
+    }
+    let gone = |((_, key), api_version)| WaitFor { key, api_version, ready: Readiness::Gone };
+    let conditions: Vec<WaitFor> = going.into_iter().map(gone).collect();
+    match conditions.first().map(|first| first.key.plane.clone()) {
+        Some(plane) => vec![draft.add(address, Action::Wait { plane, conditions }, needs, timeout)],
+        None => needs.into_iter().collect(),
+    }
+}
+
+fn api_version_of(view: &View<'_>, action: &Action, key: &ObjectKey) -> String {
+    let planned = match action {
+        Action::EnsureProvider { objects, .. } | Action::Apply { objects, .. } => objects.as_slice(),
+        Action::ApplyLayer { layer, .. } | Action::PublishLayer { layer, .. } => layer.objects.as_slice(),
+        _ => &[],
+    };
+    let planned = planned.iter().find(|object| &object.key == key).map(|object| object.api_version.clone());
+    let recorded = || view.recorded.objects.get(key).map(|object| object.api_version.clone());
+    // Of bookkeeping only Layers are of a kind of ours.
+    let other = || if key.kind == LAYER_KIND { AGENT_API_VERSION } else { "v1" }.to_owned();
+    planned.or_else(recorded).unwrap_or_else(other)
 }
 
 /// The object for a plane; `create` where neither the state nor the plane has it.
@@ -65,14 +119,15 @@ pub(super) fn begin_and_end(view: &View<'_>, verdict: &Verdict, address: &Addres
     draft.on_done(last, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
 }
 
-/// Digest of the leaves that a repair is about, so that the agent does it once for each finding.
-pub(super) fn repair_digest(repairs: &[Repair]) -> Option<String> {
+/// Digest of what a repair is about, so that the agent does it once for each plan that finds something. The serial is part of it: the same
+/// finding, made again after it was repaired, is a new one.
+pub(super) fn repair_digest(view: &View<'_>, repairs: &[Repair]) -> Option<String> {
     if repairs.is_empty() {
         return None;
     }
     let leaves = |repair: &Repair| -> Vec<Json> {
         repair.drift.leaves.iter().map(|leaf| json!([leaf.path_text(), leaf.applied, leaf.live])).collect()
     };
-    let all: Vec<Json> = repairs.iter().map(|repair| json!([repair.key, repair.drift.deleted, leaves(repair)])).collect();
-    Some(sha256_digest(&canonical_text(&Json::Array(all))))
+    let all: Vec<Json> = repairs.iter().map(|repair| json!([repair.key, repair.drift.is_lost(), leaves(repair)])).collect();
+    Some(sha256_digest(&canonical_text(&json!([view.recorded.serial, all]))))
 }

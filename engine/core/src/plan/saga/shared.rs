@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::objects::{begin_and_end, component, planned, repair_objects};
+use super::objects::{begin_and_end, component, once_gone, planned, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Root};
 use crate::plan::verdict::{Repair, Verdict, View};
@@ -25,7 +25,8 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
         let objects = view.components(&provider.address).map(|object| component(view, &object, &plane)).collect();
         let takeovers = verdict.repairs().iter().flat_map(Repair::takeovers).collect();
         let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), objects, takeovers };
-        let step = draft.add(&provider.address, action, previous, SHARED_TIMEOUT);
+        let needs = once_gone(view, &provider.address, &action, previous, SHARED_TIMEOUT, draft);
+        let step = draft.add(&provider.address, action, needs, SHARED_TIMEOUT);
         begin_and_end(view, verdict, &provider.address, step, step, draft);
         previous = Some(step);
     }
@@ -40,6 +41,7 @@ pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut 
             let plane = view.management(address);
             let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
             let action = Action::Apply { plane, objects, takeovers: Vec::new(), prune: Vec::new() };
+            let needs = once_gone(view, address, &action, needs, SHARED_TIMEOUT, draft);
             let step = draft.add(address, action, needs, SHARED_TIMEOUT);
             begin_and_end(view, verdict, address, step, step, draft);
         } else {
