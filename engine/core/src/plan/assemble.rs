@@ -33,8 +33,8 @@ pub(super) struct PlanParts {
     pub(super) abandoned: BTreeMap<Address, Abandoned>,
     /// Lines for a reviewer.
     pub(super) notes: BTreeMap<Address, Vec<String>>,
-    /// `prevent_destroy` that changes.
-    pub(super) protection: BTreeMap<Address, bool>,
+    /// What changes in the state alone.
+    pub(super) settings: BTreeMap<Address, Vec<Reason>>,
     /// Outputs that change.
     pub(super) outputs: BTreeMap<String, (Option<Json>, Option<Json>)>,
 }
@@ -44,8 +44,8 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
     for (address, verdict) in &verdicts.by_address {
         if let Some(wish) = view.wishes.resources.get(address) {
             let mut change = change(view, wish, verdict);
-            if let Some(protect) = parts.protection.get(address) {
-                protect_change(&mut change, *protect);
+            if let Some(reasons) = parts.settings.get(address) {
+                change_settings(&mut change, reasons);
             }
             if matches!(address.part, Some(Part::Pivot)) && matches!(verdict, Verdict::Keep) {
                 access_change(&mut change, address, &draft);
@@ -265,12 +265,11 @@ fn machines(objects: &[Placed]) -> u32 {
     u32::try_from(replicas.unwrap_or(0)).unwrap_or(u32::MAX)
 }
 
-fn protect_change(change: &mut Change, protect: bool) {
+fn change_settings(change: &mut Change, reasons: &[Reason]) {
     if change.action == ChangeAction::NoOp {
         change.action = ChangeAction::Update;
     }
-    let field = Some("lifecycle.prevent_destroy".to_owned());
-    change.reasons.push(Reason { field, old: Json::Bool(!protect), new: Json::Bool(protect), rule: "changed in configuration".to_owned() });
+    change.reasons.extend(reasons.iter().cloned());
 }
 
 fn access_change(change: &mut Change, address: &Address, draft: &Draft) {

@@ -13,7 +13,7 @@ use super::saga::{Draft, abandon, clouds, create_or_repair, destroy_cluster, des
 use super::validate::validate_objects;
 use super::verdict::{Verdicts, View};
 use super::wish::wishes;
-use super::{Action, Mode, Plan};
+use super::{Action, Mode, Plan, Reason};
 use crate::addr::Address;
 use crate::desired::Desired;
 use crate::diag::{Code, Diagnostic, Diagnostics};
@@ -56,7 +56,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     if reach.is_planned(&view.management(&Address::management(""))) {
         gone.extend(destroy_shared(&view, &planned, &mut draft));
     }
-    let protection = record_protection(&view, &verdicts, &mut draft);
+    let settings = record_settings(&view, &verdicts, &mut draft);
     // What is left out of a destroy keeps its outputs.
     let outputs = if view.destroys_all() && !reach.unplanned.is_empty() { BTreeMap::new() } else { outputs(&view, &mut draft) };
     know_management(&view, &mut draft);
@@ -66,7 +66,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
         unplanned: reach.unplanned.clone(),
         gone,
         notes,
-        protection,
+        settings,
         outputs,
         ..PlanParts::default()
     };
@@ -168,9 +168,10 @@ fn refuse_replacements(view: &View<'_>, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// A change of `prevent_destroy` alone is a change: it is written to the state. Returns the resources it is shown for.
-fn record_protection(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) -> BTreeMap<Address, bool> {
-    let mut shown = BTreeMap::new();
+/// What changes in the state alone: guards, and what a cluster comes after, by which a destroy goes. Each is a change by itself. Returns
+/// the reasons by the resources they are shown for.
+fn record_settings(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) -> BTreeMap<Address, Vec<Reason>> {
+    let mut shown: BTreeMap<Address, Vec<Reason>> = BTreeMap::new();
     let mut effects: BTreeMap<Address, Vec<Effect>> = BTreeMap::new();
     for (address, wish) in &view.wishes.resources {
         let Some(record) =
@@ -178,15 +179,27 @@ fn record_protection(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) ->
         else {
             continue;
         };
-        let wanted = wish.resource.prevent_destroy;
-        if record.protect == wanted {
+        let protect = wish.resource.prevent_destroy;
+        let (before, after) = (clusters_before(address, &record.needs), clusters_before(address, &wish.resource.needs));
+        if record.protect == protect && before == after {
             continue;
         }
         let mut resource = record.clone();
-        resource.protect = wanted;
+        resource.protect = protect;
+        if before != after {
+            resource.needs = wish.resource.needs.clone();
+        }
         effects.entry(address.root()).or_default().push(Effect::Resource { address: (*address).clone(), resource });
         if address.part.is_none() || !view.wishes.resources.contains_key(&address.root()) {
-            shown.insert((*address).clone(), wanted);
+            let changed = |field: &str, old: Json, new: Json| {
+                let rule = "changed in configuration".to_owned();
+                (old != new).then(|| Reason { field: Some(field.to_owned()), old, new, rule })
+            };
+            let reasons = [
+                changed("lifecycle.prevent_destroy", Json::Bool(record.protect), Json::Bool(protect)),
+                changed("depends_on", Json::from(before), Json::from(after)),
+            ];
+            shown.entry((*address).clone()).or_default().extend(reasons.into_iter().flatten());
         }
     }
     for (root, effects) in effects {
@@ -194,6 +207,12 @@ fn record_protection(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) ->
         draft.record(&root, effects, needs);
     }
     shown
+}
+
+/// The other clusters among what a cluster needs, by address; of other resources nothing that a user could have changed.
+fn clusters_before(address: &Address, needs: &BTreeSet<Address>) -> Vec<String> {
+    let is_root = address.is_cluster() && address.part.is_none();
+    needs.iter().filter(|need| is_root && need.is_cluster() && &need.root() != address).map(Address::to_string).collect()
 }
 
 /// Whether all that an output refers to is known, or is by the time the plan has been carried out.

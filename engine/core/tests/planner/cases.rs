@@ -146,6 +146,40 @@ fn no_surge_is_for_control_planes_that_stand() {
     assert_eq!(surges, [(&json!(1), Some(&json!(1))), (&json!(3), Some(&json!(0)))]);
 }
 
+/// A destroy goes by what the state says, so the state must follow the configuration.
+#[test]
+fn what_a_cluster_comes_after_is_a_change_of_the_state_alone() {
+    let mut wish = desired(&[Wanted::new("shop"), Wanted::new("hub")]);
+    let mut world = up(&wish);
+    let order = |world: &World, wish: &Desired| {
+        let plan = world.plan(wish, Mode::Destroy).0;
+        let deletes = plan.steps.iter().filter(|step| matches!(&step.action, Action::Delete { objects, .. } if objects.iter().any(|object| object.key.kind == "Cluster")));
+        deletes.map(|step| step.address.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(order(&world, &wish), ["cluster.hub", "cluster.shop"]);
+    for (after, expected, destroyed) in [
+        (true, "depends_on: [] -> [\"cluster.hub\"] (changed in configuration)", ["cluster.shop", "cluster.hub"]),
+        (false, "depends_on: [\"cluster.hub\"] -> [] (changed in configuration)", ["cluster.hub", "cluster.shop"]),
+    ] {
+        let needs = &mut wish.resources.get_mut(&shop()).unwrap().needs;
+        if after { needs.insert(cluster("hub")) } else { needs.remove(&cluster("hub")) };
+        let plan = good(&world, &wish);
+        assert_eq!(shown(&plan), ["update cluster.shop", "  record cluster.shop"]);
+        assert_eq!(reasons(&plan), [expected]);
+        world.apply(&plan, usize::MAX);
+        assert!(good(&world, &wish).steps.is_empty());
+        assert_eq!(order(&world, &wish), destroyed);
+    }
+    // Together with a guard, neither is lost.
+    let resource = wish.resources.get_mut(&shop()).unwrap();
+    resource.needs.insert(cluster("hub"));
+    resource.prevent_destroy = true;
+    let plan = good(&world, &wish);
+    assert_eq!(reasons(&plan).len(), 2);
+    world.apply(&plan, usize::MAX);
+    assert!(good(&world, &wish).steps.is_empty());
+}
+
 #[test]
 fn needs_bind_the_saga() {
     let plan = good(&World::empty(), &desired(&[Wanted::new("shop")]));

@@ -9,6 +9,8 @@ pub enum Outcome {
     InPlace(&'static str),
     /// Nothing changes, for this reason.
     Nothing(&'static str),
+    /// The configuration itself is refused with these words.
+    Invalid(&'static str),
 }
 
 /// One attribute.
@@ -23,6 +25,8 @@ pub struct Row {
 /// A configuration with a place for each row.
 pub const CONFIGURATION: &str = r#"
 #windlass#
+#management#
+#others#
 cloud "aws" "main" {
   #region#
   #cloud#
@@ -87,6 +91,8 @@ cluster "shop" {
 /// What stands in each place while no row is about it.
 pub const SLOTS: &[(&str, &str)] = &[
     ("windlass", ""),
+    ("management", ""),
+    ("others", ""),
     ("region", "region = \"eu-west-1\""),
     ("cloud", ""),
     ("profile", "version = \"1.0.0\""),
@@ -110,18 +116,26 @@ const RULE: &str = "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\
 const LOOKUP: &str = "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-24.04\"\n }";
 const VOLUME: &str = "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true";
 
+const REAL: &str = "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n}";
+const HUB: &str = "cluster \"hub\" {\n cloud = cloud.aws.main\n profiles = [profile.base]\n control_plane {\n machine {\n instance_type = \"m6i.large\"\n }\n }\n}";
+
 const fn row(path: &'static str, slot: &'static str, old: &'static str, new: &'static str, outcome: Outcome) -> Row {
     Row { path, slot, old, new, outcome }
 }
 
 #[rustfmt::skip]
 pub fn table() -> Vec<Row> {
-    use Outcome::{InPlace, Nothing, Refused};
+    use Outcome::{InPlace, Invalid, Nothing, Refused};
     let keys = "credentials {\n access_key_id = \"AKIA1\"\n secret_access_key = \"s\"\n }";
     let role = "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n }";
     vec![
         row("windlass.agent_image", "windlass", "", "windlass {\n agent_image = \"mirror/windlass:2\"\n}", InPlace("cluster.shop.agent")),
         row("windlass.required_version", "windlass", "", "windlass {\n required_version = \"~> 0.1\"\n}", Nothing("it is about the binary that plans, and is checked before")),
+
+        row("management.kubeconfig", "management", REAL, "management \"real\" {\n kubeconfig = \"b\"\n context = \"a\"\n install_providers = false\n}", Nothing("it is the way to the plane; that it leads to the same one is held against the recorded identity")),
+        row("management.context", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"b\"\n install_providers = false\n}", Nothing("it is the way to the plane; that it leads to the same one is held against the recorded identity")),
+        row("management.install_providers", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = true\n}", Invalid("cannot install CAPI providers on a real plane yet")),
+        row("management.provider.version", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n provider \"aws\" {\n version = \"v2.0.0\"\n }\n}", Invalid("version \"v2.0.0\" of provider \"aws\" is not known")),
 
         row("cloud.region", "region", "region = \"eu-west-1\"", "region = \"eu-west-2\"", Refused("cloud.aws.main: a change of the cloud")),
         row("cloud.credentials.role_arn", "cloud", "", role, Refused("a change of cloud credentials")),
@@ -143,6 +157,7 @@ pub fn table() -> Vec<Row> {
         row("cloud_controller.enabled", "cloud_controller", "", "cloud_controller {\n enabled = false\n }", Refused("cluster.shop.layer[\"cloud-controller\"]: removing a layer")),
         row("cloud_controller.manifests", "cloud_controller", "", "cloud_controller {\n manifests = [\"ccm.yaml\"]\n }", Refused("cluster.shop.layer[\"cloud-controller\"]: a change of a layer's content")),
 
+        row("cluster.depends_on", "others", HUB, "cluster \"hub\" {\n cloud = cloud.aws.main\n profiles = [profile.base]\n depends_on = [cluster.shop]\n control_plane {\n machine {\n instance_type = \"m6i.large\"\n }\n }\n}", InPlace("cluster.hub")),
         row("cluster.cloud", "cluster_cloud", "cloud = cloud.aws.main", "cloud = cloud.aws.other", Refused("`cloud` was \"cloud.aws.main\"")),
         row("cluster.profiles", "profiles", "profiles = [profile.base]", "profiles = [profile.base, profile.more]", Refused("adding a layer")),
         row("cluster.profile_values", "cluster", "", "profile_values = { base = { word = \"b\" } }", Refused("cluster.shop.layer[\"first\"]: a change of a layer's content")),
