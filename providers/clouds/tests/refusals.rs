@@ -33,14 +33,11 @@ fn a_cluster_has_a_namespace_of_its_own() {
         ("capa-system", "that of provider \"aws\""),
     ] {
         let text = cluster(&format!("  namespace = \"{namespace}\"\n"), GROUPS);
-        let (_, found) = wish(&text);
-        let want = format!("{at}:15 WL0208 cluster.shop cannot have its objects in namespace {namespace:?}, which is {owner}");
-        assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
+        refused(&text, &[&format!("{at}:15 WL0208 cluster.shop cannot have its objects in namespace {namespace:?}, which is {owner}")]);
     }
     refused(&cluster("  namespace = \"default\"\n", GROUPS), &[]);
-    let (_, found) = wish(&cluster("", GROUPS).replace("cluster \"shop\"", "cluster \"kube-system\""));
     let want = format!("{}:9 WL0208 cluster.kube-system cannot have its objects in namespace \"kube-system\"", at - 3);
-    assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
+    refused(&cluster("", GROUPS).replace("cluster \"shop\"", "cluster \"kube-system\""), &[&want]);
 }
 
 #[test]
@@ -52,7 +49,10 @@ fn two_clusters_share_no_namespace_but_default() {
         format!("{one}{other}")
     };
     let (_, found) = wish(&two("teams"));
-    assert!(found.iter().any(|found| found.contains("WL0216 cluster.shop and cluster.store both hold Namespace teams")), "{found:#?}");
+    assert!(
+        matches!(found.as_slice(), [one] if one.contains("WL0216 cluster.shop and cluster.store both hold Namespace teams")),
+        "{found:#?}"
+    );
     refused(&two("default"), &[]);
 }
 
@@ -67,10 +67,11 @@ fn an_object_has_one_owner_on_a_plane() {
     };
     let at = format!("{}:3", line() - 4);
     let both = |other: &str, what: &str| format!("{at} WL0216 {other} and cluster.shop.layer[\"x\"] both hold {what}");
-    let agent = both("cluster.shop.agent", "Namespace windlass-system");
+    let ours = |what: &str| format!("{at} WL0208 layer \"x\" of cluster.shop cannot hold {what}: windlass-system is windlass's own");
     let own = both("cluster.shop", "Namespace shop");
     let provider = both("management.sandbox.provider[\"aws\"]", "Namespace capa-system");
-    refused(&layer("Namespace", "v1", "name = \"windlass-system\""), &[&agent]);
+    refused(&layer("Namespace", "v1", "name = \"windlass-system\""), &[&ours("Namespace windlass-system")]);
+    refused(&layer("ConfigMap", "v1", "name = \"n\", namespace = \"windlass-system\""), &[&ours("ConfigMap windlass-system/n")]);
     refused(&layer("Namespace", "v1", "name = \"shop\""), &[&own]);
     refused(&layer("Namespace", "v1", "name = \"capa-system\""), &[&provider]);
     let same = format!("{at} WL0216 layers \"n\" and \"x\" both hold ConfigMap kube-system/n");
@@ -81,17 +82,50 @@ fn an_object_has_one_owner_on_a_plane() {
 }
 
 #[test]
-fn names_are_refused_where_they_are_written() {
+fn names_are_refused_where_they_are_written_and_once() {
     let at = line();
-    let (_, found) = wish(&cluster("", &GROUPS.replace("\"general\"", "\"General\"")));
     let want = format!("{}:15 WL0208 the name \"shop-General\" of worker_pool \"General\" is not a DNS label", at + 6);
-    assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
-    let (_, found) = wish(&cluster("  for_each = toset([\"Eu\"])\n", GROUPS));
+    refused(&cluster("", &GROUPS.replace("\"general\"", "\"General\"")), &[&want]);
     let want = format!("{at}:14 WL0208 the Kubernetes name of cluster.shop[\"Eu\"] is not a DNS label: \"shop-Eu\"");
-    assert!(found.iter().any(|found| found.starts_with(&want)), "{found:#?}");
-    let (_, found) = wish(&cluster("", GROUPS).replace("cluster \"shop\"", "cluster \"Shop\""));
+    refused(&cluster("  for_each = toset([\"Eu\"])\n", GROUPS), &[&want]);
     let want = format!("{}:9 WL0208 the Kubernetes name of cluster.Shop is not a DNS label", at - 3);
-    assert_eq!(found.iter().filter(|found| found.starts_with(&want)).count(), 1, "{found:#?}");
+    refused(&cluster("", GROUPS).replace("cluster \"shop\"", "cluster \"Shop\""), &[&want]);
+    let want = format!("{at}:10 WL0208 the Kubernetes name of cluster.shop is not a DNS label: \"Shop_1\"");
+    refused(&cluster("  name = \"Shop_1\"\n", GROUPS), &[&want]);
+}
+
+/// What was refused for good is not what somebody has meant.
+#[test]
+fn no_hint_offers_what_is_refused() {
+    for text in [
+        cluster("  counts = 2\n", GROUPS),
+        cluster("  nothing_like_it_at_all = 2\n", GROUPS),
+        cluster("", GROUPS).replace("  region = ", "  counts = 2\n  region = "),
+    ] {
+        let (_, found) = wish(&text);
+        let hint = found.first().and_then(|found| found.rsplit(" | ").next()).expect("a hint");
+        let mut words = hint.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        assert!(found.len() == 1 && !hint.is_empty() && words.all(|word| word != "count"), "{found:#?}");
+    }
+}
+
+/// Versions of providers are checked, whoever installs these.
+#[test]
+fn providers_of_the_management_plane_are_known_by_name_and_version() {
+    let plane = |inside: &str| {
+        let block = format!("management \"real\" {{\n  install_providers = false\n{inside}}}\n");
+        cluster("", GROUPS) + &block
+    };
+    let provider = |name: &str, version: &str| format!("  provider \"{name}\" {{\n    version = \"{version}\"\n  }}\n");
+    refused(&plane(&provider("cluster-api", "v1.14.0")), &[]);
+    for (inside, want) in [
+        (provider("cluster-api", "v1.2.3"), "WL0212 version \"v1.2.3\" of provider \"cluster-api\" is not known"),
+        (provider("awz", "v1.2.3"), "WL0100 there is no provider \"awz\""),
+        (provider("cluster-api", "v1.14.0").repeat(2), "WL0202 the version of provider \"cluster-api\" is given twice"),
+    ] {
+        let (_, found) = wish(&plane(&inside));
+        assert!(matches!(found.as_slice(), [one] if one.contains(want)), "{found:#?}");
+    }
 }
 
 #[test]

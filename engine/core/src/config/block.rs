@@ -29,6 +29,8 @@ pub struct Handled<'a> {
     pub attributes: &'a [&'a str],
     /// Nested blocks.
     pub blocks: &'a [&'a str],
+    /// Attributes and blocks that have been refused already, and that no hint should offer.
+    pub refused: &'a [&'a str],
 }
 
 impl Reader<'_> {
@@ -108,7 +110,7 @@ impl Reader<'_> {
         let mut entries = Entries::new();
         for written in &body.attributes {
             let name = &*written.name;
-            if handled.attributes.contains(&name) {
+            if handled.attributes.contains(&name) || handled.refused.contains(&name) {
                 continue;
             }
             match schemas.iter().find_map(|schema| schema.attribute(name)) {
@@ -165,7 +167,7 @@ impl Reader<'_> {
         let mut found: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
         for block in &body.blocks {
             let kind = &*block.kind;
-            if handled.blocks.contains(&kind) {
+            if handled.blocks.contains(&kind) || handled.refused.contains(&kind) {
                 continue;
             }
             let Some(nested) = schemas.iter().find_map(|schema| schema.block(kind)) else {

@@ -36,7 +36,7 @@ pub fn evaluate(
         }
         let what = format!("cloud {kind:?} {:?}", label.name);
         let reader = Reader { scope: &scope, files: inputs.files, what: &what };
-        let handled = Handled { attributes: &["for_each", "count"], blocks: &[] };
+        let handled = Handled { attributes: &["for_each"], blocks: &[], refused: &["count"] };
         let body = reader.read(&instance.block.body, instance.block.header_span, &[provider.schema().cloud], handled, diagnostics);
         let name =
             [Some(kind.as_str()), Some(label.name.as_str()), label.key.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("-");

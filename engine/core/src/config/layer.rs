@@ -37,7 +37,7 @@ pub fn read(reader: &Reader<'_>, block: &Block, kind: LayerKind, diagnostics: &m
         &block.body,
         block.header_span,
         &[&schema::LAYER],
-        Handled { attributes: &["depends_on"], blocks: &["chart"] },
+        Handled { attributes: &["depends_on"], blocks: &[], refused: &["chart"] },
         diagnostics,
     );
     let mut objects = manifests(&inner, body.value.get("manifests"), body.span_of("manifests").unwrap_or(block.header_span), diagnostics);

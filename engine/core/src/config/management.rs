@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::addr::Address;
 use crate::desired::DesiredManagement;
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::expand::core_providers;
 use crate::lang::Names;
 use crate::value::Value;
 
@@ -64,8 +65,15 @@ pub fn evaluate(
     let providers = body.value.get("provider").and_then(Value::as_elements).unwrap_or_default();
     for (i, provider) in providers.iter().enumerate() {
         let part = |key: &str| provider.get(key).and_then(Value::as_str).map(str::to_owned);
-        if let (Some(name), Some(version)) = (part("name"), part("version")) {
-            versions.insert(name, (version, body.span_of(&format!("provider[{i}].version"))));
+        let (Some(name), Some(version)) = (part("name"), part("version")) else { continue };
+        let place = body.span_of(&format!("provider[{i}]")).unwrap_or(block.header_span);
+        let known = || core_providers().chain(inputs.providers.iter().map(|provider| provider.name()));
+        if !known().any(|known| known == name) {
+            let error = Diagnostic::error(Code::UNKNOWN_NAME, format!("there is no provider {name:?}")).at(place);
+            diagnostics.push(error.did_you_mean(&name, known()));
+        } else if versions.insert(name.clone(), (version, body.span_of(&format!("provider[{i}].version")))).is_some() {
+            let summary = format!("the version of provider {name:?} is given twice");
+            diagnostics.push(Diagnostic::error(Code::DUPLICATE_BLOCK, summary).at(place).hint("keep one of the two"));
         }
     }
     let management = DesiredManagement {

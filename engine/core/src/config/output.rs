@@ -18,7 +18,7 @@ pub fn evaluate(inputs: &Inputs<'_>, names: &Names<'_>, diagnostics: &mut Diagno
         let Some(name) = block.label(0) else { continue };
         let what = format!("output {:?}", &**name);
         let reader = Reader { scope: names, files: inputs.files, what: &what };
-        let handled = Handled { attributes: &["value"], blocks: &[] };
+        let handled = Handled { attributes: &["value"], blocks: &[], refused: &[] };
         let settings = reader.read(&block.body, block.header_span, &[&schema::OUTPUT], handled, diagnostics);
         let sensitive = settings.value.get("sensitive").and_then(Value::as_bool).unwrap_or_default();
         let Some(attribute) = block.body.attribute("value") else {

@@ -26,7 +26,7 @@ pub fn read(
     };
     let inner = Reader { scope: reader.scope, files: reader.files, what: &what };
     let own: &'static BlockSchema = if pool.is_some() { &schema::WORKER_POOL } else { &schema::CONTROL_PLANE };
-    let body = inner.read(&block.body, block.header_span, &[own], Handled { attributes: &[], blocks: &["machine"] }, diagnostics);
+    let body = inner.read(&block.body, block.header_span, &[own], Handled { blocks: &["machine"], ..Handled::default() }, diagnostics);
     let machine = machine(&inner, block, provider, diagnostics);
     let replicas = body.value.get("replicas").and_then(Value::as_i64).unwrap_or(1);
     let place = body.span_of("replicas").unwrap_or(block.header_span);

@@ -177,7 +177,7 @@ fn own_variables(
 
 /// Version, `os`, `kubernetes` and `cloud_controller` of a profile.
 fn head(reader: &Reader<'_>, name: &str, block: &Block, evaluation: &mut Evaluation, diagnostics: &mut Diagnostics) {
-    let handled = Handled { attributes: &["for_each"], blocks: &BLOCKS };
+    let handled = Handled { attributes: &[], blocks: &BLOCKS, refused: &["for_each"] };
     let body = reader.read(&block.body, block.header_span, &[&schema::PROFILE], handled, diagnostics);
     let version = body.value.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
     evaluation.versions.push((name.to_owned(), version));

@@ -134,7 +134,7 @@ pub fn evaluate(
         let Some(name) = block.label(0) else { continue };
         let what = format!("variable {:?}", &**name);
         let reader = Reader { scope, files, what: &what };
-        let handled = Handled { attributes: &["type", "default"], blocks: &["validation"] };
+        let handled = Handled { attributes: &["type", "default"], blocks: &[], refused: &["validation"] };
         let settings = reader.read(&block.body, block.header_span, &[&schema::VARIABLE], handled, diagnostics);
         for validation in block.body.blocks_of("validation") {
             diagnostics.push(

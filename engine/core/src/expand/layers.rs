@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::addr::{Address, Part};
 use crate::config::{ClusterModel, LayerModel};
 use crate::desired::{Desired, DesiredObject, DesiredResource, Home};
-use crate::diag::Diagnostics;
+use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::marks::SYSTEM_NAMESPACE;
 
 use super::RENDER_REVISION;
 use super::mark::Marker;
@@ -20,6 +21,7 @@ pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, di
             .iter()
             .filter_map(|object| marker.mark(object, &address, Home::Workload, plane, layer.span, diagnostics))
             .collect();
+        refuse_our_namespace(layer, plane, &mut objects, diagnostics);
         objects.sort_by_key(|object| application_rank(&object.key.group, &object.key.kind));
         let resource = DesiredResource {
             address: address.clone(),
@@ -32,6 +34,23 @@ pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, di
         };
         desired.resources.insert(address, resource);
     }
+}
+
+/// What stands in our own namespace is looked after by the engine and its agent, who would not know a layer's objects from their own.
+fn refuse_our_namespace(layer: &LayerModel, plane: &Address, objects: &mut Vec<DesiredObject>, diagnostics: &mut Diagnostics) {
+    objects.retain(|object| {
+        let key = &object.key;
+        let is_namespace = key.group.is_empty() && key.kind == "Namespace" && key.name == SYSTEM_NAMESPACE;
+        if key.namespace.as_deref() != Some(SYSTEM_NAMESPACE) && !is_namespace {
+            return true;
+        }
+        let summary = format!("layer {:?} of {plane} cannot hold {}: {SYSTEM_NAMESPACE} is windlass's own", layer.name, key.short());
+        let mut diagnostic =
+            Diagnostic::error(Code::INVALID_NAME, summary).hint("put it into a namespace of the layer's own, or of another name");
+        diagnostic.primary = layer.span;
+        diagnostics.push(diagnostic);
+        false
+    });
 }
 
 fn needs(cluster: &ClusterModel, layer: &LayerModel) -> BTreeSet<Address> {

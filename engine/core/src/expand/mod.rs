@@ -19,6 +19,7 @@ mod webhooks;
 
 pub(crate) use mark::with_entry;
 pub(crate) use names::is_dns_label;
+pub(crate) use providers::core_providers;
 
 use crate::config::Model;
 use crate::desired::Desired;
@@ -29,7 +30,7 @@ pub const RENDER_REVISION: u32 = 1;
 
 /// Expands a configuration for the state of this lineage.
 pub fn expand(model: &Model, lineage: &str) -> (Desired, Diagnostics) {
-    let mut diagnostics = names::check(model);
+    let (mut diagnostics, misnamed) = names::check(model);
     let mut desired = Desired { management: Some(model.management.clone()), outputs: model.outputs.clone(), ..Desired::default() };
     let marker = mark::Marker::new(lineage);
     providers::expand(model, &marker, &mut desired, &mut diagnostics);
@@ -38,7 +39,7 @@ pub fn expand(model: &Model, lineage: &str) -> (Desired, Diagnostics) {
         let checked = cluster.provider.check(&cluster.input);
         let refused = checked.has_errors();
         diagnostics.extend(checked);
-        if !refused {
+        if !refused && !misnamed.contains(&cluster.input.address) {
             cluster::expand(model, cluster, &marker, &mut desired, &mut diagnostics);
         }
     }

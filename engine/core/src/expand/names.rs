@@ -1,6 +1,6 @@
 //! Rules for Kubernetes names that follow from addresses (design section 4, Kubernetes names).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::Address;
 use crate::config::{ClusterModel, Model};
@@ -17,12 +17,15 @@ const RESERVED: [&str; 5] = ["kube-system", "kube-public", "kube-node-lease", "c
 /// The one namespace that clusters may share: it is on every plane, and nobody's to make or to delete.
 const SHARED: &str = "default";
 
-/// All names are valid, short enough and unique on the management plane.
-pub fn check(model: &Model) -> Diagnostics {
+/// Whether all names are valid, short enough and unique on the management plane; and the clusters with one that is not. Whatever was made of
+/// these would have the same fault.
+pub fn check(model: &Model) -> (Diagnostics, BTreeSet<&Address>) {
     let mut diagnostics = Diagnostics::new();
+    let mut misnamed = BTreeSet::new();
     let mut clusters: BTreeMap<(&str, &str), &Address> = BTreeMap::new();
     let mut namespaces: BTreeMap<&str, (&Address, Option<Span>)> = BTreeMap::new();
     for (address, cluster) in &model.clusters {
+        let before = diagnostics.len();
         let (name, namespace) = (cluster.input.name.as_str(), cluster.input.namespace.as_str());
         let span = cluster.name_span.or(cluster.span);
         let hint = "set `name` to a valid one; a `for_each` key that gives no valid name needs it";
@@ -68,8 +71,11 @@ pub fn check(model: &Model) -> Diagnostics {
                 limit(&mut diagnostics, place, &what, &full, POOL_LIMIT, "give the pool another label");
             }
         }
+        if diagnostics.len() > before {
+            misnamed.insert(address);
+        }
     }
-    diagnostics
+    (diagnostics, misnamed)
 }
 
 /// Whose a namespace is that a cluster may not have.

@@ -36,6 +36,11 @@ pub fn core_namespaces() -> impl Iterator<Item = (&'static str, &'static str)> {
     CORE.iter().map(|(name, _, _, namespace, ..)| (*name, *namespace))
 }
 
+/// Names of the providers that every cluster needs.
+pub fn core_providers() -> impl Iterator<Item = &'static str> {
+    CORE.iter().map(|(name, ..)| *name)
+}
+
 /// The release of a provider that a configuration uses: the pinned one or the default.
 pub fn release(model: &Model, provider: &dyn crate::provider::Provider) -> Result<&'static Release, Box<Diagnostic>> {
     let releases = provider.releases();
@@ -77,6 +82,15 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
         desired.providers.push(provider);
     };
     for (name, label, kind, namespace, deployment, image, groups) in CORE {
+        if let Some((version, span)) = model.provider_versions.get(name)
+            && version.trim_start_matches('v') != CLUSTER_API.trim_start_matches('v')
+        {
+            let mut diagnostic =
+                Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {name:?} is not known"))
+                    .hint(format!("this release of windlass carries the CRD facts of {CLUSTER_API}"));
+            diagnostic.primary = *span;
+            diagnostics.push(diagnostic);
+        }
         let spec = ProviderSpec {
             name: name.to_owned(),
             label: label.to_owned(),
