@@ -1,12 +1,14 @@
 //! Effects on tables: the same as `Recorded::apply` does to the memory copy, which a law test holds against each other.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 use serde::Serialize;
 use windlass_core::addr::Address;
 use windlass_core::object::ObjectKey;
 use windlass_core::recorded::{Effect, RecordedObject, RecordedResource};
 
-use crate::rows::{Fault, ObjectRow, ResourceRow, output_sum, plane_sum, status_word};
+use crate::rows::{Fault, ObjectRow, ResourceRow, machine_sum, output_sum, plane_sum, status_word};
 
 /// Carries out one effect within the caller's transaction.
 pub fn apply(connection: &Connection, effect: &Effect) -> Result<(), Fault> {
@@ -16,11 +18,13 @@ pub fn apply(connection: &Connection, effect: &Effect) -> Result<(), Fault> {
         Effect::Resource { address, resource } => put_resource(connection, address, resource),
         Effect::ResourceGone { address } => {
             delete(connection, "DELETE FROM resources WHERE address = ?1", &address.to_string())?;
-            delete(connection, "DELETE FROM objects WHERE resource = ?1", &address.to_string())
+            delete(connection, "DELETE FROM objects WHERE resource = ?1", &address.to_string())?;
+            delete(connection, "DELETE FROM machines WHERE cluster = ?1", &address.to_string())
         }
         Effect::Object { key, object } => put_recorded(connection, key, object),
         Effect::ObjectGone { key } => delete_object(connection, key),
         Effect::ObjectMoved { key, plane, uid } => move_object(connection, key, plane, uid),
+        Effect::Machines { cluster, provider_ids } => put_machines(connection, &cluster.to_string(), provider_ids),
         Effect::Output { name, value: Some(value) } => put_output(connection, name, &text(value)?),
         Effect::Output { name, value: None } => delete(connection, "DELETE FROM outputs WHERE name = ?1", name),
     }
@@ -39,6 +43,15 @@ fn put_plane(connection: &Connection, address: &str, uid: &str) -> Result<(), Fa
     let query = "INSERT INTO planes (address, uid, sum) VALUES (?1, ?2, ?3)
         ON CONFLICT (address) DO UPDATE SET uid = excluded.uid, sum = excluded.sum";
     connection.prepare_cached(query)?.execute(params![address, uid, plane_sum(address, uid)])?;
+    Ok(())
+}
+
+fn put_machines(connection: &Connection, cluster: &str, provider_ids: &BTreeSet<String>) -> Result<(), Fault> {
+    delete(connection, "DELETE FROM machines WHERE cluster = ?1", cluster)?;
+    let mut insert = connection.prepare_cached("INSERT INTO machines (cluster, provider_id, sum) VALUES (?1, ?2, ?3)")?;
+    for id in provider_ids {
+        insert.execute(params![cluster, id, machine_sum(cluster, id)])?;
+    }
     Ok(())
 }
 

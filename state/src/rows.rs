@@ -12,6 +12,7 @@ use windlass_run::ports::StoreError;
 use crate::checksum::checksum;
 use crate::refusal::{damaged, from_sqlite};
 use crate::runs::{self, PastRun};
+use crate::schema::WITH_MACHINES;
 use windlass_core::encode::DigestKey;
 
 /// Why the tables could not be read or written.
@@ -66,6 +67,11 @@ pub fn meta_sum(format: i64, lineage: &str, serial: i64, key: &[u8]) -> i64 {
 /// Checksum of a plane.
 pub fn plane_sum(address: &str, uid: &str) -> i64 {
     checksum(&[address.as_bytes(), uid.as_bytes()])
+}
+
+/// Checksum of a machine.
+pub fn machine_sum(cluster: &str, provider_id: &str) -> i64 {
+    checksum(&[cluster.as_bytes(), provider_id.as_bytes()])
 }
 
 /// Checksum of an output.
@@ -165,6 +171,7 @@ pub fn load(connection: &Connection) -> Result<(Meta, Recorded, Vec<PastRun>), F
         resources: load_resources(&transaction)?,
         objects: load_objects(&transaction)?,
         outputs: load_outputs(&transaction)?,
+        machines: load_machines(&transaction)?,
         unfinished,
     };
     Ok((meta, recorded, past))
@@ -275,4 +282,23 @@ fn load_outputs(connection: &Connection) -> Result<BTreeMap<String, serde_json::
         outputs.insert(name, value);
     }
     Ok(outputs)
+}
+
+fn load_machines(connection: &Connection) -> Result<BTreeMap<Address, BTreeSet<String>>, Fault> {
+    let mut machines: BTreeMap<Address, BTreeSet<String>> = BTreeMap::new();
+    let version: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version < WITH_MACHINES {
+        return Ok(machines);
+    }
+    let mut query = connection.prepare("SELECT cluster, provider_id, sum FROM machines")?;
+    let mut rows = query.query([])?;
+    while let Some(row) = rows.next()? {
+        let (cluster, id): (String, String) = (row.get(0)?, row.get(1)?);
+        let fault = || Fault::row("machine", &id);
+        if row.get::<_, i64>(2)? != machine_sum(&cluster, &id) {
+            return Err(fault());
+        }
+        machines.entry(cluster.parse().map_err(|_| fault())?).or_default().insert(id);
+    }
+    Ok(machines)
 }

@@ -38,7 +38,14 @@ CREATE TABLE journal (
   run TEXT NOT NULL, seq INTEGER NOT NULL, step TEXT NOT NULL, phase TEXT NOT NULL, evidence TEXT NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
+"#, r#"
+CREATE TABLE machines (
+  cluster TEXT NOT NULL, provider_id TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (cluster, provider_id)
+) STRICT;
 "#];
+
+/// The `user_version` from which on there is a table of machines; an older file is read without one, since reading changes nothing.
+pub const WITH_MACHINES: i32 = 2;
 
 /// The `user_version` that this program writes.
 pub fn newest() -> i32 {

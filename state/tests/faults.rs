@@ -43,13 +43,40 @@ fn filled(path: &Path) {
         }
         let plane = Effect::PlaneKnown { address: shop, uid: "k".into() };
         let output = Effect::Output { name: "o".into(), value: Some(json!([1, 2])) };
-        state.journal("run", "s", Phase::Done, json!(null), vec![plane, output]).await.unwrap();
+        let machines = Effect::Machines { cluster: Address::cluster(Instance::new("shop")), provider_ids: ["aws:///a/i-1".to_owned()].into() };
+        state.journal("run", "s", Phase::Done, json!(null), vec![plane, output, machines]).await.unwrap();
     });
     state.close().unwrap();
 }
 
 fn open(path: &Path) -> Result<StateFile, StoreError> {
     StateFile::open(path, &Opening::new("test"))
+}
+
+/// Format 1 knew no machines. Reading it changes nothing; the first to write it brings it up to date.
+#[test]
+fn a_state_of_an_older_format_is_read_as_it_is_and_grows_when_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.wlstate");
+    filled(&path);
+    let whole = read(&path).unwrap().recorded;
+    assert_eq!(whole.machines.len(), 1);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("DROP TABLE machines; PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE);").unwrap();
+    drop(old);
+
+    let before = fs::read(&path).unwrap();
+    let found = read(&path).unwrap().recorded;
+    assert!(found.machines.is_empty());
+    assert_eq!((found.objects, found.outputs), (whole.objects, whole.outputs));
+    assert!(fs::read(&path).unwrap() == before, "reading writes nothing");
+
+    let state = open(&path).unwrap();
+    let machines = Effect::Machines { cluster: Address::cluster(Instance::new("shop")), provider_ids: ["aws:///a/i-2".to_owned()].into() };
+    block_on(state.journal("run", "s", Phase::Done, json!(null), vec![machines])).unwrap();
+    state.close().unwrap();
+    let now = read(&path).unwrap().recorded.machines;
+    assert_eq!(now.into_values().flatten().collect::<Vec<_>>(), ["aws:///a/i-2"]);
 }
 
 #[test]

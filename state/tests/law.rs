@@ -80,6 +80,8 @@ fn effect() -> impl Strategy<Value = Effect> {
         6 => (key(), object).prop_map(|(key, object)| Effect::Object { key, object }),
         1 => key().prop_map(|key| Effect::ObjectGone { key }),
         4 => (key(), plane(), "[a-z]{1,4}").prop_map(|(key, plane, uid)| Effect::ObjectMoved { key, plane, uid }),
+        2 => (prop_oneof![plane(), resource()], proptest::collection::btree_set("\\PC{0,3}", 0..3))
+            .prop_map(|(cluster, provider_ids)| Effect::Machines { cluster, provider_ids }),
         1 => ("[pq]", proptest::option::of(value())).prop_map(|(name, value)| Effect::Output { name, value }),
     ]
 }

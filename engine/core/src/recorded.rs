@@ -23,6 +23,8 @@ pub struct Recorded {
     pub objects: BTreeMap<ObjectKey, RecordedObject>,
     /// Outputs that are not sensitive.
     pub outputs: BTreeMap<String, Json>,
+    /// providerIDs of a cluster's machines, as they were seen last: for the day on which nobody answers who could be asked.
+    pub machines: BTreeMap<Address, BTreeSet<String>>,
     /// A run that was begun and not ended.
     pub unfinished: Option<UnfinishedRun>,
 }
@@ -142,7 +144,7 @@ pub enum Effect {
         /// The record.
         resource: RecordedResource,
     },
-    /// A resource is gone, with whatever objects are still recorded for it.
+    /// A resource is gone, with whatever objects and machines are still recorded for it.
     ResourceGone {
         /// Its address.
         address: Address,
@@ -167,6 +169,13 @@ pub enum Effect {
         plane: Address,
         /// Its uid there.
         uid: String,
+    },
+    /// A cluster has these machines.
+    Machines {
+        /// Which.
+        cluster: Address,
+        /// providerIDs of all of them.
+        provider_ids: BTreeSet<String>,
     },
     /// An output has this value.
     Output {
@@ -193,6 +202,7 @@ impl Recorded {
             Effect::ResourceGone { address } => {
                 self.resources.remove(address);
                 self.objects.retain(|_, object| &object.resource != address);
+                self.machines.remove(address);
             }
             Effect::Object { key, object } => {
                 self.objects.insert(key.clone(), object.clone());
@@ -204,6 +214,13 @@ impl Recorded {
                 if let Some(mut object) = self.objects.remove(key) {
                     object.uid = uid.clone();
                     self.objects.insert(key.on(plane), object);
+                }
+            }
+            Effect::Machines { cluster, provider_ids } => {
+                if provider_ids.is_empty() {
+                    self.machines.remove(cluster);
+                } else {
+                    self.machines.insert(cluster.clone(), provider_ids.clone());
                 }
             }
             Effect::Output { name, value } => match value {

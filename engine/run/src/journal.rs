@@ -115,6 +115,7 @@ fn objects_of(effect: &Effect) -> Vec<ObjectKey> {
         | Effect::PlaneGone { .. }
         | Effect::Resource { .. }
         | Effect::ResourceGone { .. }
+        | Effect::Machines { .. }
         | Effect::Output { .. } => Vec::new(),
     }
 }

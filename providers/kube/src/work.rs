@@ -203,7 +203,7 @@ async fn until(
 }
 
 /// The Cluster that an object of Cluster API belongs to.
-fn cluster_of(live: &Json) -> Option<&str> {
+pub fn cluster_of(live: &Json) -> Option<&str> {
     live.pointer("/metadata/labels")?.get(LABEL_CLUSTER_NAME)?.as_str()
 }
 

@@ -240,9 +240,15 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         let added = count(&[ChangeAction::Create, ChangeAction::Replace]);
         let changed = count(&[ChangeAction::Update, ChangeAction::Repave, ChangeAction::Adopt]);
         let destroyed = count(&[ChangeAction::Delete, ChangeAction::Replace]);
+        let forgotten = count(&[ChangeAction::Forget]);
         let ended = if plan.unplanned.is_empty() { "complete!" } else { "done, except for what was left out." };
         let head = match plan.mode {
             Mode::Apply => format!("Apply {ended} Resources: {added} added, {changed} changed, {destroyed} destroyed."),
+            Mode::Destroy if destroyed == 0 && forgotten > 0 => {
+                let whole = plan.changes.iter().filter(|change| change.action == ChangeAction::Forget && change.address.part.is_none());
+                let names: Vec<String> = whole.map(|change| change.address.to_string()).collect();
+                format!("Nothing was done on any plane: {} is forgotten. Resources: {forgotten} forgotten.", names.join(", "))
+            }
             Mode::Destroy => format!("Destroy {ended} Resources: {destroyed} destroyed."),
         };
         let _ = writeln!(text, "\n{}", paint(ADD.bold(), head));

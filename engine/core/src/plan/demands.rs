@@ -111,16 +111,19 @@ pub fn drift_demands(recorded: &Recorded) -> Vec<Demand> {
     unique.into_iter().collect()
 }
 
-/// What giving clusters up asks beside: which machines their management planes know, and whether they have an endpoint.
+/// What giving clusters up asks beside: which machines their management planes know, whether they have an endpoint, and whether the last
+/// key to each is there.
 pub fn abandon_demands(recorded: &Recorded, abandon: &[Address]) -> Vec<Demand> {
-    let kept = abandon.iter().filter_map(|address| kept::<KeptCluster>(recorded.resources.get(address)?));
-    let planes: BTreeSet<Address> = kept.map(|kept| kept.kind.management).collect();
+    let kept: Vec<KeptCluster> =
+        abandon.iter().filter_map(|address| kept::<KeptCluster>(recorded.resources.get(address)?)).map(|kept| kept.kind).collect();
+    let planes: BTreeSet<&Address> = kept.iter().map(|kept| &kept.management).collect();
     let demand = |(plane, kind): (&Address, &str)| Demand::ListAll {
         plane: plane.clone(),
         api_version: CAPI_CORE.to_owned(),
         kind: kind.to_owned(),
     };
-    planes.iter().flat_map(|plane| [(plane, "Machine"), (plane, "Cluster")]).map(demand).collect()
+    let keys = kept.iter().map(|kept| Demand::Get { key: access_secret(&kept.access()), api_version: "v1".to_owned() });
+    planes.into_iter().flat_map(|plane| [(plane, "Machine"), (plane, "Cluster")]).map(demand).chain(keys).collect()
 }
 
 /// The second round: recorded objects that no LIST by label has brought. Their label may have been taken away, which is not the same

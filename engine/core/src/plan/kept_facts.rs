@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::ProviderSpec;
 use crate::addr::Address;
+use crate::facts::ClusterAccess;
 use crate::layer::LayerKind;
 use crate::recorded::RecordedResource;
 
@@ -47,6 +48,13 @@ pub struct KeptCluster {
     pub providers: Vec<ProviderSpec>,
     /// Seconds that a wait may take.
     pub timeout_seconds: u64,
+}
+
+impl KeptCluster {
+    /// The way into it.
+    pub fn access(&self) -> ClusterAccess {
+        ClusterAccess { name: self.name.clone(), namespace: self.namespace.clone(), management: self.management.clone() }
+    }
 }
 
 /// Of a layer.

@@ -31,8 +31,8 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let view = View { desired, recorded, facts, options, wishes: &wishes, index: &index };
     let mut draft = Draft::default();
     if !options.abandon.is_empty() {
-        let abandoned = abandon(&view, &mut draft, &mut diagnostics);
-        let parts = PlanParts { warnings: warnings(recorded, facts), abandoned, ..PlanParts::default() };
+        let (abandoned, outputs) = abandon(&view, &mut draft, &mut diagnostics);
+        let parts = PlanParts { warnings: warnings(recorded, facts), abandoned, outputs, ..PlanParts::default() };
         return (assemble(&view, Verdicts::default(), draft, parts), diagnostics);
     }
     let planned = |root: &Address| reach.is_planned(root);

@@ -6,7 +6,7 @@ use windlass_core::desired::Desired;
 use windlass_core::diag::{Code, Diagnostics};
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions, abandoned, answers_again, drift_demands};
-use windlass_core::recorded::RecordedObject;
+use windlass_core::recorded::{Effect, RecordedObject};
 
 use crate::laws::up;
 use crate::wish::{Wanted, cluster, desired, management};
@@ -41,6 +41,8 @@ fn a_cluster_that_does_not_answer_is_forgotten_and_nothing_else_is_done() {
         applied: json!({"spec": {"type": "LoadBalancer"}}),
     };
     world.state.objects.insert(object(&cluster("shop"), "", "Service", "web", "front"), service);
+    let access = object(&management(), "", "Secret", "windlass-system", "windlass-access-shop");
+    world.objects.insert(access, json!({"metadata": {"uid": "a"}}));
     silent(&mut world, cluster("shop"));
     let (plan, diagnostics) = abandon(&world, &wish, &[cluster("shop")]);
     assert!(diagnostics.is_empty() && plan.unplanned.is_empty(), "{diagnostics:#?}");
@@ -112,6 +114,78 @@ leaves the load balancer of its API, shop.elb
 what others made in it (load balancers, volumes) is not known
 Cluster shop/shop stays on management.sandbox, and Cluster API goes on with its machines; delete it there to have them taken down"
     );
+}
+
+/// Each world of the loop, and what is told of machines and of the management plane.
+#[test]
+fn what_was_seen_last_is_told_and_what_was_not_looked_at_is_no_claim() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let stays = desired(&[Wanted { pivot: false, agent: false, ..Wanted::new("shop") }]);
+    let whole = "whether Secret windlass-system/windlass-access-shop, the last key to the cluster, is still on management.sandbox was not \
+                 looked at, since that does not answer";
+    let cluster_too = "whether Cluster shop/shop is still on management.sandbox was not looked at, since that does not answer; Cluster API \
+                       goes on with its machines there";
+    for (wish, plane, gone, expected) in [
+        (&wish, false, false, None),
+        (&wish, true, false, Some(whole)),
+        (&stays, true, false, Some(cluster_too)),
+        (&stays, false, true, Some("Cluster shop/shop is no longer on management.sandbox")),
+    ] {
+        let mut world = up(wish);
+        let ids = ["aws:///b/i-2", "aws:///a/i-1"].map(str::to_owned).into();
+        world.state.apply(&Effect::Machines { cluster: cluster("shop"), provider_ids: ids });
+        silent(&mut world, cluster("shop"));
+        if plane {
+            silent(&mut world, management());
+        }
+        if gone {
+            let key = world.find(&management(), "Cluster", "shop");
+            world.objects.remove(&key);
+        }
+        let (plan, diagnostics) = abandon(&world, wish, &[cluster("shop")]);
+        assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+        let told = notes(&plan, &cluster("shop"));
+        let machines = "these machines may still run (as a run of windlass saw them last; Cluster API may have replaced some since):
+  aws:///a/i-1
+  aws:///b/i-2
+leaves the load balancer of its API
+";
+        assert!(told.starts_with(machines), "{told}");
+        let about: Vec<&str> = told.lines().filter(|line| line.contains("management.sandbox")).collect();
+        assert_eq!(about, expected.into_iter().collect::<Vec<_>>());
+        world.apply(&plan, usize::MAX);
+        assert!(world.state.machines.is_empty(), "they are nobody's now");
+    }
+}
+
+#[test]
+fn outputs_go_with_the_cluster_that_they_tell_of() {
+    let wish = desired(&[Wanted::new("shop"), Wanted::new("web")]);
+    let nothing = Desired { management: wish.management.clone(), ..Desired::default() };
+    let others = desired(&[Wanted::new("web")]);
+    for (wish, all, left) in [
+        (&wish, false, &["web_endpoint"][..]),
+        // Its block has gone, and its outputs with it.
+        (&others, false, &["web_endpoint"]),
+        // Nobody knows whose they are, until no cluster is left.
+        (&nothing, false, &["shop_endpoint", "web_endpoint"]),
+        (&nothing, true, &[]),
+    ] {
+        let mut world = up(&desired(&[Wanted::new("shop"), Wanted::new("web")]));
+        assert_eq!(world.state.outputs.len(), 2);
+        let mut given_up = vec![cluster("shop")];
+        if all {
+            given_up.push(cluster("web"));
+        }
+        given_up.iter().for_each(|plane| silent(&mut world, plane.clone()));
+        let (plan, diagnostics) = abandon(&world, wish, &given_up);
+        assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+        let shown: Vec<&str> = plan.outputs.iter().filter(|(_, output)| output.after.is_null()).map(|(name, _)| name.as_str()).collect();
+        world.apply(&plan, usize::MAX);
+        let kept: Vec<&str> = world.state.outputs.keys().map(String::as_str).collect();
+        assert_eq!(kept, left);
+        assert!(["shop_endpoint", "web_endpoint"].iter().all(|name| kept.contains(name) != shown.contains(name)), "{shown:?} {kept:?}");
+    }
 }
 
 #[test]

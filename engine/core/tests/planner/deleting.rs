@@ -53,7 +53,7 @@ fn each_kind_is_waited_for_and_made_again() {
             shop(),
             "ConfigMap",
             "spaces",
-            "update cluster.shop.layer[\"spaces\"]
+            "create cluster.shop.layer[\"spaces\"]
   until gone: v1 ConfigMap kube-system/spaces
   publish_layer cluster.shop.layer[\"spaces\"]",
         ),
@@ -132,9 +132,7 @@ fn each_kind_is_waited_for_and_made_again() {
         world.delete_held(&key, HOLD);
         let (plan, diagnostics) = world.plan(&wish, Mode::Apply);
         assert!(diagnostics.is_empty(), "{diagnostics:#?}");
-        // The cloud's identity stands in the cluster, too, so more follows there.
-        let lines = shown(&plan);
-        assert_eq!(lines.join("\n"), expected, "{kind} {name}");
+        assert_eq!(shown(&plan).join("\n"), expected, "{kind} {name}");
         let reasons: Vec<_> = plan.changes.iter().flat_map(|change| &change.reasons).collect();
         assert!(reasons.iter().any(|reason| reason.rule == RULE && reason.field == Some(key.short())), "{reasons:#?}");
         // The state has not changed, so the same is planned.
@@ -166,7 +164,7 @@ fn without_an_agent_the_engine_waits_for_the_layer() {
     world.delete_held(&key, HOLD);
     let (plan, _) = world.plan(&wish, Mode::Apply);
     let expected = [
-        "update cluster.shop.layer[\"spaces\"]",
+        "create cluster.shop.layer[\"spaces\"]",
         "  until gone: v1 ConfigMap kube-system/spaces",
         "  apply_layer cluster.shop.layer[\"spaces\"]",
     ];

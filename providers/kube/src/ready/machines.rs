@@ -1,5 +1,7 @@
 //! Readiness of machines and nodes as the saga needs it before a pivot and after it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use super::Verdict;
@@ -39,6 +41,12 @@ pub fn is_calm(machine: &Json) -> Verdict {
         return Err(format!("Machine {} is being remediated: {}", name(machine), remediated.words()));
     }
     Ok(())
+}
+
+/// providerIDs of machines or nodes that have one.
+pub fn provider_ids<'o>(objects: impl Iterator<Item = &'o Json>) -> BTreeSet<String> {
+    let id = |object: &'o Json| object.pointer("/spec/providerID").and_then(Json::as_str).filter(|id| !id.is_empty());
+    objects.filter_map(id).map(str::to_owned).collect()
 }
 
 /// Node: Ready, and the cloud has given it its identity.

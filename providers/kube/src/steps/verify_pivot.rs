@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 use windlass_core::plan::PivotSpec;
+use windlass_core::recorded::Effect;
 use windlass_run::ports::{Outcome, StepError};
 
 use super::wait_nodes::belongs_to;
@@ -14,7 +15,7 @@ use crate::pivot::closure::cluster_reference;
 use crate::pivot::pause::is_paused;
 use crate::pivot::{CONTROL_PLANE_API_VERSION, MACHINE_API_VERSION};
 use crate::ready::condition::{condition, must_not_be_true, observed};
-use crate::ready::machines::{has_node, is_calm, name};
+use crate::ready::machines::{has_node, is_calm, name, provider_ids};
 use crate::work::Work;
 
 pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepError> {
@@ -48,7 +49,7 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
                 missing(&known, &machines).map_or(Ok(machines), Err)
             })
             .await?;
-        return Ok(Outcome { evidence: json!({"machines": machines.len()}), ..Outcome::default() });
+        return Ok(seen(pivot, machines));
     }
     for (api_version, kind) in [(CONTROL_PLANE_API_VERSION, "KubeadmControlPlane"), (MACHINE_API_VERSION, "MachineDeployment")] {
         let watch = work.watch(&to, api_version, kind, namespace).await?;
@@ -95,11 +96,12 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
             "look at the Machines on the new plane; no machine was deleted by the pivot",
         ));
     }
-    Ok(Outcome { evidence: json!({"machines": machines.len()}), ..Outcome::default() })
+    Ok(seen(pivot, machines))
 }
 
-fn provider_ids<'o>(objects: impl Iterator<Item = &'o Json>) -> BTreeSet<String> {
-    objects.filter_map(provider_id).map(str::to_owned).collect()
+fn seen(pivot: &PivotSpec, machines: BTreeSet<String>) -> Outcome {
+    let evidence = json!({"machines": machines.len()});
+    Outcome { evidence, effects: vec![Effect::Machines { cluster: pivot.cluster.clone(), provider_ids: machines }], ..Outcome::default() }
 }
 
 /// Which nodes have no machine on the plane from which the cluster will be deleted: their machines would stay for ever.
@@ -107,10 +109,6 @@ fn missing(nodes: &BTreeSet<String>, machines: &BTreeSet<String>) -> Option<Stri
     let lost: Vec<&str> = nodes.difference(machines).map(String::as_str).collect();
     (!lost.is_empty())
         .then(|| format!("no Machine for {}; a Node that is no machine of the cluster must be deleted by hand", lost.join(", ")))
-}
-
-fn provider_id(object: &Json) -> Option<&str> {
-    object.pointer("/spec/providerID").and_then(Json::as_str).filter(|id| !id.is_empty())
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
 use windlass_core::facts::ClusterAccess;
 use windlass_core::marks::LABEL_CLUSTER_NAME;
+use windlass_core::recorded::Effect;
 use windlass_run::ports::{Outcome, StepError};
 
 use crate::pivot::MACHINE_API_VERSION;
-use crate::ready::machines::{has_node, node_ready};
+use crate::ready::machines::{has_node, node_ready, provider_ids};
 use crate::work::Work;
 
 /// Carries out the step.
@@ -36,10 +37,12 @@ pub async fn run(work: &Work<'_>, plane: &Address, machines: &Address, access: &
             if ours.len() < wanted {
                 return Err(format!("{} of {wanted} exist", ours.len()));
             }
-            ours.iter().try_for_each(|machine| has_node(machine)).map(|()| ours.len())
+            ours.iter().try_for_each(|machine| has_node(machine)).map(|()| (ours.len(), provider_ids(ours.into_iter())))
         })
         .await?;
-    Ok(Outcome { evidence: json!({"nodes": ready, "machines": found}), ..Outcome::default() })
+    let (found, provider_ids) = found;
+    let effects = vec![Effect::Machines { cluster: plane.clone(), provider_ids }];
+    Ok(Outcome { evidence: json!({"nodes": ready, "machines": found}), effects, ..Outcome::default() })
 }
 
 /// Whether an object carries CAPI's label of a cluster.

@@ -10,7 +10,8 @@ use super::destroy::protected;
 use super::steps::Draft;
 use crate::addr::Address;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::facts::{ClusterAccess, Facts, PlaneFact};
+use crate::encode::{Placeholder, contains_placeholder};
+use crate::facts::{Facts, PlaneFact};
 use crate::marks::LABEL_CLUSTER_NAME;
 use crate::plan::demands::access_secret;
 use crate::plan::index::{on_plane, recorded_on};
@@ -29,8 +30,15 @@ pub(in crate::plan) struct Abandoned {
     pub(in crate::plan) notes: Vec<String>,
 }
 
-/// Forgets the clusters of `-abandon`, by address; those that cannot be forgotten are errors.
-pub(in crate::plan) fn abandon(view: &View<'_>, draft: &mut Draft, diagnostics: &mut Diagnostics) -> BTreeMap<Address, Abandoned> {
+/// Outputs that change, as before and after.
+type Outputs = BTreeMap<String, (Option<Json>, Option<Json>)>;
+
+/// Forgets the clusters of `-abandon`, by address, with the outputs that tell of them; those that cannot be forgotten are errors.
+pub(in crate::plan) fn abandon(
+    view: &View<'_>,
+    draft: &mut Draft,
+    diagnostics: &mut Diagnostics,
+) -> (BTreeMap<Address, Abandoned>, Outputs) {
     let wanted: BTreeSet<&Address> = view.options.abandon.iter().collect();
     let mut abandoned = BTreeMap::new();
     for address in wanted {
@@ -56,13 +64,15 @@ pub(in crate::plan) fn abandon(view: &View<'_>, draft: &mut Draft, diagnostics: 
             }
         }
     }
+    let outputs = lost_outputs(view, &abandoned);
+    let mut told: Vec<Effect> = outputs.keys().map(|name| Effect::Output { name: name.clone(), value: None }).collect();
     for (address, Abandoned { resources, .. }) in &abandoned {
         let inside = recorded_on(view.recorded, address).map(|(key, _)| Effect::ObjectGone { key: key.clone() });
         let parts = resources.iter().map(|resource| Effect::ResourceGone { address: resource.clone() });
         let plane = Effect::PlaneGone { address: address.clone() };
-        draft.record(address, inside.chain(parts).chain([plane]).collect(), []);
+        draft.record(address, inside.chain(parts).chain([plane]).chain(std::mem::take(&mut told)).collect(), []);
     }
-    abandoned
+    (abandoned, outputs.into_iter().map(|(name, before)| (name, (Some(before), None))).collect())
 }
 
 /// Clusters that a plan forgets because nobody reached them.
@@ -100,7 +110,7 @@ fn silence(recorded: &Recorded, facts: &Facts, address: &Address, management: &A
 
 /// What a person has to see to, as far as it is known.
 fn left_behind(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Vec<String> {
-    let mut notes = machines(view, kept);
+    let mut notes = machines(view, address, kept);
     for (key, object) in recorded_on(view.recorded, address) {
         let text = |pointer: &str| object.applied.pointer(pointer).and_then(Json::as_str);
         match (key.group.as_str(), key.kind.as_str()) {
@@ -115,26 +125,58 @@ fn left_behind(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Vec<St
         }
     }
     notes.push("what others made in it (load balancers, volumes) is not known".to_owned());
-    let below = view.index.owned_below(address);
-    let outside = below.map(|(key, _)| key).filter(|key| &key.plane != address);
-    if outside.into_iter().any(|key| key.group == "cluster.x-k8s.io" && key.kind == "Cluster") {
-        let cluster = format!("Cluster {}/{}", kept.namespace, kept.name);
-        notes.push(format!(
-            "{cluster} stays on {}, and Cluster API goes on with its machines; delete it there to have them taken down",
-            kept.management
-        ));
-    } else {
-        let access = ClusterAccess { name: kept.name.clone(), namespace: kept.namespace.clone(), management: kept.management.clone() };
-        notes.push(format!("{} stays on {}: it is the last key to the cluster", access_secret(&access).short(), kept.management));
-    }
+    notes.extend(on_management(view, address, kept));
     if view.desired.clusters.contains_key(address) {
         notes.push("its block is still in the configuration: remove it, or the next apply makes a new cluster of this name".to_owned());
     }
     notes
 }
 
+/// What stays on the management plane, if that could be looked at.
+fn on_management(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Option<String> {
+    let plane = &kept.management;
+    let answers = view.facts.reachable(plane).is_some();
+    let secret = access_secret(&kept.access());
+    let cluster = view.index.owned_below(address).map(|(key, _)| key);
+    let mut cluster = cluster.filter(|key| &key.plane != address && key.group == "cluster.x-k8s.io" && key.kind == "Cluster");
+    match (cluster.next(), answers) {
+        (Some(key), true) if view.facts.object(key).is_some() => Some(format!(
+            "{} stays on {plane}, and Cluster API goes on with its machines; delete it there to have them taken down",
+            key.short()
+        )),
+        (Some(key), true) => Some(format!("{} is no longer on {plane}", key.short())),
+        (Some(key), false) => Some(format!(
+            "whether {} is still on {plane} was not looked at, since that does not answer; Cluster API goes on with its machines there",
+            key.short()
+        )),
+        (None, true) => {
+            view.facts.object(&secret).map(|_| format!("{} stays on {plane}: it is the last key to the cluster", secret.short()))
+        }
+        (None, false) => Some(format!(
+            "whether {}, the last key to the cluster, is still on {plane} was not looked at, since that does not answer",
+            secret.short()
+        )),
+    }
+}
+
+/// Recorded outputs that tell of clusters that are forgotten, and those that the configuration has no more. Without a configuration
+/// nobody knows which are which, and they go with the last cluster.
+fn lost_outputs(view: &View<'_>, abandoned: &BTreeMap<Address, Abandoned>) -> BTreeMap<String, Json> {
+    let tells = |value: &Json| {
+        let of = |reference: &str| reference.rsplit_once('.').and_then(|(cluster, _)| cluster.parse::<Address>().ok());
+        contains_placeholder(value, &|p| {
+            matches!(p, Placeholder::Unknown { reference } if of(reference).is_some_and(|cluster| abandoned.contains_key(&cluster)))
+        })
+    };
+    let last = view.index.clusters().keys().all(|cluster| abandoned.contains_key(*cluster));
+    let configured = !view.desired.resources.is_empty();
+    let goes = |name: &str| view.wishes.outputs.get(name).map_or(configured || last, tells);
+    let lost = view.recorded.outputs.iter().filter(|(name, _)| !abandoned.is_empty() && goes(name));
+    lost.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
 /// Machines by providerID: those that the management plane knows now, else those that were seen last.
-fn machines(view: &View<'_>, kept: &KeptCluster) -> Vec<String> {
+fn machines(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Vec<String> {
     let mut ids: BTreeSet<&str> = BTreeSet::new();
     let mut endpoint = None;
     for (key, live) in on_plane(view.facts, &kept.management).filter(|(key, _)| key.group == "cluster.x-k8s.io") {
@@ -150,7 +192,12 @@ fn machines(view: &View<'_>, kept: &KeptCluster) -> Vec<String> {
         }
     }
     let mut notes: Vec<String> = ids.iter().map(|id| format!("leaves machine {id}")).collect();
-    if ids.is_empty() {
+    let seen = view.recorded.machines.get(address).filter(|_| ids.is_empty());
+    if let Some(seen) = seen {
+        let told = "these machines may still run (as a run of windlass saw them last; Cluster API may have replaced some since):";
+        notes.push(told.to_owned());
+        notes.extend(seen.iter().map(|id| format!("  {id}")));
+    } else if ids.is_empty() {
         notes.push(format!("leaves its machines, which are not known here: ask the cloud for those of cluster {}", kept.name));
     }
     notes.push(match endpoint {

@@ -168,7 +168,7 @@ impl<'v> Fall<'v> {
     fn new(view: &'v View<'v>, address: &'v Address, mut kept: KeptCluster) -> Self {
         // Patience is for the run at hand; what is kept is for when the HCL is gone.
         kept.timeout_seconds = view.desired.clusters.get(address).map_or(kept.timeout_seconds, |wish| wish.timeout_seconds);
-        let access = ClusterAccess { name: kept.name.clone(), namespace: kept.namespace.clone(), management: kept.management.clone() };
+        let access = kept.access();
         let capi = |key: &ObjectKey| &key.plane == address && key.group == "cluster.x-k8s.io";
         let pivoted =
             view.index.owned_below(address).any(|(key, object)| capi(key) && !matches!(object.resource.part, Some(Part::Layer(_))));
