@@ -185,7 +185,8 @@ fn what_is_being_deleted_is_told_waited_for_and_made_again() {
     place.settled();
     assert_eq!(place.ledger().get("instance"), Some(&2));
 
-    // Nothing is put into a cluster that is going down.
+    // Nothing is put into a cluster that is going down. A pause wins time, since Cluster API touches nothing then.
+    management.patch_merge(&whole, &json!({"spec": {"paused": true}}));
     management.delete_held(&whole, hold);
     let state = place.state();
     for arguments in [&["plan"][..], &["apply", "-auto-approve"]] {
@@ -193,16 +194,26 @@ fn what_is_being_deleted_is_told_waited_for_and_made_again() {
     }
     assert!(place.state() == state, "a refused plan writes nothing");
     place.run(&["drift"]).expect(2).says("being deleted since 20");
+    assert_eq!(place.ledger().get("instance"), Some(&2));
+    management.patch_merge(&whole, &json!({"spec": {"paused": null}}));
+    until(|| !place.ledger().contains_key("instance"));
+    place.run(&["plan"]).expect(3).says("cluster.plain: not planned").says("Cluster plain/plain on management.sandbox is being deleted since 20");
     management.let_go(&whole, hold);
-    for _ in 0..600 {
-        if management.get(&whole).is_none() && !place.ledger().contains_key("instance") {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
+    until(|| management.get(&whole).is_none());
     place.run(&["destroy", "-auto-approve", "-abandon=cluster.plain"]).expect(0);
     place.run(&["destroy", "-auto-approve"]).expect(0);
     assert!(place.objects().is_empty());
+}
+
+#[track_caller]
+fn until(mut holds: impl FnMut() -> bool) {
+    for _ in 0..600 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("it does not come");
 }
 
 fn foreign_fields_are_nothing(world: &World) {

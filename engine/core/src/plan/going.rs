@@ -26,22 +26,28 @@ impl View<'_> {
     }
 
     /// Clusters that lose their machines because somebody has deleted what these depend on: nothing that a plan could hold stops that, and
-    /// an object made again would make new machines without a word. One error for each cluster or plane.
-    pub(super) fn refuse_losses(&self, planned: &dyn Fn(&Address) -> bool, diagnostics: &mut Diagnostics) {
+    /// an object made again would make new machines without a word. One error for each cluster or plane; a line for the reviewer where
+    /// nothing is planned anyway, because the cluster does not answer any more.
+    pub(super) fn refuse_losses(&self, planned: &dyn Fn(&Address) -> bool, diagnostics: &mut Diagnostics) -> Vec<String> {
         let mut losses: BTreeMap<Address, Vec<(&ObjectKey, Deletion)>> = BTreeMap::new();
         for (key, object) in &self.recorded.objects {
             // Hardly anything is being deleted, so that comes first.
             let Some(deletion) = self.facts.object(key).and_then(Deletion::of) else { continue };
             let root = object.resource.root();
-            if self.takes_machines_along(key, object) && planned(&root) && self.stays(&root) {
+            if self.takes_machines_along(key, object) && self.stays(&root) {
                 losses.entry(root).or_default().push((key, deletion));
             }
         }
+        let mut warnings = Vec::new();
         for (root, mut going) in losses {
             // The Cluster is what the others go with.
             going.sort_by_key(|(key, _)| (key.kind != "Cluster", *key));
             let Some((first, _)) = going.first() else { continue };
             let lines: Vec<String> = going.iter().map(|(key, deletion)| format!("{key} is {}", deletion.words())).collect();
+            if !planned(&root) {
+                warnings.push(format!("{root}: {}", lines.join("; ")));
+                continue;
+            }
             let hint = match root.is_cluster() {
                 true => format!(
                     "save what it holds while it answers; once all of it is gone, `windlass destroy` (or `windlass destroy \
@@ -60,6 +66,7 @@ impl View<'_> {
             diagnostic.primary = self.desired.clusters.get(&root).and_then(|cluster| cluster.span);
             diagnostics.push(diagnostic);
         }
+        warnings
     }
 
     /// Whether the configuration asks for what has this root; of a cluster that is being destroyed that has been told.

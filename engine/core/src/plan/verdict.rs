@@ -147,7 +147,7 @@ impl<'a> View<'a> {
         };
         diagnostics.extend(rendered.into_iter().filter(|(root, _)| !follows(root)).flat_map(|(_, anew)| anew));
         self.refuse_removed_parts(planned, diagnostics);
-        self.refuse_losses(planned, diagnostics);
+        verdicts.warnings.extend(self.refuse_losses(planned, diagnostics));
         verdicts.warnings.extend(self.paused(&verdicts.by_address));
         verdicts
     }

@@ -213,6 +213,15 @@ fn what_machines_depend_on_is_an_error_and_no_repair() {
         // Once it is gone, it is as with all that is gone: to be made.
         world.release(&key);
         assert!(world.plan(wish, Mode::Apply).1.is_empty(), "{kind}");
+        // A cluster that does not answer any more is left out, and it is said why.
+        if plane == management() {
+            let mut world = up(wish);
+            world.delete_held(&key, HOLD);
+            world.unreachable.insert(shop(), "refused".into());
+            let (plan, diagnostics) = world.plan(wish, Mode::Apply);
+            assert!(diagnostics.is_empty() && plan.steps.is_empty() && plan.unplanned.len() == 1, "{kind}: {diagnostics:#?}");
+            assert!(plan.warnings.iter().any(|line| line.contains(&format!("{key} is being deleted since"))), "{:?}", plan.warnings);
+        }
         // And a destroy is never refused because something is going already.
         let mut world = up(wish);
         world.delete_held(&key, HOLD);
