@@ -197,7 +197,11 @@ fn what_is_being_deleted_is_told_waited_for_and_made_again() {
     assert_eq!(place.ledger().get("instance"), Some(&2));
     management.patch_merge(&whole, &json!({"spec": {"paused": null}}));
     until(|| !place.ledger().contains_key("instance"));
-    place.run(&["plan"]).expect(3).says("cluster.plain: not planned").says("Cluster plain/plain on management.sandbox is being deleted since 20");
+    place
+        .run(&["plan"])
+        .expect(3)
+        .says("cluster.plain: not planned")
+        .says("Cluster plain/plain on management.sandbox is being deleted since 20");
     management.let_go(&whole, hold);
     until(|| management.get(&whole).is_none());
     place.run(&["destroy", "-auto-approve", "-abandon=cluster.plain"]).expect(0);

@@ -9,7 +9,8 @@ pub const APPLICATION_ID: i32 = 0x574c_5354;
 ///
 /// `sum` is the checksum of a row's other fields. A cluster-scoped object has namespace `''`. `runs.plan` and the journal of old runs are
 /// emptied; the row itself stays, so that a plan that was applied is known again.
-const MIGRATIONS: &[&str] = &[r#"
+const MIGRATIONS: &[&str] = &[
+    r#"
 CREATE TABLE meta (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   format INTEGER NOT NULL, lineage TEXT NOT NULL, serial INTEGER NOT NULL, digest_key BLOB NOT NULL, sum INTEGER NOT NULL
@@ -38,11 +39,13 @@ CREATE TABLE journal (
   run TEXT NOT NULL, seq INTEGER NOT NULL, step TEXT NOT NULL, phase TEXT NOT NULL, evidence TEXT NOT NULL, sum INTEGER NOT NULL,
   PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
-"#, r#"
+"#,
+    r#"
 CREATE TABLE machines (
   cluster TEXT NOT NULL, provider_id TEXT NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY (cluster, provider_id)
 ) STRICT;
-"#];
+"#,
+];
 
 /// The `user_version` from which on there is a table of machines; an older file is read without one, since reading changes nothing.
 pub const WITH_MACHINES: i32 = 2;

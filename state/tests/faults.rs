@@ -43,7 +43,8 @@ fn filled(path: &Path) {
         }
         let plane = Effect::PlaneKnown { address: shop, uid: "k".into() };
         let output = Effect::Output { name: "o".into(), value: Some(json!([1, 2])) };
-        let machines = Effect::Machines { cluster: Address::cluster(Instance::new("shop")), provider_ids: ["aws:///a/i-1".to_owned()].into() };
+        let machines =
+            Effect::Machines { cluster: Address::cluster(Instance::new("shop")), provider_ids: ["aws:///a/i-1".to_owned()].into() };
         state.journal("run", "s", Phase::Done, json!(null), vec![plane, output, machines]).await.unwrap();
     });
     state.close().unwrap();

@@ -185,7 +185,9 @@ pub fn title(action: &Action) -> String {
         Action::Wait { conditions, .. } => match conditions.as_slice() {
             [one] if one.ready == Readiness::Gone => format!("waiting until {} is gone", one.key.short()),
             [one] => format!("waiting for {}", one.key.short()),
-            [first, rest @ ..] if first.ready == Readiness::Gone => format!("waiting until {} and {} more are gone", first.key.short(), rest.len()),
+            [first, rest @ ..] if first.ready == Readiness::Gone => {
+                format!("waiting until {} and {} more are gone", first.key.short(), rest.len())
+            }
             many => format!("waiting for {} objects", many.len()),
         },
         Action::OpenPlane { plane, .. } => format!("API of {plane}"),

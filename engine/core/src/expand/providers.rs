@@ -85,9 +85,8 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
         if let Some((version, span)) = model.provider_versions.get(name)
             && version.trim_start_matches('v') != CLUSTER_API.trim_start_matches('v')
         {
-            let mut diagnostic =
-                Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {name:?} is not known"))
-                    .hint(format!("this release of windlass carries the CRD facts of {CLUSTER_API}"));
+            let mut diagnostic = Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {name:?} is not known"))
+                .hint(format!("this release of windlass carries the CRD facts of {CLUSTER_API}"));
             diagnostic.primary = *span;
             diagnostics.push(diagnostic);
         }

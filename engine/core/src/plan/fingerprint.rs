@@ -47,6 +47,13 @@ impl Fingerprint {
         Self { object: object.clone(), api_version: api_version.to_owned(), uid, hash, deleting, leaves }
     }
 
+    /// The same where the plan counts on the object's being gone: it is being deleted, or goes with its Namespace.
+    #[must_use]
+    pub fn of_what_goes(self, since: String) -> Self {
+        let leaves = BTreeMap::new();
+        Self { hash: hash(self.uid.as_deref(), Some(&since), &leaves), deleting: Some(since), leaves, ..self }
+    }
+
     /// Whether the object is the one that was read.
     pub fn standing(&self, live: Option<&Json>) -> Standing {
         let json = |text: Option<&str>| text.map_or(Json::Null, |text| Json::String(text.to_owned()));

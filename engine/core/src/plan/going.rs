@@ -8,6 +8,7 @@ use super::verdict::View;
 use crate::addr::Address;
 use crate::deletion::Deletion;
 use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::facts::Facts;
 use crate::object::ObjectKey;
 use crate::recorded::{RecordedObject, ResourceStatus};
 
@@ -18,11 +19,7 @@ const INFRASTRUCTURE: &str = "infrastructure.cluster.x-k8s.io";
 impl View<'_> {
     /// Whether an object is being deleted, by itself or with its Namespace.
     pub(super) fn going(&self, key: &ObjectKey) -> Option<Deletion> {
-        let itself = self.facts.object(key).and_then(Deletion::of);
-        itself.or_else(|| {
-            let namespace = namespace_of(key)?;
-            Deletion::of(self.facts.object(&namespace)?).map(|deletion| deletion.with(&namespace.name))
-        })
+        going(self.facts, key)
     }
 
     /// Clusters that lose their machines because somebody has deleted what these depend on: nothing that a plan could hold stops that, and
@@ -95,6 +92,15 @@ impl View<'_> {
         let here = |key: &ObjectKey| &key.plane == plane && namespace.is_none_or(|namespace| key.namespace.as_ref() == Some(namespace));
         self.recorded.objects.keys().any(|key| key.group == CORE && key.kind == "Cluster" && here(key))
     }
+}
+
+/// Whether an object is being deleted, by itself or with its Namespace.
+pub(super) fn going(facts: &Facts, key: &ObjectKey) -> Option<Deletion> {
+    let itself = facts.object(key).and_then(Deletion::of);
+    itself.or_else(|| {
+        let namespace = namespace_of(key)?;
+        Deletion::of(facts.object(&namespace)?).map(|deletion| deletion.with(&namespace.name))
+    })
 }
 
 /// Kinds without whose objects a machine goes.

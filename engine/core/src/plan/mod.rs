@@ -22,6 +22,7 @@ mod index;
 mod others_providers;
 mod planes;
 pub mod reach;
+mod read;
 mod saga;
 mod validate;
 mod verdict;

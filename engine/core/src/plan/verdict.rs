@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
-use windlass_kubeschema::SchemaRef;
-use windlass_kubeschema::fieldpath::{FieldPath, FieldSet, PathElement};
+use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::action::Takeover;
 use super::day_two::{input_changes, refusal};
@@ -21,7 +20,7 @@ use crate::desired::{Desired, DesiredCluster, DesiredProvider, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::diff::{Comparison, Owners, compare};
 use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
-use crate::encode::{MARK, is_secret_object};
+use crate::encode::is_secret_object;
 use crate::facts::Facts;
 use crate::kinds::known_kind;
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
@@ -217,11 +216,7 @@ impl<'a> View<'a> {
             let Some(known) = self.recorded.objects.get(key) else {
                 // Copies on planes that are still being made are the saga's.
                 if self.rendered_anew(address, wish, key, &Json::Null, &object.content, anew) {
-                    updates.push(Repair {
-                        key: key.clone(),
-                        wish: Some((*object).clone()),
-                        drift: ObjectDrift::gone(),
-                    });
+                    updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
             };
@@ -545,19 +540,6 @@ impl<'a> View<'a> {
     }
 }
 
-impl Verdicts {
-    /// Notes that an object was read, with the leaves that were compared.
-    pub(super) fn read(&mut self, facts: &Facts, key: &ObjectKey, api_version: &str, applied: &Json) {
-        if facts.reachable(&key.plane).is_none() {
-            return;
-        }
-        let live = facts.object(key);
-        let leaves = live.map(|live| leaves(applied, live, api_version, &key.kind)).unwrap_or_default();
-        self.fingerprints.insert(key.clone(), Fingerprint::of(key, api_version, live, leaves));
-    }
-}
-
-/// The leaves that a comparison looks at: those that we applied and those that we own.
 /// The name of a change of what is rendered, in the words of the documentation.
 fn rendering_of(address: &Address) -> &'static str {
     match &address.part {
@@ -566,25 +548,6 @@ fn rendering_of(address: &Address) -> &'static str {
         _ if matches!(address.root, crate::addr::Root::Cloud(..)) => "a change of cloud credentials",
         _ => "a change of what is rendered from the same configuration",
     }
-}
-
-fn leaves(applied: &Json, live: &Json, api_version: &str, kind: &str) -> Vec<FieldPath> {
-    let schema = known_kind(api_version, kind).map_or_else(SchemaRef::untyped, |kind| kind.schema);
-    let mut set = FieldSet::of(applied, schema.as_resource());
-    if let Some(ours) = Owners::of(live).ours() {
-        set.extend(ours);
-    }
-    let mut paths: Vec<FieldPath> = set
-        .without_identity()
-        .leaves()
-        .into_iter()
-        .map(|path| {
-            FieldPath(path.0.into_iter().take_while(|element| !matches!(element, PathElement::Field(name) if name == MARK)).collect())
-        })
-        .filter(|path| !matches!(path.0.first(), Some(PathElement::Field(name)) if name == "status"))
-        .collect();
-    paths.dedup();
-    paths
 }
 
 fn mark<'l>(live: &'l Json, kind: &str, name: &str) -> Option<&'l str> {

@@ -153,7 +153,9 @@ fn what_a_cluster_comes_after_is_a_change_of_the_state_alone() {
     let mut world = up(&wish);
     let order = |world: &World, wish: &Desired| {
         let plan = world.plan(wish, Mode::Destroy).0;
-        let deletes = plan.steps.iter().filter(|step| matches!(&step.action, Action::Delete { objects, .. } if objects.iter().any(|object| object.key.kind == "Cluster")));
+        let deletes = plan.steps.iter().filter(
+            |step| matches!(&step.action, Action::Delete { objects, .. } if objects.iter().any(|object| object.key.kind == "Cluster")),
+        );
         deletes.map(|step| step.address.to_string()).collect::<Vec<_>>()
     };
     assert_eq!(order(&world, &wish), ["cluster.hub", "cluster.shop"]);
@@ -162,7 +164,11 @@ fn what_a_cluster_comes_after_is_a_change_of_the_state_alone() {
         (false, "depends_on: [\"cluster.hub\"] -> [] (changed in configuration)", ["cluster.hub", "cluster.shop"]),
     ] {
         let needs = &mut wish.resources.get_mut(&shop()).unwrap().needs;
-        if after { needs.insert(cluster("hub")) } else { needs.remove(&cluster("hub")) };
+        if after {
+            needs.insert(cluster("hub"))
+        } else {
+            needs.remove(&cluster("hub"))
+        };
         let plan = good(&world, &wish);
         assert_eq!(shown(&plan), ["update cluster.shop", "  record cluster.shop"]);
         assert_eq!(reasons(&plan), [expected]);

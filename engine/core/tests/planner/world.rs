@@ -14,9 +14,7 @@ use windlass_core::kinds::known_kind;
 use windlass_core::marks::{FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::action::{DoomedObject, LayerContent};
-use windlass_core::plan::{
-    Action, Mode, Plan, PlanOptions, PlannedObject, Readiness, Step, abandon_demands, demands, follow_up, plan,
-};
+use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Readiness, Step, abandon_demands, demands, follow_up, plan};
 use windlass_core::recorded::{Effect, Recorded, RecordedObject};
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;

@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn what_goes_says_since_when_and_what_holds_it() {
         let at = "2026-01-01T00:00:00Z";
-        let told = |kind: &str, message: &str| json!({"conditions": [{"type": kind, "status": "True", "reason": "Some", "message": message}]});
+        let told =
+            |kind: &str, message: &str| json!({"conditions": [{"type": kind, "status": "True", "reason": "Some", "message": message}]});
         for (live, expected) in [
             (json!({"metadata": {}}), "it still exists"),
             (

@@ -164,9 +164,10 @@ fn on_management(view: &View<'_>, address: &Address, kept: &KeptCluster) -> Opti
 fn lost_outputs(view: &View<'_>, abandoned: &BTreeMap<Address, Abandoned>) -> BTreeMap<String, Json> {
     let tells = |value: &Json| {
         let of = |reference: &str| reference.rsplit_once('.').and_then(|(cluster, _)| cluster.parse::<Address>().ok());
-        contains_placeholder(value, &|p| {
-            matches!(p, Placeholder::Unknown { reference } if of(reference).is_some_and(|cluster| abandoned.contains_key(&cluster)))
-        })
+        contains_placeholder(
+            value,
+            &|p| matches!(p, Placeholder::Unknown { reference } if of(reference).is_some_and(|cluster| abandoned.contains_key(&cluster))),
+        )
     };
     let last = view.index.clusters().keys().all(|cluster| abandoned.contains_key(*cluster));
     let configured = !view.desired.resources.is_empty();
