@@ -6,6 +6,9 @@ use serde_json::{Map, Value, json};
 /// Verbs, API groups (`-` is core), resources, names of objects; the group `/` says that the resources are paths.
 struct Line(&'static str, &'static str, &'static str, &'static str);
 
+/// Kind and name.
+type Subjects = &'static [(&'static str, &'static str)];
+
 const READ: &str = "get list watch";
 const WRITE: &str = "create delete deletecollection patch update";
 const ALL: &str = "create delete deletecollection get list patch update watch";
@@ -211,7 +214,7 @@ const ROLES: &[(&str, &str, &[Line])] = &[
 const SUMS: &[(&str, &str)] = &[("admin", ""), ("edit", "admin"), ("view", "edit")];
 
 /// Role of the same name, and subjects.
-const BINDINGS: &[(&str, &[(&str, &str)])] = &[
+const BINDINGS: &[(&str, Subjects)] = &[
     ("cluster-admin", &[("Group", "system:masters")]),
     ("system:monitoring", &[("Group", "system:monitoring")]),
     ("system:discovery", &[("Group", "system:authenticated")]),
@@ -242,7 +245,7 @@ const NAMESPACED_ROLES: &[(&str, &str, &[Line])] = &[
 ];
 
 /// Their bindings: namespace, name, role, subjects.
-const NAMESPACED_BINDINGS: &[(&str, &str, &str, &[(&str, &str)])] = &[
+const NAMESPACED_BINDINGS: &[(&str, &str, &str, Subjects)] = &[
     (
         SYSTEM,
         "system::extension-apiserver-authentication-reader",
