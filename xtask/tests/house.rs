@@ -32,7 +32,7 @@ const HOUSE: [(&str, &[&str], &[&str]); 12] = [
         ],
         &[],
     ),
-    ("windlass-proving-ground", &[], &["windlass-kubeschema"]),
+    ("windlass-proving-ground", &[], &["windlass-core", "windlass-kube", "windlass-kubeschema", "windlass-run"]),
     ("xtask", &["windlass-clouds", "windlass-core", "windlass-kubeschema"], &[]),
 ];
 

@@ -20,7 +20,7 @@ use crate::steps::wait_nodes::belongs_to;
 use crate::work::Work;
 
 /// Purposes of the Secrets that Cluster API names `<cluster>-<purpose>`.
-const SECRET_PURPOSES: &[&str] = &["ca", "etcd", "proxy", "sa", "kubeconfig", "user-kubeconfig"];
+const SECRET_PURPOSES: &[&str] = &["apiserver-etcd-client", "ca", "etcd", "proxy", "sa", "kubeconfig", "user-kubeconfig"];
 
 /// The Cluster object.
 pub fn cluster_reference(pivot: &PivotSpec) -> ObjectRef {
@@ -244,6 +244,7 @@ mod tests {
                 object("7", "Template", "t", marked("cluster.shop.worker_pool[\"a\"]")),
                 object("8", "Secret", "shop-ca", json!({})),
                 object("9", "Secret", "shop-words", json!({})),
+                object("14", "Secret", "shop-apiserver-etcd-client", json!({})),
                 object("10", "Secret", "x", json!({"metadata": {"labels": {"cluster.x-k8s.io/cluster-name": "shop"}}})),
                 object("11", "ConfigMap", "layer", marked("cluster.shop.layer[\"a\"]")),
                 object("12", "Secret", "moves", json!({"metadata": {"labels": {LABEL_MOVE: "true"}}})),
@@ -265,7 +266,7 @@ mod tests {
         };
         let selected = select(&found, &pivot(), "l");
         let texts = |set: &BTreeSet<String>| set.iter().map(|uid| uid.parse::<u32>().expect("number")).collect::<BTreeSet<_>>();
-        assert_eq!(texts(&selected.own), BTreeSet::from([1, 3, 4, 5, 7, 8, 10]));
+        assert_eq!(texts(&selected.own), BTreeSet::from([1, 3, 4, 5, 7, 8, 10, 14]));
         assert_eq!(texts(&selected.shared), BTreeSet::from([12, 20, 21, 23]));
     }
 }

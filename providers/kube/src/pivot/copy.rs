@@ -78,7 +78,7 @@ pub async fn copy(crossing: &Crossing<'_>, object: &Moving) -> Result<(), StepEr
         // Somebody over there has it already: it is theirs.
         return crossing.journal(object, Mark::Verified, None).await;
     }
-    let entries = strip::entries_of_main_resource(&source);
+    let entries = strip::entries_for_target(&source, &crossing.uids());
     if !crossing.past.has(&object.uid, Mark::Restored) {
         restore(crossing, object, &entries).await?;
         crossing.journal(object, Mark::Restored, None).await?;
@@ -173,7 +173,7 @@ pub async fn ensure_namespace(from: &Plane, to: &Plane, namespace: &str) -> Resu
         Err(error) if error.already_exists() => to.get(&reference).await.map_err(failed_to)?.unwrap_or(Json::Null),
         other => other.map_err(failed_to)?,
     };
-    let entries = strip::entries_of_main_resource(&source);
+    let entries = strip::entries_for_target(&source, &BTreeMap::new());
     if !entries.is_empty() {
         let patch = json!({"metadata": {"managedFields": entries}});
         to.merge(&reference, &patch, PIVOT_MANAGER).await.map_err(failed_to)?;

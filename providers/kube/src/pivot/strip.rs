@@ -52,7 +52,30 @@ fn translated(owners: &Json, uids: &BTreeMap<String, String>) -> Vec<Json> {
         .collect()
 }
 
-/// The entries of `managedFields` that a copy without status can have.
+/// The entries of `managedFields` that a copy without status can have, as they are true of the copy.
+///
+/// An entry tells owners in `ownerReferences` by their uids. `uids` is that of [`for_target`]: an owner that does not come along is
+/// owned by no manager there either.
+pub fn entries_for_target(live: &Json, uids: &BTreeMap<String, String>) -> Vec<Json> {
+    let mut entries = entries_of_main_resource(live);
+    for entry in &mut entries {
+        let Some(owners) = entry.pointer_mut("/fieldsV1/f:metadata/f:ownerReferences").and_then(Json::as_object_mut) else { continue };
+        let translated = std::mem::take(owners).into_iter().filter_map(|(key, fields)| {
+            let Some(uid) = key.strip_prefix("k:").and_then(uid_of_key) else { return Some((key, fields)) };
+            uids.get(&uid).map(|uid| (format!("k:{}", json!({"uid": uid})), fields))
+        });
+        *owners = translated.collect();
+    }
+    entries
+}
+
+/// The uid in the key of an owner, which is JSON: `{"uid":"…"}`.
+fn uid_of_key(key: &str) -> Option<String> {
+    let key: Json = serde_json::from_str(key).ok()?;
+    key.get("uid").and_then(Json::as_str).map(str::to_owned)
+}
+
+/// The entries of `managedFields` that are not of a subresource.
 pub fn entries_of_main_resource(live: &Json) -> Vec<Json> {
     let entries = live.pointer("/metadata/managedFields").and_then(Json::as_array);
     entries
@@ -181,9 +204,20 @@ mod tests {
     #[test]
     fn status_entries_do_not_travel() {
         let live = json!({"metadata": {"managedFields": [{"manager": "a", "operation": "Apply"}, {"manager": "b", "operation": "Update", "subresource": "status"}]}});
-        let entries = entries_of_main_resource(&live);
+        let entries = entries_for_target(&live, &BTreeMap::new());
         assert_eq!(entries, [json!({"manager": "a", "operation": "Apply"})]);
         assert_eq!(lost_owner(&entries, &json!({})).as_deref(), Some("a"));
         assert_eq!(lost_owner(&entries, &live), None);
+    }
+
+    #[test]
+    fn who_wrote_an_owner_is_told_by_its_uid_on_the_target() {
+        let entry =
+            |owners: Json| json!({"manager": "capi", "operation": "Update", "fieldsV1": {"f:metadata": {"f:ownerReferences": owners}}});
+        let live = json!({"metadata": {"managedFields": [
+            entry(json!({".": {}, "k:{\"uid\":\"10\"}": {}, "k:{\"uid\":\"99\"}": {"f:controller": {}}})),
+        ]}});
+        let uids = BTreeMap::from([("10".to_owned(), "20".to_owned())]);
+        assert_eq!(entries_for_target(&live, &uids), [entry(json!({".": {}, "k:{\"uid\":\"20\"}": {}}))]);
     }
 }

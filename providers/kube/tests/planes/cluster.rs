@@ -167,13 +167,19 @@ pub async fn create(stage: &Stage, name: &str) -> Vec<ObjectRef> {
     moving
 }
 
+fn text(value: &Json) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
 /// What must be the same on both sides: content, owners by kind and name, owners of fields.
 pub async fn snapshot(plane: &Plane, objects: &[ObjectRef]) -> BTreeMap<String, Json> {
     let mut found = BTreeMap::new();
     for reference in objects {
         let Some(live) = get(plane, reference).await else { continue };
         let mut content = strip::for_target(&live, &BTreeMap::new());
-        content["managers"] = strip::entries_of_main_resource(&live).into_iter().map(without_pause).collect();
+        let owners = live["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+        let by_name = owners.map(|owner| (text(&owner["uid"]), format!("{} {}", text(&owner["kind"]), text(&owner["name"])))).collect();
+        content["managers"] = strip::entries_for_target(&live, &by_name).into_iter().map(without_pause).collect();
         content["owners"] = live["metadata"]["ownerReferences"]
             .as_array()
             .into_iter()

@@ -1,0 +1,47 @@
+//! Why what windlass leaves differs from what `clusterctl move` leaves. A row that explains nothing any more fails the test.
+
+use super::compare::Reason;
+
+/// Our target beside clusterctl's, after the move into the cluster.
+pub const INTO: &[Reason] = &[
+    Reason {
+        object: "Secret default/labelled-with-the-cluster",
+        path: "",
+        sides: ["true", "-"],
+        why: "what carries a cluster's label is the cluster's; clusterctl wants an owner or the name of one of Cluster API's own Secrets",
+    },
+    Reason {
+        object: "",
+        path: ".f:ownerReferences.k:uid of nobody",
+        sides: ["-", "{"],
+        why: "clusterctl leaves the source's uids in managedFields, where they name nobody",
+    },
+    Reason {
+        object: "",
+        path: ".f:ownerReferences.k:{\"uid\":\"uid of ",
+        sides: ["{", "-"],
+        why: "our copies' managedFields tell owners by their uids on the target",
+    },
+];
+
+/// Our source beside our target.
+pub const TRUE_TO_SOURCE: &[Reason] = &[
+    Reason { object: "/bystander", path: "", sides: ["true", "-"], why: "what has nothing to do with the cluster stays" },
+    Reason { object: "default/shop-words", path: "", sides: ["true", "-"], why: "a name that begins like the cluster's says nothing" },
+];
+
+/// Our source beside clusterctl's, after the move.
+pub const LEFT_BEHIND: &[Reason] = &[
+    Reason {
+        object: "Secret default/labelled-with-the-cluster",
+        path: "",
+        sides: ["-", "true"],
+        why: "what carries a cluster's label is the cluster's; clusterctl leaves it behind",
+    },
+    Reason {
+        object: "Secret default/labelled-to-move",
+        path: "",
+        sides: ["true", "-"],
+        why: "what is labelled to move belongs to no cluster: other clusters of the namespace may need it, and it is copied",
+    },
+];
