@@ -200,7 +200,6 @@ pub fn title(action: &Action) -> String {
         Action::Pivot { pivot } => format!("pivoting from {} to {}", pivot.from, pivot.to),
         Action::VerifyPivot { .. } => "verifying the pivot".to_owned(),
         Action::RefreshAccess { .. } => "access".to_owned(),
-        Action::Quiesce { plane, .. } => format!("stopping controllers on {plane}"),
         Action::ReleaseCloudResources { objects, .. } => format!("releasing load balancers and volumes ({})", objects.len()),
         Action::Delete { plane, objects } => match objects.as_slice() {
             [one] => format!("deleting {} from {plane}", one.key.short()),

@@ -120,13 +120,6 @@ pub enum Action {
         /// Where the cluster's own kubeconfig Secret is.
         source: Address,
     },
-    /// Deployments are scaled to none, and no pod of them runs.
-    Quiesce {
-        /// The plane.
-        plane: Address,
-        /// The Deployments.
-        deployments: Vec<ObjectKey>,
-    },
     /// Load balancers and volumes that the cloud holds for Services and claims are released by deleting these.
     ReleaseCloudResources {
         /// The plane.

@@ -17,7 +17,6 @@ impl Action {
             | Action::PublishLayer { plane, .. }
             | Action::DeleteLayer { plane, .. }
             | Action::WaitAgent { plane }
-            | Action::Quiesce { plane, .. }
             | Action::ReleaseCloudResources { plane, .. }
             | Action::Delete { plane, .. }
             | Action::RemoveLeftovers { plane, .. } => (plane, None),
@@ -60,7 +59,6 @@ impl Action {
             | Action::ReleaseCloudResources { objects, .. }
             | Action::Delete { objects, .. }
             | Action::RemoveLeftovers { objects, .. } => doomed(objects).collect(),
-            Action::Quiesce { deployments, .. } => deployments.clone(),
             Action::RefreshAccess { access, .. } => vec![access_secret(&access.management, &access.name)],
             Action::Pivot { pivot } => vec![access_secret(&pivot.access.management, &pivot.access.name)],
             Action::Wait { .. }

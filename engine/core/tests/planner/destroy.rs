@@ -42,7 +42,6 @@ ensure_provider management.sandbox.provider[\"aws\"]
 delete cluster.shop.agent
 delete_layer cluster.shop.layer[\"ingress\"]
 delete_layer cluster.shop.layer[\"spaces\"]
-quiesce cluster.shop.pivot
 apply cluster.shop
 pivot cluster.shop.pivot
 verify_pivot cluster.shop.pivot
@@ -86,7 +85,7 @@ fn an_unpivoted_cluster_is_deleted_where_it_is() {
     let wish = desired(&[Wanted { pivot: false, agent: false, ..Wanted::new("shop") }]);
     let mut world = up(&wish);
     let plan = destroy(&world, &wish);
-    assert!(!steps(&plan).iter().any(|step| step.starts_with("pivot") || step.starts_with("quiesce")), "{:?}", steps(&plan));
+    assert!(!steps(&plan).iter().any(|step| step.starts_with("pivot")), "{:?}", steps(&plan));
     let deletes_cluster = plan.steps.iter().find_map(|step| match &step.action {
         Action::Delete { plane, objects } if objects.iter().any(|object| object.key.kind == "Cluster") => {
             Some((plane.clone(), objects.len()))

@@ -203,11 +203,6 @@ impl World {
                     self.state.apply(&Effect::Output { name: name.clone(), value: None });
                 }
             }
-            Action::Quiesce { deployments, .. } => {
-                for key in deployments {
-                    assert!(self.objects.contains_key(key), "{key} is not there to be scaled down");
-                }
-            }
             Action::Wait { conditions, .. } => {
                 for wait in conditions {
                     if wait.ready == Readiness::Gone {

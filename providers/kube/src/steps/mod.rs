@@ -9,7 +9,6 @@ mod open_plane;
 mod pivot;
 mod pivot_preflight;
 mod publish_layer;
-mod quiesce;
 pub mod refresh_access;
 mod release_cloud_resources;
 mod remove_leftovers;
@@ -42,7 +41,6 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
         Action::Pivot { pivot } => Box::pin(pivot::run(work, pivot)).await,
         Action::VerifyPivot { pivot } => Box::pin(verify_pivot::run(work, pivot)).await,
         Action::RefreshAccess { access, source } => Box::pin(refresh_access::run(work, access, source)).await,
-        Action::Quiesce { plane, deployments } => Box::pin(quiesce::run(work, plane, deployments)).await,
         Action::ReleaseCloudResources { plane, objects } => Box::pin(release_cloud_resources::run(work, plane, objects)).await,
         Action::Delete { plane, objects } => Box::pin(delete_objects::run(work, plane, objects)).await,
         Action::RemoveLeftovers { plane, objects } => Box::pin(remove_leftovers::run(work, plane, objects)).await,

@@ -90,7 +90,14 @@ fn words(dump: &Dump) -> Vec<(String, String)> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let named = |prefix: &'static str| dump.iter().filter(move |(name, _)| name.starts_with(prefix)).map(|(_, object)| object);
     let text = |object: &Json, pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
-    for machine in named("Machine ") {
+    // The one that made the control plane is another than those that joined it.
+    let joined = |machine: &&Json| {
+        let config = format!("KubeadmConfig {NAMESPACE}/{}", text(machine, "/metadata/name"));
+        dump.get(&config).is_none_or(|config| config["spec"].get("initConfiguration").is_none())
+    };
+    let mut machines: Vec<&Json> = named("Machine ").collect();
+    machines.sort_by_key(joined);
+    for machine in machines {
         let pool = if machine["metadata"]["labels"].get("cluster.x-k8s.io/control-plane").is_some() { "control-plane" } else { "worker" };
         let count = counts.entry(pool.to_owned()).or_default();
         *count += 1;

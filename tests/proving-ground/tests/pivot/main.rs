@@ -17,7 +17,7 @@ mod twin;
 #[allow(dead_code, reason = "each test binary uses its part")]
 mod world;
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use windlass_core::facts::ClusterAccess;
 use windlass_core::plan::{Action, PivotSpec};
@@ -83,9 +83,28 @@ async fn what_windlass_moves_is_what_clusterctl_moves() {
         assert_eq!(twin.its_own.managers.len(), 3);
         scale(&twin.workload, CONTROL_PLANE, "KubeadmControlPlane", "shop-control-plane", 3).await;
     }
-    tokio::join!(ours.runs(Side::Workload, 3), theirs.runs(Side::Workload, 3));
+    let (left, right) = tokio::join!(ours.runs(Side::Workload, 3), theirs.runs(Side::Workload, 3));
+    let before = [left, right];
     let ledgers = [ours.world.ledger(), theirs.world.ledger()];
     assert!(ledgers.iter().all(|ledger| ledger.machines.len() == 5 && ledger.living().count() == 5), "{ledgers:#?}");
+
+    // Back, as before the end of a cluster.
+    let back = pivot(Side::Workload);
+    let took = step(&kube, "pivot back", Action::Pivot { pivot: back.clone() }).await;
+    step(&kube, "verification", Action::VerifyPivot { pivot: back }).await;
+    let clusterctl = theirs.clusterctl_move(Side::Workload);
+    say("back", &before[0], took, clusterctl);
+    let (left, right) = tokio::join!(ours.runs(Side::Management, 3), theirs.runs(Side::Management, 3));
+    let after = [left, right];
+    compare_targets("back", &before, &after, reasons::BACK, reasons::TRUE_TO_SOURCE_BACK);
+    let sources = [dump(&ours.there).await, dump(&theirs.there).await];
+    compare("what stays behind in the cluster", &sources, &before, reasons::LEFT_BEHIND_BACK);
+    for (twin, (before, ledger)) in [&ours, &theirs].into_iter().zip(before.iter().zip(&ledgers)) {
+        assert_eq!(provider_ids(before), provider_ids(&dump(&twin.here).await));
+        assert_eq!(lives(ledger), lives(&twin.world.ledger()));
+        twin.world.delete(CLUSTER).await;
+        assert!(twin.world.ledger().is_empty(), "{:#?}", twin.world.ledger());
+    }
 }
 
 /// Both targets are alike but for reasons; ours is like its source but for reasons; all owners live.
@@ -106,12 +125,16 @@ fn compare(what: &str, dumps: &[Dump; 2], truths: &[Dump; 2], reasons: &[compare
 
 fn no_machine_was_touched(before: &Dump, after: &Dump, then: &Ledger, now: &Ledger, planes: &[&str]) {
     assert_eq!(provider_ids(before), provider_ids(after));
+    assert_eq!(lives(then), lives(now));
+    assert!(now.machines.iter().all(|machine| machine.restarts == 0 && machine.planes == planes), "{now:#?}");
+}
+
+/// Each machine that there is or was: name, id, made and taken away when, and how often anew.
+fn lives(ledger: &Ledger) -> Vec<(String, String, SystemTime, Option<SystemTime>, u32)> {
     let life = |machine: &MachineRecord| {
         (machine.machine.clone(), machine.provider_id.clone(), machine.created, machine.deleted, machine.restarts)
     };
-    let lives = |ledger: &Ledger| ledger.machines.iter().map(life).collect::<Vec<_>>();
-    assert_eq!(lives(then), lives(now));
-    assert!(now.machines.iter().all(|machine| machine.restarts == 0 && machine.planes == planes), "{now:#?}");
+    ledger.machines.iter().map(life).collect()
 }
 
 fn say(way: &str, objects: &Dump, ours: Duration, clusterctl: Duration) {

@@ -15,7 +15,7 @@ use crate::graph::Graph;
 use crate::marks;
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
-use crate::plan::demands::{access_secret, manager};
+use crate::plan::demands::access_secret;
 use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::others_providers::check;
@@ -386,8 +386,10 @@ impl<'v> Fall<'v> {
         }
     }
 
-    /// The workload plane's managers stop, the CAPI objects come back to the management plane, and nothing is deleted before each
-    /// machine has been seen there.
+    /// The CAPI objects come back to the management plane, and nothing is deleted before each machine has been seen there.
+    ///
+    /// The workload plane's managers go on: they say that they leave a paused cluster alone, and each write to an object of theirs is
+    /// shown to their webhooks, the pivot's own too.
     fn pivot_back(&mut self, draft: &mut Draft) {
         let address = self.address.with(Part::Pivot);
         let pivot = PivotSpec {
@@ -405,10 +407,7 @@ impl<'v> Fall<'v> {
             }
             return;
         }
-        let deployments = self.kept.providers.iter().map(|provider| manager(self.address, provider)).collect();
-        let quiesce = draft.add(&address, Action::Quiesce { plane: self.address.clone(), deployments }, self.gate.clone(), self.timeout());
-        self.deleting(&address, quiesce, draft);
-        let mut needs = vec![quiesce];
+        let mut needs = self.gate.clone();
         let namespaces: Vec<PlannedObject> = self
             .view
             .index
@@ -428,6 +427,7 @@ impl<'v> Fall<'v> {
             needs.push(draft.add(self.address, action, self.gate.clone(), self.timeout()));
         }
         let moved = draft.add(&address, Action::Pivot { pivot: pivot.clone() }, needs, self.timeout());
+        self.deleting(&address, moved, draft);
         self.gate = vec![draft.add(&address, Action::VerifyPivot { pivot }, [moved], self.timeout())];
     }
 
