@@ -22,6 +22,14 @@ fn destroyed(place: &Place) {
 fn the_server_is_killed_in_the_middle_and_the_next_command_brings_it_back() {
     let place = Place::example("quickstart");
     let kubeconfig = place.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
+    // A copy of the folder has a sandbox of its own, which cannot run beside the original's.
+    let twin = Place::empty();
+    let copied = std::process::Command::new("cp").arg("-r").arg(place.path().join(".")).arg(twin.path()).status();
+    assert!(copied.is_ok_and(|status| status.success()));
+    twin.run(&["sandbox", "kubeconfig"]).expect(1).says("is a copy of").says("sandbox reset");
+    twin.run(&["sandbox", "reset", "-auto-approve"]).expect(0);
+    assert_eq!(place.run(&["sandbox", "kubeconfig"]).expect(0).stdout, kubeconfig);
+    assert_ne!(twin.run(&["sandbox", "kubeconfig"]).expect(0).stdout, kubeconfig);
     // With the engine, early and late.
     for marker in ["cluster.shop.control_plane: waiting for", "cluster.shop.pivot"] {
         let (mut child, lines) = begun(&place, "apply", marker);

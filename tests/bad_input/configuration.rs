@@ -62,6 +62,12 @@ const ROWS: &[Row<'_>] = &[
         says: &["variable \"key\" has no value", "hint: give one with -var 'key=…', in windlass.wlvars.hcl or as WL_VAR_key"],
     },
     Row {
+        text: "variable \"size\" {\n  type     = number\n  default  = null\n  nullable = false\n}\n",
+        code: "WL0109",
+        place: "main.wl.hcl:3:14",
+        says: &["variable \"size\" may not be null, and its default is null", "hint: give another default or none"],
+    },
+    Row {
         text: "windlass {\n  required_version = \">= 0.1, < 0.1\"\n}\n",
         code: "WL0217",
         place: "main.wl.hcl:2:22",
@@ -101,6 +107,19 @@ fn a_fault_is_told_with_its_place_and_what_to_do() {
         }
     }
     nothing_was_begun(&place);
+}
+
+#[test]
+fn every_circle_is_told() {
+    let place = Place::empty();
+    place.write("main.wl.hcl", "locals {\n  a = local.b\n  b = local.a\n  c = local.d\n  d = local.c\n  e = local.e\n}\n");
+    let told = place.run(&["validate"]).expect(1).stderr;
+    assert_eq!(told.matches("[WL0210]").count(), 3, "{told}");
+    for circle in
+        ["local.a refers to local.b, local.b refers to local.a.", "local.c refers to local.d, local.d", "local.e refers to local.e."]
+    {
+        assert!(told.contains(circle), "{circle:?} is missing in\n{told}");
+    }
 }
 
 #[test]
@@ -230,4 +249,15 @@ fn files_outside_of_the_module_folder_are_not_read() {
     place.write("main.wl.hcl", "output \"x\" { value = file(\"./sub/../inside.txt\") }\n");
     std::fs::create_dir(place.path().join("sub")).expect("a folder");
     place.run(&["validate"]).expect(0);
+}
+
+#[test]
+fn blocks_that_this_release_does_not_have_are_called_that() {
+    let place = Place::empty();
+    for kind in ["module", "check", "moved"] {
+        place.write("main.wl.hcl", format!("{kind} \"x\" {{\n}}\n"));
+        let fault = format!("`{kind}` blocks are not supported by this release yet");
+        let says = [fault.as_str(), "hint: remove the block: this release does not have it"];
+        Refusal { code: "WL0211", place: This("main.wl.hcl:1:1"), hint: HINT, says: &says, exit: 1 }.of(&place, &["validate"]);
+    }
 }

@@ -188,7 +188,9 @@ fn a_cluster_that_is_gone_from_the_configuration(life: &Life) {
     let says = ["the plan destroys cluster.shop, which -auto-approve does not cover", "hint: -allow-destroy='cluster.shop' allows it"];
     let refusal = Refusal { code: "WL0514", place: NO_FILE, hint: HINT, says: &says, exit: 1 };
     life.refuses(&life.text, &without, &["apply", "-auto-approve"], &refusal);
-    life.refuses(&life.text, &without, &["apply", "-auto-approve", "-allow-destroy=cluster.other"], &refusal);
+    let says = ["Warning: -allow-destroy=cluster.other: neither the configuration nor the state has this cluster.", says[0]];
+    let refusal = Refusal { says: &says, ..refusal };
+    life.refuses(&life.text, &without, &["apply", "-auto-approve", "-allow-destroy=other"], &refusal);
     let says = ["cluster.shop can be destroyed and is not abandoned", "Its API answers.", "hint: `windlass destroy` takes it down"];
     Refusal { code: "WL0417", place: NO_FILE, hint: HINT, says: &says, exit: 1 }
         .of(place, &["destroy", "-auto-approve", "-abandon=cluster.shop"]);
@@ -200,6 +202,7 @@ fn a_cluster_that_is_gone_from_the_configuration(life: &Life) {
         (&["kubeconfig", "other"], "WL0516", "the state holds no cluster \"other\""),
         (&["plan", "-replace=cluster.shap"], "WL0403", "hint: did you mean `cluster.shop`?"),
         (&["plan", "-refresh=false"], "WL0500", "a plan always looks at what lives"),
+        (&["plan", "-kubeconfig-dir=nowhere"], "WL0500", "nowhere is no folder"),
         (&["plan", "-target=cluster.shop"], "WL0211", "hint: plan the whole configuration"),
     ] {
         Refusal { code, place: NO_FILE, hint: HINT, says: &[says], exit: 1 }.of(place, command);

@@ -25,6 +25,11 @@ fn words_of_terraform_are_answered_with_our_way() {
         (&["apply", "-lock-timeout=5µ", "-auto-approve"], "\"5µ\" is no duration"),
         (&["plan", "-var", "x"], "-var needs NAME=VALUE"),
         (&["apply", "-plan-digest=sha256:0"], "-plan-digest needs a saved plan"),
+        (&["apply", "-parallelism=0", "-auto-approve"], "at least one step must be allowed"),
+        (&["destroy", "-parallelism=0", "-auto-approve"], "at least one step must be allowed"),
+        (&["plan", "-parallelism=many"], "invalid digit"),
+        (&["apply", "-destroy", "-replace=cluster.shop", "-auto-approve"], "-replace=cluster.shop does not go with -destroy"),
+        (&["plan", "-destroy", "-replace=cluster.shop"], "-replace=cluster.shop does not go with -destroy"),
     ];
     for (command, fault) in rows {
         Refusal { code: "WL0500", place: NO_FILE, hint: HINT, says: &[fault], exit: 1 }.of(&place, command);

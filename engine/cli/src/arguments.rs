@@ -107,7 +107,7 @@ pub struct Writing {
     #[arg(long, value_name = "DURATION", default_value = "0s")]
     pub lock_timeout: String,
     /// Steps at the same time
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = at_least_one)]
     pub parallelism: usize,
     /// Approve without asking
     #[arg(long)]
@@ -175,7 +175,7 @@ pub struct Plan {
     #[arg(long, value_name = "DURATION")]
     pub lock_timeout: Option<String>,
     /// Taken and not needed: planning has no steps
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub parallelism: Option<usize>,
     /// Print the plan as JSON
     #[arg(long)]
@@ -193,7 +193,7 @@ pub struct Apply {
     pub destroying: Destroying,
     #[command(flatten)]
     pub writing: Writing,
-    /// A cluster that may be destroyed in spite of -auto-approve
+    /// A cluster that may be destroyed in spite of -auto-approve (with -destroy each may be)
     #[arg(long, value_name = "ADDR")]
     pub allow_destroy: Vec<String>,
     /// The saved plan must have this digest
@@ -375,6 +375,15 @@ impl Answer {
     pub fn print(&self) -> ExitCode {
         crate::view::raw(&self.text, self.error);
         if self.error { exit::ERROR } else { exit::OK }
+    }
+}
+
+/// A number of steps.
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(0) => Err("at least one step must be allowed".to_owned()),
+        Ok(steps) => Ok(steps),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -8,10 +8,11 @@ use serde_json::{Value as Json, json};
 
 use crate::addr::Address;
 use crate::deletion::Deletion;
-use crate::diff::{Comparison, LeafDiff, compare};
+use crate::diff::{Comparison, LeafDiff, Owners, compare};
 use crate::encode::{DigestKey, Placeholder, contains_placeholder, resolve_unknowns};
 use crate::facts::{Facts, PlaneFact};
 use crate::kinds::known_kind;
+use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
 use crate::object::ObjectKey;
 use crate::plan::demands::{manager, recorded_layer_objects, recorded_providers};
 use crate::plan::{Actor, Unplanned};
@@ -51,12 +52,7 @@ pub enum DriftFinding {
     /// It lives, and is gone as soon as its finalizers let go of it. Nobody can know who did it.
     Deleting(Deletion),
     /// Another object has its name.
-    Replaced {
-        /// uid that we recorded.
-        recorded: String,
-        /// uid that lives.
-        live: String,
-    },
+    Replaced(Replacement),
     /// One leaf is not as we applied it.
     Leaf {
         /// `spec.replicas`.
@@ -70,6 +66,26 @@ pub enum DriftFinding {
     },
 }
 
+/// Another object, not of our making, that has the name of one that we made.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Replacement {
+    /// uid that we recorded.
+    pub recorded: String,
+    /// uid that lives.
+    pub live: String,
+    /// Who made it; `None`: actor unknown. Nobody can know who deleted ours.
+    pub actor: Option<Actor>,
+}
+
+impl Replacement {
+    /// `by kubectl-create at 2026-01-01T00:00:00Z; who deleted it is not known`.
+    pub fn words(&self) -> String {
+        let Some(actor) = &self.actor else { return "by somebody, actor unknown".to_owned() };
+        let at = actor.time.as_ref().map(|time| format!(" at {time}")).unwrap_or_default();
+        format!("by {}{at}; who deleted it is not known", actor.manager)
+    }
+}
+
 /// An object that is not as we applied it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ObjectDrift {
@@ -77,8 +93,8 @@ pub struct ObjectDrift {
     pub deleted: bool,
     /// It is being deleted; what else is wrong with it does not matter any more.
     pub deleting: Option<Deletion>,
-    /// uids, where another object has its name: recorded, live.
-    pub replaced: Option<(String, String)>,
+    /// Another object has its name.
+    pub replaced: Option<Replacement>,
     /// Leaves that differ.
     pub leaves: Vec<LeafDiff>,
 }
@@ -110,8 +126,8 @@ pub fn object_drift(
 ) -> Option<ObjectDrift> {
     let Some(live) = live else { return Some(ObjectDrift::gone()) };
     let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or("");
-    let other = !recorded.uid.is_empty() && uid != recorded.uid;
-    let replaced = other.then(|| (recorded.uid.clone(), uid.to_owned()));
+    let other = !recorded.uid.is_empty() && uid != recorded.uid && !is_our_making(recorded, live);
+    let replaced = other.then(|| Replacement { recorded: recorded.uid.clone(), live: uid.to_owned(), actor: Owners::of(live).first() });
     if let Some(deletion) = Deletion::of(live) {
         return Some(ObjectDrift { replaced, ..ObjectDrift::going(deletion) });
     }
@@ -119,6 +135,30 @@ pub fn object_drift(
     let applied = resolved(&recorded.applied, known);
     let leaves = compare(Comparison { applied: &applied, live, schema, key: Some(digest_key) });
     (replaced.is_some() || !leaves.is_empty()).then_some(ObjectDrift { replaced, leaves, ..ObjectDrift::default() })
+}
+
+/// Whether a live object is of our making, whatever its uid is: it carries the marks that we applied, and we have applied fields of it. An
+/// agent that heals makes again what somebody has deleted, and the state does not hear of that.
+fn is_our_making(recorded: &RecordedObject, live: &Json) -> bool {
+    let applied = marks(&recorded.applied);
+    applied.is_some() && applied == marks(live) && Owners::of(live).ours().is_some()
+}
+
+/// uid of the object that is meant where a recorded one is to go: that of the living one if it is of our making; `None`: not known.
+pub(crate) fn uid_of_ours(recorded: &RecordedObject, live: Option<&Json>) -> Option<String> {
+    if recorded.uid.is_empty() {
+        return None;
+    }
+    let made_again = live.filter(|live| is_our_making(recorded, live));
+    let uid = made_again.and_then(|live| live.pointer("/metadata/uid")?.as_str()).filter(|uid| !uid.is_empty());
+    Some(uid.unwrap_or(&recorded.uid).to_owned())
+}
+
+/// Lineage and address that an object carries.
+fn marks(object: &Json) -> Option<(&str, &str)> {
+    let metadata = object.get("metadata")?;
+    let lineage = metadata.get("labels")?.get(LABEL_LINEAGE)?.as_str()?;
+    Some((lineage, metadata.get("annotations")?.get(ANNOTATION_ADDRESS)?.as_str()?))
 }
 
 /// The drift of everything that the state holds.
@@ -153,8 +193,8 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
         if let Some(deletion) = drift.deleting {
             report.entries.push(entry(DriftFinding::Deleting(deletion)));
         }
-        if let Some((recorded, live)) = drift.replaced {
-            report.entries.push(entry(DriftFinding::Replaced { recorded, live }));
+        if let Some(replacement) = drift.replaced {
+            report.entries.push(entry(DriftFinding::Replaced(replacement)));
         }
         for leaf in drift.leaves {
             let finding = DriftFinding::Leaf { leaf: leaf.path_text(), applied: leaf.applied, live: leaf.live, actor: leaf.actor };

@@ -18,7 +18,7 @@ pub struct Graph {
     reasons: Vec<String>,
 }
 
-/// A circle, the shortest that there is.
+/// A circle, the shortest among those that hang together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cycle {
     /// Its edges in order; the last one leads back to the first one's `from`.
@@ -81,7 +81,11 @@ impl Graph {
                 }
             }
         }
-        if order.len() == self.inner.node_count() { Ok(order) } else { Err(self.shortest_cycle()) }
+        if order.len() == self.inner.node_count() {
+            return Ok(order);
+        }
+        let shortest = self.cycles().into_iter().min_by_key(|cycle| cycle.edges.len());
+        Err(shortest.unwrap_or(Cycle { edges: Vec::new() }))
     }
 
     /// Groups of nodes that could be worked on together: each node one wave after the last of what it needs.
@@ -130,15 +134,21 @@ impl Graph {
         Ok(path)
     }
 
-    /// The shortest circle within the strongly connected components; the one with the lowest index among equals.
-    fn shortest_cycle(&self) -> Cycle {
-        let mut shortest: Option<Vec<CycleEdge>> = None;
+    /// Every circle that is a fault of its own: each node that needs itself, and of each strongly connected component the shortest circle of
+    /// several nodes (of equals the one with the lowest index). By the lowest index of what they are in.
+    pub fn cycles(&self) -> Vec<Cycle> {
+        let mut cycles = Vec::new();
         let mut components = petgraph::algo::tarjan_scc(&self.inner);
         for component in &mut components {
             component.sort_unstable();
         }
         components.sort();
         for component in &components {
+            cycles.extend(component.iter().filter_map(|alone| self.needs_itself(*alone)));
+            if component.len() < 2 {
+                continue;
+            }
+            let mut shortest: Option<Vec<CycleEdge>> = None;
             // A breadth-first search from each node would be quadratic in large components; the first few hundred are enough for a message.
             for start in component.iter().take(256) {
                 if let Some(found) = self.cycle_through(*start, component)
@@ -147,19 +157,30 @@ impl Graph {
                     shortest = Some(found);
                 }
             }
+            cycles.extend(shortest.map(|edges| Cycle { edges }));
         }
-        Cycle { edges: shortest.unwrap_or_default() }
+        cycles
     }
 
+    fn needs_itself(&self, alone: NodeIndex) -> Option<Cycle> {
+        let first = self.inner.edges(alone).filter(|edge| edge.target() == alone).map(|edge| *edge.weight()).min()?;
+        Some(Cycle { edges: vec![CycleEdge { from: index(alone), to: index(alone), reason: self.reason(first) }] })
+    }
+
+    fn reason(&self, weight: u32) -> String {
+        self.reasons.get(node(weight).index()).cloned().unwrap_or_default()
+    }
+
+    /// The shortest circle of several nodes through `start`.
     fn cycle_through(&self, start: NodeIndex, component: &[NodeIndex]) -> Option<Vec<CycleEdge>> {
         let mut came: BTreeMap<NodeIndex, CycleEdge> = BTreeMap::new();
         let mut queue = VecDeque::from([start]);
         while let Some(at) = queue.pop_front() {
-            let mut edges: Vec<_> = self.inner.edges(at).filter(|edge| component.binary_search(&edge.target()).is_ok()).collect();
+            let inside = |to: NodeIndex| to != at && component.binary_search(&to).is_ok();
+            let mut edges: Vec<_> = self.inner.edges(at).filter(|edge| inside(edge.target())).collect();
             edges.sort_by_key(|edge| (edge.target(), *edge.weight()));
             for edge in edges {
-                let reason = self.reasons.get(node(*edge.weight()).index()).cloned().unwrap_or_default();
-                let step = CycleEdge { from: index(at), to: index(edge.target()), reason };
+                let step = CycleEdge { from: index(at), to: index(edge.target()), reason: self.reason(*edge.weight()) };
                 if edge.target() == start {
                     let mut cycle = vec![step];
                     let mut back = at;
@@ -212,6 +233,21 @@ mod tests {
         let told: Vec<_> = cycle.edges.iter().map(|edge| edge.reason.as_str()).collect();
         assert_eq!(told, ["3 needs 4", "4 needs 3"]);
         assert_eq!(graph(1, &[(0, 0)]).order().unwrap_err().edges.len(), 1);
+    }
+
+    #[test]
+    fn each_circle_of_its_own_is_told_once() {
+        let told = |n: usize, edges: &[(u32, u32)]| -> Vec<Vec<u32>> {
+            let cycles = graph(n, edges).cycles();
+            cycles.iter().map(|cycle| cycle.edges.iter().map(|edge| edge.from).collect()).collect()
+        };
+        assert_eq!(told(4, &[(0, 1), (1, 0), (2, 3), (3, 2)]), [vec![0, 1], vec![2, 3]]);
+        // What needs itself hides no longer circle, beside it or through it.
+        assert_eq!(told(4, &[(3, 3), (0, 1), (1, 2), (2, 0)]), [vec![0, 1, 2], vec![3]]);
+        assert_eq!(told(2, &[(0, 0), (0, 0), (0, 1), (1, 0)]), [vec![0], vec![0, 1]]);
+        // Circles that hang together are one fault: the shortest.
+        assert_eq!(told(4, &[(0, 1), (1, 2), (2, 3), (3, 0), (2, 1)]), [vec![1, 2]]);
+        assert!(told(3, &[(0, 1), (1, 2)]).is_empty());
     }
 
     #[test]

@@ -109,6 +109,9 @@ fn kind_of(error: &StepError) -> &'static str {
     }
 }
 
+/// Of these words, those after which the same step would end in the same way.
+pub(crate) const GAVE_UP: &[&str] = &["failed", "refused", "refused before anything was done", "timed out", "stale"];
+
 /// Each plane of the step answers and is held by us.
 async fn may_begin(around: &Surroundings<'_>, step: &Step, voice: &StepVoice) -> Result<(), StepError> {
     let mut waited = Duration::ZERO;

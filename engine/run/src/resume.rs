@@ -8,6 +8,7 @@ use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Action, Fingerprint, Mode, PivotSpec, Plan, Step};
 use windlass_core::recorded::{JournalRecord, Phase, Recorded, UnfinishedRun};
 
+use crate::attempt::GAVE_UP;
 use crate::ports::EVIDENCE_DELETING_SOURCE;
 
 /// What the user asked for.
@@ -80,7 +81,10 @@ pub fn decide(unfinished: Option<(&UnfinishedRun, &Plan)>, asked: Asked<'_>) -> 
     let turned_back = plan.steps.iter().any(|step| phases(&run.journal, &back_id(&step.id)).next().is_some());
     let same = match asked {
         Asked::Saved { digest } => digest == run.plan_digest,
-        Asked::Bare { mode, desired_digest } => mode == plan.mode && desired_digest == plan.desired_digest,
+        // What failed by itself would fail again; a new plan sees what has become of the world, and has today's timeouts.
+        Asked::Bare { mode, desired_digest } => {
+            mode == plan.mode && desired_digest == plan.desired_digest && (half.is_some() || !has_given_up(plan, &run.journal))
+        }
         Asked::Abandon { .. } => false,
     };
     let abandoned = |half: &HalfPivot| {
@@ -121,6 +125,19 @@ pub fn half_pivot(plan: &Plan, journal: &[JournalRecord]) -> Option<HalfPivot> {
         let direction = if deleting && !turned_back { Direction::Forward } else { Direction::Back };
         Some(HalfPivot { step: index, direction })
     })
+}
+
+/// Whether a step has ended for a reason of its own: it was refused, it failed, it took too long. Not if it was stopped, or its plane did not
+/// answer: then it goes on.
+fn has_given_up(plan: &Plan, journal: &[JournalRecord]) -> bool {
+    let mut last: BTreeMap<&str, &JournalRecord> = BTreeMap::new();
+    for record in journal {
+        last.insert(&record.step, record);
+    }
+    let gave_up = |record: &JournalRecord| {
+        record.phase == Phase::Failed && record.evidence.get("how").and_then(Json::as_str).is_some_and(|how| GAVE_UP.contains(&how))
+    };
+    plan.steps.iter().filter_map(|step| last.get(step.id.as_str())).any(|record| gave_up(record))
 }
 
 fn phases<'a>(journal: &'a [JournalRecord], step: &'a str) -> impl Iterator<Item = Phase> + 'a {

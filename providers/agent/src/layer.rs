@@ -16,7 +16,7 @@ pub struct Wanted {
     pub secrets: Vec<String>,
     /// Layers that must be ready before.
     pub depends_on: Vec<String>,
-    /// What is not as applied is put right at once.
+    /// What is not as applied is put right, at the next look.
     pub heal: bool,
     /// A repair that is to be done once.
     pub repair: Option<String>,

@@ -106,3 +106,17 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     // A sender that is gone means that nobody is left to stop us in order.
     let _ = stop.wait_for(|stop| *stop).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::config::schema::AGENT;
+
+    use super::*;
+
+    #[test]
+    fn it_heals_as_soon_as_its_documentation_says() {
+        let mode = AGENT.attribute("mode").expect("the attribute");
+        assert!(mode.doc.contains("within a minute"), "{}", mode.doc);
+        assert!(AgentOptions::default().look_every <= Duration::from_secs(60));
+    }
+}

@@ -12,7 +12,7 @@ use windlass_run::summary::{Summary, Verdict};
 
 use super::approval::{Given, approve};
 use super::execution::{Go, Writer, duration, unfinished_plan};
-use super::plan::{Request, abandoned, has_changes, make};
+use super::plan::{Request, abandoned, has_changes, make, refuse_flags};
 use super::prepare::{Prepared, prepare};
 use super::world::{self, Banner, World};
 use super::{saved, secrets};
@@ -41,7 +41,9 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
     duration(&command.writing.lock_timeout)?;
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
     let abandon = abandoned(mode, &command.destroying)?;
+    refuse_flags(&command.planning)?;
     let prepared = prepare(arguments, &command.module, folder.as_deref(), mode, view)?;
+    let allowed = allowed(&command.allow_destroy, &prepared, view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
     let request = Request {
@@ -51,7 +53,17 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
         abandon: &abandon,
         compact: command.module.compact_warnings,
     };
-    Job { prepared, world, writing: &command.writing, view }.fresh(&request, &command.allow_destroy).await
+    Job { prepared, world, writing: &command.writing, view }.fresh(&request, &allowed).await
+}
+
+/// The clusters of `-allow-destroy`. One that is nowhere may be gone since the last run of a pipeline, or be a typing error; that is told.
+fn allowed(given: &[String], prepared: &Prepared, view: &View) -> Result<Vec<Address>, Failure> {
+    let allowed = given.iter().map(|text| world::cluster_address(text)).collect::<Result<Vec<Address>, Failure>>()?;
+    let known = |address: &Address| prepared.desired.clusters.contains_key(address) || prepared.recorded.resources.contains_key(address);
+    for address in allowed.iter().filter(|address| !known(address)) {
+        view.note(&format!("Warning: -allow-destroy={address}: neither the configuration nor the state has this cluster.\n"));
+    }
+    Ok(allowed)
 }
 
 fn has_planning_flags(command: &arguments::Apply) -> bool {
@@ -100,7 +112,7 @@ enum Earlier {
 
 impl Job<'_> {
     /// Makes a plan, asks, and applies it; or goes on with a run that did not end.
-    pub async fn fresh(mut self, request: &Request<'_>, allowed: &[String]) -> Result<ExitCode, Failure> {
+    pub async fn fresh(mut self, request: &Request<'_>, allowed: &[Address]) -> Result<ExitCode, Failure> {
         let session = self.prepared.session.clone();
         let writer = Writer::open(&session, self.writing, self.view)?;
         self.prepared.recorded = writer.current().await?;

@@ -16,7 +16,7 @@ pub struct Given<'a> {
     /// `-auto-approve`.
     pub auto_approve: bool,
     /// `-allow-destroy=ADDR`.
-    pub allowed: &'a [String],
+    pub allowed: &'a [Address],
 }
 
 /// A cluster that the plan takes away.
@@ -33,7 +33,7 @@ pub type Ask<'a> = &'a mut dyn FnMut(&str) -> Result<Option<String>, Failure>;
 pub fn approve(plan: &Plan, recorded: &Recorded, given: Given<'_>, ask: Ask<'_>) -> Result<(), Failure> {
     let doomed = doomed(plan, recorded);
     if given.auto_approve {
-        let missing = doomed.iter().map(|doomed| doomed.address.to_string()).find(|address| !given.allowed.contains(address));
+        let missing = doomed.iter().map(|doomed| &doomed.address).find(|address| !given.allowed.contains(address));
         return match missing {
             Some(first) if plan.mode == Mode::Apply => {
                 Err(Failure::new(Code::NOT_APPROVED, format!("the plan destroys {first}, which -auto-approve does not cover"))

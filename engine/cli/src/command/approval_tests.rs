@@ -1,4 +1,5 @@
 use serde_json::json;
+use windlass_core::addr::Address;
 use windlass_core::plan::{ChangeAction, Mode, Plan};
 use windlass_core::recorded::{Recorded, RecordedResource, ResourceStatus};
 
@@ -31,11 +32,11 @@ fn recorded() -> Recorded {
 }
 
 /// Mode, action, answer, -auto-approve, -allow-destroy, what is asked, whether it is approved.
-type Row<'a> = (&'a str, ChangeAction, Option<&'a str>, bool, &'a [String], &'a str, bool);
+type Row<'a> = (&'a str, ChangeAction, Option<&'a str>, bool, &'a [Address], &'a str, bool);
 
 #[test]
 fn the_name_of_each_cluster_that_goes_is_asked_for() {
-    let allowed = ["cluster.web[\"eu\"]".to_owned()];
+    let allowed: [Address; 1] = ["cluster.web[\"eu\"]".parse().expect("an address")];
     let destroys = "This destroys cluster.web[\"eu\"]. Type the name of the cluster, web-eu, to confirm:";
     let table: &[Row] = &[
         ("apply", ChangeAction::Create, Some("yes"), false, &[], "Only 'yes' will be accepted", true),

@@ -24,6 +24,7 @@ pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
 pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) -> Result<ExitCode, Failure> {
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
     let abandon = abandoned(mode, &command.destroying)?;
+    refuse_flags(&command.planning)?;
     let mut prepared = prepare(arguments, &command.module, None, mode, view)?;
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let management = prepared.loaded.model.management.clone();
@@ -88,7 +89,6 @@ pub fn abandoned(mode: Mode, given: &Destroying) -> Result<Vec<Address>, Failure
 /// Makes a plan of what has been prepared.
 pub async fn make(prepared: &mut Prepared, world: &World, request: &Request<'_>, view: &View) -> Result<Plan, Failure> {
     let Request { mode, planning, release_foreign, abandon, compact } = *request;
-    refuse_flags(planning)?;
     let facts = world.facts(&prepared.desired, &prepared.recorded, mode, abandon).await;
     let replace = planning
         .replace
@@ -119,10 +119,15 @@ fn left_out(plan: &Plan, desired: &Desired) -> Option<Diagnostic> {
     Some(warning)
 }
 
-fn refuse_flags(planning: &Planning) -> Result<(), Failure> {
+/// Flags that ask for what a plan cannot be; said before anything is read or started.
+pub fn refuse_flags(planning: &Planning) -> Result<(), Failure> {
     if !planning.refresh {
         return Err(Failure::new(Code::USAGE, "-refresh=false is not supported")
             .hint("a plan always looks at what lives: without that its promise to be applied exactly as reviewed would be a guess"));
+    }
+    if let (true, Some(address)) = (planning.destroy, planning.replace.first()) {
+        return Err(Failure::new(Code::USAGE, format!("-replace={address} does not go with -destroy"))
+            .hint("a plan that destroys takes everything down and makes nothing anew: leave one of the two out"));
     }
     if !planning.target.is_empty() {
         return Err(Failure::new(Code::NOT_YET, "-target is not supported by this release yet").hint("plan the whole configuration"));

@@ -142,6 +142,10 @@ fn overrides(
     let mut sources = BTreeMap::new();
     if let Some(folder) = &given.kubeconfig_dir {
         let folder = session.folder.join(folder);
+        if !folder.is_dir() {
+            return Err(Failure::new(Code::USAGE, format!("-kubeconfig-dir: {} is no folder", folder.display()))
+                .hint("-kubeconfig-dir, or WL_KUBECONFIG_DIR, names a folder with CLUSTER.kubeconfig files"));
+        }
         for (address, resource) in recorded.resources.iter().filter(|(address, _)| address.is_cluster() && address.part.is_none()) {
             let Some(name) = resource.facts.get("name").and_then(serde_json::Value::as_str) else { continue };
             let path = folder.join(format!("{name}.kubeconfig"));

@@ -32,6 +32,36 @@ pub struct Server {
     pub address: String,
     /// Certificate of its CA, PEM.
     pub ca: String,
+    /// The data folder that it serves, without links: a copy of the folder holds a copy of this file, which is not about it.
+    pub data: String,
+}
+
+impl Server {
+    /// What the file of a data folder says, whoever wrote it.
+    fn recorded(data: &Path) -> Option<Self> {
+        serde_json::from_slice(&std::fs::read(data.join(SERVER)).ok()?).ok()
+    }
+
+    /// Whether it serves this data folder, and still runs.
+    fn serves(&self, data: &Path) -> bool {
+        real_path(data).as_ref() == Some(&self.data) && self.process().is_some_and(is_alive)
+    }
+
+    fn process(&self) -> Option<rustix::process::Pid> {
+        i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw)
+    }
+}
+
+/// A folder's path without links; `None` if it is not there.
+pub fn real_path(data: &Path) -> Option<String> {
+    Some(std::fs::canonicalize(data).ok()?.to_string_lossy().into_owned())
+}
+
+/// The running sandbox of another data folder that this one is a copy of. A folder that was moved is no copy.
+fn original(data: &Path) -> Option<Server> {
+    let copied = Server::recorded(data).filter(|server| Some(&server.data) != real_path(data).as_ref())?;
+    let place = Path::new(&copied.data);
+    Server::recorded(place).filter(|there| there.pid == copied.pid && there.serves(place))
 }
 
 /// A sandbox that answers.
@@ -45,7 +75,7 @@ pub struct Found {
 
 /// The sandbox of a data folder if it runs and answers.
 pub async fn find(data: &Path) -> Option<Found> {
-    let server: Server = serde_json::from_slice(&std::fs::read(data.join(SERVER)).ok()?).ok()?;
+    let server = Server::recorded(data).filter(|server| server.serves(data))?;
     let kubeconfig = std::fs::read_to_string(data.join(KUBECONFIG)).ok()?;
     let answers = tokio::time::timeout(REQUEST, answers(&kubeconfig)).await;
     matches!(answers, Ok(true)).then_some(Found { server, kubeconfig })
@@ -65,6 +95,9 @@ pub async fn ensure(data: &Path) -> Result<Found, Failure> {
     if let Some(found) = find(data).await {
         return Ok(found);
     }
+    if let Some(original) = original(data) {
+        return Err(is_a_copy(data, &original));
+    }
     let mut process = start(data)?;
     let begun = Instant::now();
     loop {
@@ -82,6 +115,13 @@ pub async fn ensure(data: &Path) -> Result<Found, Failure> {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Ports and certificates are part of the data: two of the same cannot run at a time.
+fn is_a_copy(data: &Path, original: &Server) -> Failure {
+    Failure::new(Code::SANDBOX, format!("{} is a copy of {}, whose sandbox runs", data.display(), original.data))
+        .detail(format!("Both would listen on the same ports. Process {} serves the original only; nothing was done to it.", original.pid))
+        .hint("run `windlass sandbox stop` where the original is, or begin anew here: `windlass sandbox reset`, and remove the state file")
 }
 
 fn log(data: &Path) -> PathBuf {
@@ -129,8 +169,7 @@ fn start(data: &Path) -> Result<Child, Failure> {
 /// Ends the process. Says whether it ran.
 pub async fn stop(data: &Path) -> Result<bool, Failure> {
     let Some(found) = find(data).await else { return Ok(false) };
-    let pid = i32::try_from(found.server.pid).ok().and_then(rustix::process::Pid::from_raw);
-    let Some(pid) = pid else { return Ok(false) };
+    let Some(pid) = found.server.process() else { return Ok(false) };
     rustix::process::kill_process(pid, rustix::process::Signal::TERM)
         .map_err(|error| Failure::new(Code::SANDBOX, format!("process {} cannot be ended: {error}", found.server.pid)))?;
     let begun = Instant::now();
@@ -158,5 +197,41 @@ pub async fn reset(data: &Path) -> Result<(), Failure> {
     match std::fs::remove_dir_all(data) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(io(data, "cannot be removed", &error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copied_record_is_of_the_original() {
+        let place = tempfile::tempdir().expect("a folder");
+        let (first, second) = (place.path().join("first"), place.path().join("second"));
+        let write = |at: &Path, of: &Path, pid: u32| {
+            let server = Server { pid, address: String::new(), ca: String::new(), data: real_path(of).unwrap_or_default() };
+            std::fs::write(at.join(SERVER), serde_json::to_vec(&server).expect("JSON")).expect("a file");
+        };
+        for folder in [&first, &second] {
+            std::fs::create_dir(folder).expect("a folder");
+        }
+        assert!(original(&second).is_none(), "there is no record");
+        let (own, none) = (std::process::id(), u32::MAX);
+        for (pid, runs) in [(own, true), (none, false)] {
+            write(&first, &first, pid);
+            write(&second, &first, pid);
+            let serves = |folder: &Path| Server::recorded(folder).is_some_and(|server| server.serves(folder));
+            assert_eq!((serves(&first), serves(&second)), (runs, false));
+            assert_eq!(original(&second).map(|server| server.pid), runs.then_some(own));
+            assert!(original(&first).is_none());
+        }
+        // Started again: the copy is of what was before.
+        write(&first, &first, own);
+        write(&second, &first, none);
+        assert!(original(&second).is_none());
+        // Moved: nothing is left that could be disturbed.
+        write(&second, &first, own);
+        std::fs::remove_dir_all(&first).expect("it is there");
+        assert!(original(&second).is_none());
     }
 }

@@ -16,7 +16,7 @@ use windlass_sandbox_controllers::{
     BootPlane, Planes, PodHandle, PodRuntime, PodStart, PortError, Simulation, SimulationConfig, SystemClock,
 };
 
-use super::process::{Server, private_folder};
+use super::process::{Server, private_folder, real_path};
 use super::settings::Settings;
 use super::{KUBECONFIG, SERVER, STORE, ledger};
 use crate::failure::{Failure, io};
@@ -58,7 +58,12 @@ pub async fn serve(data: &Path, detached: bool) -> Result<(), Failure> {
     let simulation =
         Simulation::start(config).await.map_err(|error| Failure::new(Code::SANDBOX, format!("the simulation does not start: {error}")))?;
     private_file(&data.join(KUBECONFIG), management.admin_kubeconfig().as_bytes())?;
-    let server = Server { pid: std::process::id(), address: management.url(), ca: management.ca_cert_pem().to_owned() };
+    let server = Server {
+        pid: std::process::id(),
+        address: management.url(),
+        ca: management.ca_cert_pem().to_owned(),
+        data: real_path(data).unwrap_or_default(),
+    };
     let text = serde_json::to_vec_pretty(&server).map_err(|error| Failure::new(Code::SANDBOX, error.to_string()))?;
     private_file(&data.join(SERVER), &text)?;
     until_the_end(&sandbox, data).await;

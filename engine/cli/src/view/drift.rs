@@ -38,11 +38,11 @@ pub fn drift_text(report: &DriftReport) -> String {
                 paint(REMOVE, "-"),
                 paint(DIM, format_args!("# {}, actor unknown, on {}", deletion.words(), entry.object.plane))
             ),
-            DriftFinding::Replaced { .. } => writeln!(
+            DriftFinding::Replaced(other) => writeln!(
                 text,
                 "    {} {object} {}",
                 paint(REMOVE, "-/+"),
-                paint(DIM, "# deleted and made again by somebody, actor unknown")
+                paint(DIM, format_args!("# deleted, and made again {}", other.words()))
             ),
             DriftFinding::Leaf { leaf, applied, live, actor } => {
                 let actor = actor.as_ref().map_or_else(|| "actor unknown".to_owned(), actor_text);
@@ -105,4 +105,39 @@ pub fn drift_json(report: &DriftReport, sandbox: bool) -> Json {
         "failed": report.failed,
         "compared": report.compared,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_core::addr::Address;
+    use windlass_core::drift::{DriftEntry, Replacement};
+    use windlass_core::object::ObjectKey;
+    use windlass_core::plan::Actor;
+
+    use super::*;
+
+    #[test]
+    fn who_made_an_object_again_is_named() {
+        let plane: Address = "cluster.shop".parse().expect("an address");
+        let actor = Actor {
+            manager: "kubectl-create".to_owned(),
+            operation: "Update".to_owned(),
+            time: Some("2026-02-02T00:00:00Z".to_owned()),
+            subresource: None,
+        };
+        let known = "# deleted, and made again by kubectl-create at 2026-02-02T00:00:00Z; who deleted it is not known";
+        for (actor, words) in [(Some(actor), known), (None, "# deleted, and made again by somebody, actor unknown")] {
+            let object = ObjectKey {
+                plane: plane.clone(),
+                group: String::new(),
+                kind: "Secret".to_owned(),
+                namespace: Some("storefront".to_owned()),
+                name: "database".to_owned(),
+            };
+            let finding = DriftFinding::Replaced(Replacement { recorded: "1".to_owned(), live: "2".to_owned(), actor });
+            let entries = vec![DriftEntry { resource: plane.clone(), object, finding }];
+            let text = drift_text(&DriftReport { entries, ..DriftReport::default() });
+            assert!(text.contains("Secret storefront/database") && text.contains(words), "{text}");
+        }
+    }
 }

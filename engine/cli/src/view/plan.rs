@@ -210,6 +210,11 @@ fn leaf_line(leaf: &LeafChange) -> String {
 
 /// A line diff of two texts of several lines; `None` for everything else.
 pub fn lines_text(before: &Json, after: &Json) -> Option<String> {
+    lines_at(before, after, 14)
+}
+
+/// The same with the signs at this column.
+fn lines_at(before: &Json, after: &Json, indent: usize) -> Option<String> {
     let (before, after) = (before.as_str()?, after.as_str()?);
     if !before.contains('\n') && !after.contains('\n') {
         return None;
@@ -224,7 +229,7 @@ pub fn lines_text(before: &Json, after: &Json) -> Option<String> {
         };
         let words: String =
             line.pieces.iter().map(|(changed, piece)| paint(if *changed { style.underline() } else { style }, piece)).collect();
-        let _ = writeln!(text, "              {} {words}", paint(style, mark));
+        let _ = writeln!(text, "{}{} {words}", " ".repeat(indent), paint(style, mark));
     }
     Some(text)
 }
@@ -253,7 +258,10 @@ fn outputs(plan: &Plan) -> String {
         let values = match mark {
             "+" => shown(&output.after),
             "-" => format!("{} -> null", shown(&output.before)),
-            _ => format!("{} -> {}", shown(&output.before), shown(&output.after)),
+            _ => match lines_at(&output.before, &output.after, 6).filter(|_| !output.sensitive) {
+                Some(lines) => format!("<<-EOT\n{lines}    EOT"),
+                None => format!("{} -> {}", shown(&output.before), shown(&output.after)),
+            },
         };
         let _ = writeln!(text, "  {} {name} = {values}", paint(style, mark));
     }
@@ -265,4 +273,47 @@ fn warnings(plan: &Plan) -> String {
         let _ = writeln!(text, "\n{} {warning}", paint(CHANGE.bold(), "Warning:"));
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn outputs_of_several_lines_are_shown_in_lines() {
+        let plan: Plan = serde_json::from_value(json!({
+            "windlass_plan": 1, "tool_version": "0", "lineage": "l", "serial": 1, "mode": "apply", "desired_digest": "d",
+            "planes": [], "changes": [], "steps": [], "fingerprints": [],
+            "outputs": {
+                "gone": {"before": "a\nb\n", "after": null, "sensitive": false},
+                "made": {"before": null, "after": "a\nb\n", "sensitive": false},
+                "new": {"before": "x\ny\n", "after": "x\nz\n", "sensitive": false},
+                "secret": {"before": "x\ny\n", "after": "x\nz\n", "sensitive": true},
+            },
+        }))
+        .expect("a plan");
+        let text = anstream::adapter::strip_str(&outputs(&plan)).to_string();
+        let expected = [
+            "",
+            "Changes to Outputs:",
+            "  - gone = <<-EOT",
+            "        a",
+            "        b",
+            "    EOT -> null",
+            "  + made = <<-EOT",
+            "        a",
+            "        b",
+            "    EOT",
+            "  ~ new = <<-EOT",
+            "        x",
+            "      - y",
+            "      + z",
+            "    EOT",
+            "  ~ secret = (sensitive value) -> (sensitive value)",
+            "",
+        ];
+        assert_eq!(text, expected.join("\n"));
+    }
 }

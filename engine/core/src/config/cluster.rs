@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Address, Root};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, nearest};
-use crate::graph::Graph;
+use crate::graph::{Cycle, Graph};
 use crate::lang::ir::ExprKind;
 use crate::lang::{Block, Names, Scope, as_reference};
 use crate::layer::LayerKind;
@@ -390,6 +390,7 @@ fn check_cycles(clusters: &BTreeMap<Address, ClusterModel>, diagnostics: &mut Di
     }
 }
 
+/// Tells every circle of `depends_on` among things of one sort.
 fn circle(what: &str, names: &[String], needs: &[(Vec<String>, Option<Span>)], diagnostics: &mut Diagnostics) {
     let by_name: BTreeMap<&str, u32> = names.iter().map(String::as_str).zip(0u32..).collect();
     let mut graph = Graph::new(names.len());
@@ -398,7 +399,12 @@ fn circle(what: &str, names: &[String], needs: &[(Vec<String>, Option<Span>)], d
             graph.edge(from, *to, "depends_on");
         }
     }
-    let Err(cycle) = graph.order() else { return };
+    for cycle in graph.cycles() {
+        diagnostics.push(circle_of(what, &cycle, names, needs));
+    }
+}
+
+fn circle_of(what: &str, cycle: &Cycle, names: &[String], needs: &[(Vec<String>, Option<Span>)]) -> Diagnostic {
     let at = |i: u32| usize::try_from(i).ok();
     let path: Vec<&str> = cycle.edges.iter().filter_map(|edge| names.get(at(edge.from)?)).map(String::as_str).collect();
     let first = path.first().copied().unwrap_or_default();
@@ -413,5 +419,5 @@ fn circle(what: &str, names: &[String], needs: &[(Vec<String>, Option<Span>)], d
             diagnostic = diagnostic.related(span, "in the circle");
         }
     }
-    diagnostics.push(diagnostic);
+    diagnostic
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::addr::{Address, Instance};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
-use crate::graph::Graph;
+use crate::graph::{Cycle, Graph};
 use crate::lang::{Block, Evaluator, Expr, Names, references};
 use crate::value::{Type, Value};
 
@@ -99,21 +99,9 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
     }
     let order = match graph.order() {
         Ok(order) => order,
-        Err(cycle) => {
-            let at = |i: u32| usize::try_from(i).ok().and_then(|i| nodes.get(i));
-            let path: Vec<String> =
-                cycle.edges.iter().filter_map(|edge| Some(format!("{} refers to {}", at(edge.from)?.name(), edge.reason))).collect();
-            let mut diagnostic = Diagnostic::error(Code::CYCLE, "names refer to each other in a circle")
-                .detail(format!("{}.", path.join(", ")))
-                .hint("take one of these references away, or move what both sides need into a value of its own");
-            diagnostic.primary = cycle.edges.first().and_then(|edge| at(edge.from)).map(Node::span);
-            for edge in cycle.edges.iter().skip(1) {
-                if let Some(node) = at(edge.from) {
-                    diagnostic = diagnostic.related(node.span(), format!("refers to {}", edge.reason));
-                }
-            }
-            diagnostics.push(diagnostic);
-            // Nothing has a value yet, and everything exists: the circle is the one fault that is told.
+        Err(_) => {
+            diagnostics.extend(graph.cycles().iter().map(|cycle| circle(cycle, &nodes)));
+            // Nothing has a value yet, and everything exists: the circles are the faults that are told.
             nodes.iter().for_each(|node| foretell(node, names));
             (0..u32::try_from(nodes.len()).unwrap_or(u32::MAX)).collect()
         }
@@ -162,6 +150,22 @@ pub fn evaluate<'a>(inputs: &Inputs<'a>, names: &mut Names<'_>, diagnostics: &mu
     instances.clouds.sort_by(|a, b| a.address.cmp(&b.address));
     instances.clusters.sort_by(|a, b| a.address.cmp(&b.address));
     instances
+}
+
+fn circle(cycle: &Cycle, nodes: &[Node<'_>]) -> Diagnostic {
+    let at = |i: u32| usize::try_from(i).ok().and_then(|i| nodes.get(i));
+    let path: Vec<String> =
+        cycle.edges.iter().filter_map(|edge| Some(format!("{} refers to {}", at(edge.from)?.name(), edge.reason))).collect();
+    let mut diagnostic = Diagnostic::error(Code::CYCLE, "names refer to each other in a circle")
+        .detail(format!("{}.", path.join(", ")))
+        .hint("take one of these references away, or move what both sides need into a value of its own");
+    diagnostic.primary = cycle.edges.first().and_then(|edge| at(edge.from)).map(Node::span);
+    for edge in cycle.edges.iter().skip(1) {
+        if let Some(node) = at(edge.from) {
+            diagnostic = diagnostic.related(node.span(), format!("refers to {}", edge.reason));
+        }
+    }
+    diagnostic
 }
 
 /// Makes a name known before it has a value.

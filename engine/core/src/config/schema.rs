@@ -109,7 +109,7 @@ pub const AGENT: BlockSchema = BlockSchema {
             T::String,
             P::Default("report"),
             C::InPlace,
-            "`report`: drift of layers is reported; `heal`: it is repaired at once.",
+            "`report`: drift of layers is reported; `heal`: the agent repairs it by itself, within a minute.",
         ),
     ],
     blocks: &[],

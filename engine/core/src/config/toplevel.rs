@@ -69,7 +69,7 @@ fn unknown(block: &Block) -> Diagnostic {
     if LATER.contains(&kind) {
         return Diagnostic::error(Code::NOT_YET, format!("`{kind}` blocks are not supported by this release yet"))
             .at(block.kind_span)
-            .hint("remove the block; CHANGELOG.md says which release brings it");
+            .hint("remove the block: this release does not have it");
     }
     let error = Diagnostic::error(Code::UNKNOWN_BLOCK, format!("there is no block type `{kind}`")).at(block.kind_span);
     match nearest(kind, BLOCKS.iter().map(|(kind, _)| *kind)) {

@@ -156,6 +156,11 @@ pub fn evaluate(
         let default = block.body.attribute("default").map(|attribute| {
             let (value, found) = Evaluator::new(scope, files).evaluate_as(&attribute.expr, &ty);
             diagnostics.extend(found);
+            if value.is_null() && !nullable {
+                let fault = Diagnostic::error(Code::NULL_VALUE, format!("{what} may not be null, and its default is null"));
+                diagnostics.push(fault.at(attribute.expr.span).hint("give another default or none, or take `nullable = false` away"));
+                return Value::unknown(ty.clone());
+            }
             value
         });
         let declared = Declared { name, span: block.header_span, ty: &ty, sensitive, what: &what };

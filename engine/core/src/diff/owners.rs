@@ -50,13 +50,13 @@ impl Owners {
     /// Who has the leaf: the most specific entry that is not ours, the latest of them; else ours; else nobody known.
     pub fn actor(&self, path: &FieldPath) -> Option<Actor> {
         let owning = self.entries.iter().filter_map(|entry| Some((depth(&entry.fields, path)?, entry)));
-        let entry = owning.max_by_key(|(depth, entry)| (!is_ours(entry), *depth, entry.time.clone()))?.1;
-        Some(Actor {
-            manager: entry.manager.clone(),
-            operation: entry.operation.as_str().to_owned(),
-            time: entry.time.clone(),
-            subresource: (!entry.subresource.is_empty()).then(|| entry.subresource.clone()),
-        })
+        Some(actor_of(owning.max_by_key(|(depth, entry)| (!is_ours(entry), *depth, entry.time.clone()))?.1))
+    }
+
+    /// Who wrote the object itself first, of those that still own something of it: its maker, as far as anybody can know.
+    pub fn first(&self) -> Option<Actor> {
+        let timed = self.entries.iter().filter(|entry| entry.subresource.is_empty() && entry.time.is_some());
+        timed.min_by(|a, b| a.time.cmp(&b.time).then_with(|| is_ours(a).cmp(&is_ours(b)))).map(actor_of)
     }
 
     /// Names of all other managers that own the leaf, sorted.
@@ -70,6 +70,15 @@ impl Owners {
         names.sort();
         names.dedup();
         names
+    }
+}
+
+fn actor_of(entry: &ManagedEntry) -> Actor {
+    Actor {
+        manager: entry.manager.clone(),
+        operation: entry.operation.as_str().to_owned(),
+        time: entry.time.clone(),
+        subresource: (!entry.subresource.is_empty()).then(|| entry.subresource.clone()),
     }
 }
 
@@ -89,4 +98,35 @@ fn depth(fields: &FieldSet, path: &FieldPath) -> Option<usize> {
         set = &node.children;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_first_writer_is_the_oldest_one_of_the_object_itself() {
+        let entry = |manager: &str, operation: &str, time: &str, subresource: &str| {
+            json!({"manager": manager, "operation": operation, "apiVersion": "v1", "time": time, "subresource": subresource,
+                "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}})
+        };
+        let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        let untimed = json!({"manager": "scaler", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {}});
+        for (entries, expected) in [
+            (json!([]), None),
+            (json!([untimed]), None),
+            (
+                json!([untimed, entry("kubectl-edit", "Update", late, ""), entry("kubectl-create", "Update", early, "")]),
+                Some("kubectl-create"),
+            ),
+            (json!([entry("controller", "Update", early, "status"), entry("kubectl-create", "Update", late, "")]), Some("kubectl-create")),
+            (json!([entry(FIELD_MANAGER, "Apply", early, ""), entry("kubectl-create", "Update", early, "")]), Some("kubectl-create")),
+            (json!([entry(FIELD_MANAGER, "Apply", early, ""), entry("kubectl-edit", "Update", late, "")]), Some(FIELD_MANAGER)),
+        ] {
+            let owners = Owners::of(&json!({"metadata": {"managedFields": entries}}));
+            assert_eq!(owners.first().map(|actor| actor.manager).as_deref(), expected, "{entries}");
+        }
+    }
 }

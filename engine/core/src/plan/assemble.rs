@@ -145,6 +145,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             };
             change.reasons.push(Reason { field: None, old: Json::Null, new: Json::Null, rule: rule.to_owned() });
             change.objects = new_objects(view, wish);
+            change.objects.extend(dropped_objects(view, wish));
         }
         Verdict::Repair(repairs) | Verdict::Update(repairs) => {
             change.action = if is_gone(view, address, repairs) { ChangeAction::Create } else { ChangeAction::Update };
@@ -188,6 +189,18 @@ fn new_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
     objects
 }
 
+/// Objects of a half-made part that it does not have any more, and that go when it is finished.
+fn dropped_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
+    let address = &wish.resource.address;
+    if !address.is_cluster() || !matches!(address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_) | Part::Layer(_))) {
+        return Vec::new();
+    }
+    let wanted: BTreeSet<ObjectKey> = wish.objects.iter().map(|object| object.key.on(address)).collect();
+    let own = view.index.owned(address).iter().filter(|(key, object)| !is_bookkeeping(key) && !object.uid.is_empty());
+    let gone = own.filter(|(key, _)| !wanted.contains(&key.on(address)));
+    gone.map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect()
+}
+
 /// Every leaf of a new object.
 fn new_leaves(object: &Placed) -> Vec<LeafChange> {
     let schema = known_kind(&object.api_version, &object.key.kind).map_or_else(SchemaRef::untyped, |kind| kind.schema);
@@ -221,18 +234,17 @@ fn reasons(repair: &Repair, rendered: bool) -> Vec<Reason> {
         return vec![Reason { field: Some(object), old: Json::Null, new: Json::Null, rule }];
     }
     let mut reasons = Vec::new();
-    if let Some((old, new)) = &repair.drift.replaced {
-        let rule = "replaced by another object outside of windlass".to_owned();
+    if let Some(other) = &repair.drift.replaced {
         reasons.push(Reason {
             field: Some(format!("{object} metadata.uid")),
-            old: Json::String(old.clone()),
-            new: Json::String(new.clone()),
-            rule,
+            old: Json::String(other.recorded.clone()),
+            new: Json::String(other.live.clone()),
+            rule: format!("made again outside of windlass {}", other.words()),
         });
     }
     for leaf in &repair.drift.leaves {
         let rule = match (&leaf.actor, rendered) {
-            (_, true) => "rendered in another way by this release".to_owned(),
+            (_, true) => "rendered in another way than it was applied".to_owned(),
             (Some(actor), false) => format!("changed outside of windlass by {}", actor.manager),
             (None, false) => "removed outside of windlass, actor unknown".to_owned(),
         };

@@ -138,13 +138,15 @@ fn bring_up(view: &View<'_>, verdicts: &Verdicts, planned: &dyn Fn(&Address) -> 
                 create_or_repair(view, &verdicts.by_address, cluster, draft);
             }
         }
-        Err(cycle) => {
-            let chain: Vec<&str> = cycle.edges.iter().map(|edge| edge.reason.as_str()).collect();
-            diagnostics.push(
-                Diagnostic::error(Code::CLUSTER_CYCLE, "clusters wait for each other in a circle")
-                    .detail(format!("{}.", chain.join(", ")))
-                    .hint("take one of these references away"),
-            );
+        Err(_) => {
+            for cycle in graph.cycles() {
+                let chain: Vec<&str> = cycle.edges.iter().map(|edge| edge.reason.as_str()).collect();
+                diagnostics.push(
+                    Diagnostic::error(Code::CLUSTER_CYCLE, "clusters wait for each other in a circle")
+                        .detail(format!("{}.", chain.join(", ")))
+                        .hint("take one of these references away"),
+                );
+            }
         }
     }
 }

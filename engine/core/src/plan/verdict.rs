@@ -26,7 +26,7 @@ use crate::kinds::known_kind;
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use crate::object::ObjectKey;
 use crate::paused::{may_be_paused, paused_by_others};
-use crate::recorded::{Recorded, ResourceStatus};
+use crate::recorded::{Recorded, RecordedObject, ResourceStatus};
 
 /// Everything that a plan is made from.
 #[derive(Clone, Copy)]
@@ -93,6 +93,9 @@ impl Repair {
             .collect()
     }
 }
+
+/// Objects that are new to a pool, each with the recorded one that it would take the place of.
+type Renamed<'a> = BTreeMap<ObjectKey, (&'a ObjectKey, &'a RecordedObject)>;
 
 /// Verdicts with the fingerprints of all that was read for them.
 #[derive(Default)]
@@ -197,6 +200,12 @@ impl<'a> View<'a> {
                 return Verdict::Keep;
             }
             ResourceStatus::Absent | ResourceStatus::Creating | ResourceStatus::Deleting => {
+                // What Cluster API has begun to make of the old wish would be thrown away without a word.
+                let changes = if self.lives_half_made(address) { input_changes(wish, record) } else { Vec::new() };
+                if !changes.is_empty() {
+                    diagnostics.extend(changes);
+                    return Verdict::Keep;
+                }
                 self.expect_absent(address, wish, verdicts, diagnostics);
                 return Verdict::Finish;
             }
@@ -212,17 +221,19 @@ impl<'a> View<'a> {
         let expected = self.expected(address, wish, &components);
         let mut updates = Vec::new();
         let mut repairs = Vec::new();
+        let renamed = self.renamed(address, &expected);
         for (key, object) in &expected {
             let Some(known) = self.recorded.objects.get(key) else {
                 // Copies on planes that are still being made are the saga's.
-                if self.rendered_anew(address, wish, key, &Json::Null, &object.content, anew) {
+                let old = renamed.get(key).map_or(&Json::Null, |(_, old)| &old.applied);
+                if self.rendered_anew(address, wish, key, old, &object.content, &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
             };
             let applied = resolved(&known.applied, &self.wishes.known);
             let rendering = self.rendering(key, &applied, object);
-            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &applied, &object.content, anew) {
+            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &applied, &object.content, &renamed, anew) {
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: rendering });
             }
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
@@ -236,7 +247,7 @@ impl<'a> View<'a> {
             }
         }
         repairs.extend(self.lost_bookkeeping(address, &expected));
-        self.refuse_dropped_objects(address, wish, &expected, anew);
+        self.refuse_dropped_objects(address, wish, &expected, &renamed, anew);
         match &address.part {
             Some(Part::Provider(_) | Part::Pivot) => repairs.extend(self.lost_managers(address)),
             Some(Part::Layer(name)) => repairs.extend(self.lost_layer_object(address, name)),
@@ -312,6 +323,7 @@ impl<'a> View<'a> {
         key: &ObjectKey,
         old: &Json,
         new: &Json,
+        renamed: &Renamed<'_>,
         diagnostics: &mut Diagnostics,
     ) -> bool {
         let follows_release = match &address.part {
@@ -322,15 +334,19 @@ impl<'a> View<'a> {
         if follows_release {
             return true;
         }
-        let what = rendering_of(address);
+        let what = if renamed.contains_key(key) { "a change of machines" } else { rendering_of(address) };
         if old.is_null() {
             diagnostics.push(refusal(address, what, &key.short(), &Json::Null, &Json::String("new".to_owned()), wish.resource.span));
             return false;
         }
         let schema = known_kind(new.get("apiVersion").and_then(Json::as_str).unwrap_or(""), &key.kind).map(|kind| kind.schema);
-        for leaf in compare(Comparison { applied: new, live: old, schema, key: None }).into_iter().take(5) {
-            let field = format!("{} {}", key.short(), leaf.path_text());
-            let (before, after) = (leaf.live.unwrap_or(Json::Null), leaf.applied.unwrap_or(Json::Null));
+        let only_the_name = |before: &Json, after: &Json| {
+            renamed.iter().any(|(new, (old, _))| before == &Json::from(old.name.as_str()) && after == &Json::from(new.name.as_str()))
+        };
+        let changed = compare(Comparison { applied: new, live: old, schema, key: None }).into_iter();
+        let changed = changed.map(|leaf| (leaf.path_text(), leaf.live.unwrap_or(Json::Null), leaf.applied.unwrap_or(Json::Null)));
+        for (path, before, after) in changed.filter(|(_, before, after)| !only_the_name(before, after)).take(5) {
+            let field = format!("{} {path}", key.short());
             diagnostics.push(refusal(address, what, &field, &before, &after, wish.resource.span));
         }
         for leaf in
@@ -340,6 +356,30 @@ impl<'a> View<'a> {
             diagnostics.push(refusal(address, what, &field, &leaf.applied.unwrap_or(Json::Null), &Json::Null, wish.resource.span));
         }
         false
+    }
+
+    /// Whether Cluster API objects of a part of a cluster that is not ready have been applied, so that machines may come of them.
+    fn lives_half_made(&self, address: &Address) -> bool {
+        address.is_cluster()
+            && matches!(address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)))
+            && self.index.owned(address).iter().any(|(key, object)| may_be_paused(&key.group) && !object.uid.is_empty())
+    }
+
+    /// Templates are named by what they hold: for each that is new to a pool the one that it would follow, if there is but one of its kind.
+    fn renamed(&self, address: &Address, expected: &[(ObjectKey, &Placed)]) -> Renamed<'a> {
+        if !matches!(address.part, Some(Part::ControlPlane | Part::WorkerPool(_))) {
+            return Renamed::new();
+        }
+        let wanted: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
+        let mut renamed = Renamed::new();
+        for key in wanted.iter().filter(|key| !self.recorded.objects.contains_key(key)) {
+            let alike = |other: &ObjectKey| (&other.plane, &other.group, &other.kind) == (&key.plane, &key.group, &key.kind);
+            let mut old = self.index.owned(address).iter().filter(|(other, _)| alike(other) && !wanted.contains(*other));
+            if let (Some((old, object)), None) = (old.next(), old.next()) {
+                renamed.insert((*key).clone(), (*old, *object));
+            }
+        }
+        renamed
     }
 
     /// Objects that steps made for themselves (inventories, the agent's layer objects) and that are gone or about to be.
@@ -383,13 +423,20 @@ impl<'a> View<'a> {
     }
 
     /// Objects that were applied for a ready resource and that it does not have any more.
-    fn refuse_dropped_objects(&self, address: &Address, wish: &Wish<'_>, expected: &[(ObjectKey, &Placed)], diagnostics: &mut Diagnostics) {
+    fn refuse_dropped_objects(
+        &self,
+        address: &Address,
+        wish: &Wish<'_>,
+        expected: &[(ObjectKey, &Placed)],
+        renamed: &Renamed<'_>,
+        diagnostics: &mut Diagnostics,
+    ) {
         if !matches!(address.part, Some(Part::Layer(_) | Part::ControlPlane | Part::WorkerPool(_))) {
             return;
         }
         let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
         for (key, _) in self.index.owned(address) {
-            if !is_bookkeeping(key) && !expected.contains(key) {
+            if !is_bookkeeping(key) && !expected.contains(key) && !renamed.values().any(|(old, _)| old == key) {
                 diagnostics.push(refusal(
                     address,
                     rendering_of(address),
@@ -489,9 +536,17 @@ impl<'a> View<'a> {
                 None => "it carries no mark of windlass".to_owned(),
             },
         };
+        // What another state has made may be what a living cluster works with.
+        let hint = match mark(live, "labels", LABEL_LINEAGE) {
+            Some(lineage) if lineage != self.recorded.lineage => {
+                "is the state file lost, or is this another folder? Put the right one back, or name it with -state=FILE, and remove \
+                 nothing: docs/how-to/recover.md. If it belongs to others, give the cluster another `name` or `namespace`"
+            }
+            _ => "give the cluster another `name` or `namespace`, or remove the object",
+        };
         let mut diagnostic = Diagnostic::error(Code::OBJECT_EXISTS, format!("{address}: {key} exists already and is not ours"))
             .detail(format!("Windlass would create it; {owner}."))
-            .hint("give the cluster another `name` or `namespace`, or remove the object");
+            .hint(hint);
         diagnostic.primary = wish.resource.span;
         diagnostic
     }
@@ -546,7 +601,7 @@ fn rendering_of(address: &Address) -> &'static str {
         Some(Part::Layer(_)) => "a change of a layer's content",
         Some(Part::Provider(_) | Part::Pivot) => "a change of a provider's credentials",
         _ if matches!(address.root, crate::addr::Root::Cloud(..)) => "a change of cloud credentials",
-        _ => "a change of what is rendered from the same configuration",
+        _ => "a change of what is rendered for it",
     }
 }
 

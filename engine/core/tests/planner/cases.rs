@@ -584,9 +584,9 @@ fn replace_is_refused_by_name() {
 fn an_object_of_somebody_else_is_named_with_its_owner() {
     let wish = desired(&[Wanted::new("shop")]);
     let key = ObjectKey { plane: management(), group: String::new(), kind: "Namespace".into(), namespace: None, name: "shop".into() };
-    for (labels, owner) in [
-        (json!({}), "its fields belong to field manager \"kubectl\""),
-        (json!({"windlass.dev/lineage": "other"}), "it belongs to a resource of the windlass state other"),
+    for (labels, owner, hint) in [
+        (json!({}), "its fields belong to field manager \"kubectl\"", "or remove the object"),
+        (json!({"windlass.dev/lineage": "other"}), "it belongs to a resource of the windlass state other", "docs/how-to/recover.md"),
     ] {
         let mut world = World::empty();
         let managed = json!([{"manager": "kubectl", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {"f:metadata": {"f:labels": {}}}}]);
@@ -596,6 +596,8 @@ fn an_object_of_somebody_else_is_named_with_its_owner() {
         assert_eq!(found.len(), 1, "{found:#?}");
         assert_eq!(found[0].0, Code::OBJECT_EXISTS);
         assert!(found[0].1.contains(owner), "{}", found[0].1);
+        let (_, diagnostics) = world.plan(&wish, Mode::Apply);
+        assert!(diagnostics.0[0].hint.as_ref().is_some_and(|told| told.contains(hint)), "{diagnostics:#?}");
     }
     // Ours, from a run whose record was lost: it goes on.
     let mut world = World::empty();
@@ -709,20 +711,6 @@ fn a_cluster_begun_is_finished_and_said_to_be() {
     record.status = ResourceStatus::Deleting;
     world.state.apply(&Effect::Resource { address: shop(), resource: record });
     assert_eq!(codes(&world, &wish), [Code::BEING_DESTROYED]);
-}
-
-#[test]
-fn a_cluster_begun_may_be_changed_on_the_way() {
-    let mut wanted = Wanted::new("shop");
-    let mut world = World::empty();
-    let plan = good(&world, &desired(&[wanted.clone()]));
-    world.apply(&plan, 6);
-    wanted.instance_type = "m7i.large".into();
-    let wish = desired(&[wanted]);
-    let plan = good(&world, &wish);
-    world.apply(&plan, usize::MAX);
-    assert_eq!(shown(&good(&world, &wish)), Vec::<String>::new());
-    assert!(!world.objects.keys().any(|key| key.name.contains("m6i-large")), "the template of the first attempt is gone");
 }
 
 #[test]

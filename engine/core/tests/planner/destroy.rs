@@ -81,6 +81,34 @@ fn network_storage_and_cloud_controller_stay_while_machines_drain() {
 }
 
 #[test]
+fn what_the_agent_made_again_goes_and_a_namesake_of_somebody_else_does_not() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let spaces = world.find(&cluster("shop"), "ConfigMap", "spaces");
+    let recorded = world.state.objects[&spaces].uid.clone();
+    let meant = |plan: &Plan| {
+        let objects = plan.steps.iter().filter_map(|step| match &step.action {
+            Action::DeleteLayer { objects, .. } => Some(objects),
+            _ => None,
+        });
+        objects.flatten().find(|object| object.key == spaces).and_then(|object| object.uid.clone())
+    };
+    assert_eq!(meant(&destroy(&world, &wish)), Some(recorded.clone()));
+
+    world.make_again(&spaces, None);
+    let plan = destroy(&world, &wish);
+    let live = world.objects[&spaces]["metadata"]["uid"].as_str().map(str::to_owned);
+    assert!(live.is_some() && live.as_ref() != Some(&recorded));
+    assert_eq!(meant(&plan), live);
+    let mut down = world.clone();
+    down.apply(&plan, usize::MAX);
+    assert!(down.state.resources.is_empty() && down.state.objects.is_empty());
+
+    world.make_again(&spaces, Some("kubectl-create"));
+    assert_eq!(meant(&destroy(&world, &wish)), Some(recorded));
+}
+
+#[test]
 fn an_unpivoted_cluster_is_deleted_where_it_is() {
     let wish = desired(&[Wanted { pivot: false, agent: false, ..Wanted::new("shop") }]);
     let mut world = up(&wish);

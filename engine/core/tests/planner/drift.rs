@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use windlass_core::drift::{DriftReport, drift};
-use windlass_core::plan::drift_demands;
+use windlass_core::plan::{Mode, drift_demands};
 
 use crate::laws::up;
 use crate::wish::{Wanted, cluster, desired, management};
@@ -65,16 +65,41 @@ fn leaves_deletions_and_replacements_are_named_with_their_actors() {
     let ccm = world.find(&shop, "ConfigMap", "ccm");
     world.objects.remove(&ccm);
     let cilium = world.find(&shop, "ConfigMap", "cilium");
-    world.objects.get_mut(&cilium).unwrap()["metadata"]["uid"] = json!("another");
+    world.make_again(&cilium, Some("kubectl-create"));
+    let uid = world.objects[&cilium]["metadata"]["uid"].clone();
+    let replaced = format!("cluster.shop.layer[\"cilium\"] ConfigMap kube-system/cilium replaced  null -> {uid} by kubectl-create");
     assert_eq!(
         lines(&report(&world)),
         [
-            "cluster.shop.layer[\"cilium\"] ConfigMap kube-system/cilium replaced  null -> \"another\" by unknown",
+            replaced.as_str(),
             "cluster.shop.layer[\"cloud-controller\"] ConfigMap kube-system/ccm deleted  null -> null by unknown",
             "cluster.shop.layer[\"ebs\"] ConfigMap kube-system/ebs leaf data.key \"a\" -> null by unknown",
             "cluster.shop.layer[\"spaces\"] ConfigMap kube-system/spaces leaf data.key \"a\" -> \"b\" by kubectl-edit",
         ]
     );
+}
+
+#[test]
+fn what_our_agent_has_made_again_is_ours_and_another_s_object_is_put_right() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let spaces = world.find(&cluster("shop"), "ConfigMap", "spaces");
+    world.make_again(&spaces, None);
+    assert_eq!(lines(&report(&world)), Vec::<String>::new());
+    let (plan, diagnostics) = world.plan(&wish, Mode::Apply);
+    assert!(diagnostics.is_empty() && plan.steps.is_empty(), "{diagnostics:#?}");
+
+    // With other marks it is nobody's of this state, whoever has applied it.
+    let mut others = world.clone();
+    others.objects.get_mut(&spaces).unwrap()["metadata"]["annotations"]["windlass.dev/address"] = json!("cluster.other");
+    assert!(lines(&report(&others)).iter().any(|line| line.contains("kube-system/spaces replaced")));
+
+    world.make_again(&spaces, Some("kubectl-create"));
+    let (plan, _) = world.plan(&wish, Mode::Apply);
+    let rules: Vec<&str> = plan.changes.iter().flat_map(|change| &change.reasons).map(|reason| reason.rule.as_str()).collect();
+    assert_eq!(rules, ["made again outside of windlass by kubectl-create at 2026-02-02T00:00:00Z; who deleted it is not known"]);
+    world.apply(&plan, usize::MAX);
+    assert_eq!(lines(&report(&world)), Vec::<String>::new());
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod cases;
 mod deleting;
 mod destroy;
 mod drift;
+mod half_made;
 mod laws;
 mod show;
 mod wish;

@@ -316,6 +316,19 @@ impl World {
         }
     }
 
+    /// An object is deleted, and another one of its name and content is made: by this manager, or by our agent.
+    pub fn make_again(&mut self, key: &ObjectKey, manager: Option<&str>) {
+        let uid = self.uid();
+        let live = self.objects.get_mut(key).unwrap_or_else(|| panic!("{key} does not exist"));
+        live["metadata"]["uid"] = json!(uid);
+        if let Some(manager) = manager {
+            let entry = &mut live["metadata"]["managedFields"][0];
+            entry["manager"] = json!(manager);
+            entry["operation"] = json!("Update");
+            entry["time"] = json!("2026-02-02T00:00:00Z");
+        }
+    }
+
     /// Changes a leaf as a person does with another manager, who owns it from now on.
     pub fn edit(&mut self, key: &ObjectKey, pointer: &str, value: Json, manager: &str) {
         let live = self.objects.get_mut(key).unwrap_or_else(|| panic!("{key} does not exist"));

@@ -36,6 +36,7 @@ fn journal(words: &[(&str, &str)]) -> Vec<JournalRecord> {
             "copied" => (Phase::Progress, json!({"copied": "Cluster"})),
             "deleting" => (Phase::Progress, json!({ EVIDENCE_DELETING_SOURCE: true })),
             "done" => (Phase::Done, Json::Null),
+            "refused" | "timed out" | "unreachable" | "stopped" => (Phase::Failed, json!({ "how": what })),
             other => panic!("{other}"),
         };
         JournalRecord { seq, step: (*step).to_owned(), phase, evidence }
@@ -84,6 +85,14 @@ fn an_unfinished_run_goes_on_is_finished_or_gives_way() {
         (turning, same, half(Direction::Back)),
         (turned, same, Decision::Supersede),
         (turned, other, Decision::Supersede),
+        // What failed by itself is planned anew; what was stopped or did not answer goes on.
+        (&[("make", "started"), ("make", "refused")], same, Decision::Supersede),
+        (&[("make", "started"), ("make", "timed out")], same, Decision::Supersede),
+        (&[("make", "started"), ("make", "refused"), ("make", "started")], same, Decision::GoOn),
+        (&[("make", "started"), ("make", "stopped")], same, Decision::GoOn),
+        (&[("make", "started"), ("make", "unreachable")], same, Decision::GoOn),
+        (&[("make", "started"), ("make", "refused")], saved, Decision::GoOn),
+        (&[("pivot", "started"), ("pivot", "timed out")], same, Decision::GoOn),
         (before, abandon, Decision::Supersede),
         (copying, abandon, Decision::Supersede),
         (deleting, abandon, Decision::Supersede),

@@ -7,4 +7,4 @@ mod scheduler;
 
 pub use kubelet::{MIRROR, Pods};
 pub use readiness::{NOT_READY, Nodes, SELF_CONTAINED, UNINITIALIZED, cloud_controller_runs, with_taint};
-pub use scheduler::allows;
+pub use scheduler::{allows, requirement};

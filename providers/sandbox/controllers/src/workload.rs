@@ -1,6 +1,7 @@
 //! The controllers of built-in workload kinds: Deployment, ReplicaSet, DaemonSet, StatefulSet, Job, Service, claims, ServiceAccounts.
 
 mod accounts;
+mod adoption;
 mod claims;
 mod daemon_set;
 mod deployment;

@@ -70,12 +70,14 @@ impl Run<'_> {
             return failed();
         }
         let mut prepared = Vec::with_capacity(arguments.len());
+        let mut secrets = Vec::with_capacity(arguments.len());
         let (mut secret, mut known, mut well) = (false, true, true);
         for (position, (value, place)) in arguments.iter().enumerate() {
             let Some(param) = function.params.get(position).or(function.variadic.as_ref()) else { continue };
             match self.argument(function, param, value, *place) {
                 Some(argument) => {
                     secret |= argument.secret;
+                    secrets.push(argument.secret);
                     known &= argument.known;
                     prepared.push(argument.value);
                 }
@@ -101,7 +103,8 @@ impl Run<'_> {
             Err(fault) => {
                 let place = fault.argument.and_then(|position| arguments.get(position)).map_or(span, |(_, place)| *place);
                 // The message may quote an argument.
-                let message = if secret { "the argument does not fit (it is secret)".to_owned() } else { fault.message };
+                let hidden = fault.tells.and_then(|position| secrets.get(position).copied()).unwrap_or(secret);
+                let message = if hidden { "the argument does not fit (it is secret)".to_owned() } else { fault.message };
                 let mut diagnostic = Diagnostic::error(fault.code, format!("`{}`: {message}", function.name)).at(place);
                 diagnostic.hint = fault.hint;
                 self.fail(diagnostic)

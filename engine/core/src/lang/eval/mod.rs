@@ -173,10 +173,11 @@ impl<'a> Run<'a> {
     }
 }
 
-/// The value of a template file in its own run.
-pub(super) fn evaluate_template_file(run: &mut Run<'_>, template: &Template) -> Value {
+/// The value of a template file in its own run, and whether all names in its text are there: that is looked at before any value.
+pub(super) fn evaluate_template_file(run: &mut Run<'_>, template: &Template) -> (Value, bool) {
     check::template_names(run, template);
-    run.template(template, Span::default())
+    let well = !run.diagnostics.has_errors();
+    (run.template(template, Span::default()), well)
 }
 
 /// What stands in for a value after an error.

@@ -125,11 +125,14 @@ fn templatefile(run: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     let mut sources = SourceMap::new();
     let (template, mut diagnostics) = parse_template(&mut sources, path, &source);
     let mut result = Value::Null;
+    let mut well = !diagnostics.has_errors();
     if let Some(template) = &template {
         let mut inner = Run::new(&names, run.files, run.limits);
         inner.fuel = run.fuel;
         inner.template_depth = run.template_depth + 1;
-        result = evaluate_template_file(&mut inner, template);
+        let (value, names_are_well) = evaluate_template_file(&mut inner, template);
+        result = value;
+        well &= names_are_well;
         run.fuel = inner.fuel;
         diagnostics.extend(std::mem::take(&mut inner.diagnostics));
     }
@@ -139,7 +142,9 @@ fn templatefile(run: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
             let place = diagnostic.primary.and_then(|span| sources.locate(span));
             let place = place.map_or_else(|| path.to_owned(), |place| format!("{}:{}:{}", place.name, place.line, place.column));
             let fault = Fault::new(0, format!("{place}: {}", diagnostic.summary));
-            Err(Fault { code: diagnostic.code, hint: diagnostic.hint.clone(), ..fault })
+            // Before a value is looked at, nothing but the path and the template's own text can be told.
+            let tells = (!well).then_some(0);
+            Err(Fault { code: diagnostic.code, hint: diagnostic.hint.clone(), tells, ..fault })
         }
     }
 }

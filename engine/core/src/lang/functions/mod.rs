@@ -15,6 +15,7 @@ mod quote;
 mod set;
 mod text;
 mod yaml;
+mod yaml_times;
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -105,6 +106,8 @@ pub(super) struct Fault {
     pub(super) argument: Option<usize>,
     pub(super) message: String,
     pub(super) hint: Option<String>,
+    /// The one argument whose content the message may tell; `None`: of any.
+    pub(super) tells: Option<usize>,
 }
 
 impl Function {
@@ -135,11 +138,11 @@ impl Kind {
 
 impl Fault {
     pub(super) fn new(argument: usize, message: impl Into<String>) -> Fault {
-        Fault { code: Code::INVALID_ARGUMENT, argument: Some(argument), message: message.into(), hint: None }
+        Fault { code: Code::INVALID_ARGUMENT, argument: Some(argument), message: message.into(), hint: None, tells: None }
     }
 
     pub(super) fn whole(message: impl Into<String>) -> Fault {
-        Fault { code: Code::INVALID_ARGUMENT, argument: None, message: message.into(), hint: None }
+        Fault { code: Code::INVALID_ARGUMENT, argument: None, message: message.into(), hint: None, tells: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Fault {

@@ -7,6 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::super::yaml_text::{as_written, in_our_words};
 use super::collection::text;
 use super::quote::write_quoted;
+use super::yaml_times::with_times;
 use super::{Body, Fault, Function, Kind, Policy, nullable, required};
 use crate::value::{Entries, Number, Value};
 
@@ -54,8 +55,9 @@ pub(super) fn decode(source: &str) -> Result<Value, String> {
         return Err("the text is empty".to_owned());
     }
     // Terraform reads `1_000` as text.
-    let options = serde_saphyr::options! { underscored_numbers_as_strings: true, with_snippet: false };
-    serde_saphyr::from_str_with_options::<Node>(&as_written(source), options).map(|node| node.0).map_err(|error| in_our_words(&error))
+    let options = serde_saphyr::options! { underscored_numbers_as_strings: true, reject_unsupported_tags: true, with_snippet: false };
+    let written = as_written(source);
+    serde_saphyr::from_str_with_options::<Node>(&with_times(&written), options).map(|node| node.0).map_err(|error| in_our_words(&error))
 }
 
 /// A YAML node as a value.

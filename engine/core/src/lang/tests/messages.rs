@@ -99,3 +99,20 @@ fn diagnostics_say_what_where_and_what_to_do() {
     assert!(text.lines().all(|line| !line.contains("hunter2") || WRONG.contains(&line) || line.contains(" at `")));
     insta::assert_snapshot!(text);
 }
+
+#[test]
+fn what_is_wrong_in_the_text_of_a_template_is_told_beside_a_secret() {
+    let names = names();
+    let told = |source: &str| {
+        let mut sources = SourceMap::new();
+        let (expr, _) = parse_expression(&mut sources, "test", source);
+        let (_, found) = Evaluator::new(&names, &TestFiles).evaluate(&expr.expect("an expression"));
+        found.iter().map(|diagnostic| diagnostic.summary.clone()).collect::<Vec<_>>().join("; ")
+    };
+    let named = "`templatefile`: bad.tftpl:2:3: `missing` refers to nothing";
+    assert_eq!(told("templatefile(\"bad.tftpl\", { password = var.password })"), named);
+    // What comes of the secret itself stays untold, and so does a path that is one.
+    let hidden = "`templatefile`: the argument does not fit (it is secret)";
+    assert_eq!(told("templatefile(\"greet.tftpl\", { name = { a = var.password }, xs = [] })"), hidden);
+    assert_eq!(told("templatefile(sensitive(\"bad.tftpl\"), {})"), hidden);
+}

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::objects::{begin_and_end, component, once_gone, planned, repair_digest, repair_objects};
+use super::objects::{begin_and_end, component, doomed, once_gone, planned, repair_digest, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
@@ -149,12 +149,7 @@ impl<'v> Saga<'v> {
         let Some(wish) = self.view.wishes.resources.get(address) else { return Vec::new() };
         let wanted: BTreeSet<ObjectKey> = wish.objects.iter().map(|object| object.key.on(plane)).collect();
         let own = self.view.index.owned(address).iter().filter(|(key, _)| &key.plane == plane && !wanted.contains(*key));
-        own.map(|(key, object)| DoomedObject {
-            key: (*key).clone(),
-            api_version: object.api_version.clone(),
-            uid: Some(object.uid.clone()).filter(|uid| !uid.is_empty()),
-        })
-        .collect()
+        own.map(|(key, object)| doomed(self.view, key, object)).collect()
     }
 
     fn apply(

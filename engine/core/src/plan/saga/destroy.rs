@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::foreign::{CloudHolding, Container, cloud_holdings, containers, others};
-use super::objects::once_gone;
+use super::objects::{doomed, once_gone};
 use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
 use crate::addr::{Address, Part, Root};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::drift::uid_of_ours;
 use crate::encode::is_secret_object;
 use crate::facts::ClusterAccess;
 use crate::graph::Graph;
@@ -114,7 +115,7 @@ fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, 
         // Copies in clusters go with them. Of a provider only its Secrets go: others may use it.
         let goes = if matches!(address.part, Some(Part::Provider(_))) { is_secret_object(key) } else { key.kind != "Namespace" };
         if key.plane.is_management() && goes {
-            planes.entry(&key.plane).or_default().push(doomed(key, &object.api_version, &object.uid));
+            planes.entry(&key.plane).or_default().push(doomed(view, key, object));
         }
     }
     let gone = Effect::ResourceGone { address: address.clone() };
@@ -139,10 +140,6 @@ fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, 
         None => draft.record(address, vec![gone], after.iter().copied()),
     };
     draft.ready.insert(address.clone(), last);
-}
-
-fn doomed(key: &ObjectKey, api_version: &str, uid: &str) -> DoomedObject {
-    DoomedObject { key: key.clone(), api_version: api_version.to_owned(), uid: Some(uid.to_owned()).filter(|uid| !uid.is_empty()) }
 }
 
 /// One cluster on its way down.
@@ -291,7 +288,7 @@ impl<'v> Fall<'v> {
             return;
         }
         let own = self.view.index.owned(&address).iter().filter(|(key, _)| key.kind == "Deployment");
-        let objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(key, &object.api_version, &object.uid)).collect();
+        let objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(self.view, key, object)).collect();
         let step = draft.add(&address, Action::Delete { plane: self.address.clone(), objects }, self.gate.clone(), self.timeout());
         self.deleting(&address, step, draft);
         draft.on_done(step, Effect::ResourceGone { address });
@@ -336,7 +333,7 @@ impl<'v> Fall<'v> {
             let needs: Vec<u32> = dependents.chain(self.gate.iter().copied()).collect();
             let address = self.address.with(Part::Layer((*name).to_owned()));
             let own = self.view.index.owned(&address).iter();
-            let mut objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(key, &object.api_version, &object.uid)).collect();
+            let mut objects: Vec<DoomedObject> = own.map(|(key, object)| doomed(self.view, key, object)).collect();
             objects.sort_by_key(|object| (deletion_rank(&object.key), object.key.clone()));
             let (later, objects): (Vec<_>, Vec<_>) = objects.into_iter().partition(|object| waits(&object.key));
             let keys = later.iter().map(|object| object.key.clone()).collect();
@@ -441,7 +438,8 @@ impl<'v> Fall<'v> {
             name: self.kept.name.clone(),
         };
         // After a pivot back the object is another one than the recorded.
-        let uid = self.view.recorded.objects.get(&key).map(|object| object.uid.clone()).filter(|uid| !uid.is_empty() && !self.pivoted);
+        let known = self.view.recorded.objects.get(&key).filter(|_| !self.pivoted);
+        let uid = known.and_then(|object| uid_of_ours(object, self.view.facts.object(&key)));
         let object = DoomedObject { key, api_version: CORE.to_owned(), uid };
         let action = Action::Delete { plane: self.kept.management.clone(), objects: vec![object] };
         let step = draft.add(self.address, action, self.gate.clone(), self.timeout());

@@ -7,15 +7,23 @@ use serde_json::{Value as Json, json};
 use super::steps::Draft;
 use crate::addr::Address;
 use crate::agent_objects::LAYER_KIND;
+use crate::drift::uid_of_ours;
 use crate::encode::{canonical_text, is_secret_object, sha256_digest};
 use crate::marks::AGENT_API_VERSION;
 use crate::object::ObjectKey;
+use crate::plan::action::DoomedObject;
 use crate::plan::demands::layer_object;
 use crate::plan::going::namespace_of;
 use crate::plan::verdict::{Repair, Verdict, View, is_shared};
 use crate::plan::wish::Placed;
 use crate::plan::{Action, PlannedObject, Readiness, WaitFor};
-use crate::recorded::{Effect, ResourceStatus};
+use crate::recorded::{Effect, RecordedObject, ResourceStatus};
+
+/// A recorded object on its way down: the one that lives now, where that is of our making, and no other of its name.
+pub(super) fn doomed(view: &View<'_>, key: &ObjectKey, object: &RecordedObject) -> DoomedObject {
+    let uid = uid_of_ours(object, view.facts.object(key));
+    DoomedObject { key: key.clone(), api_version: object.api_version.clone(), uid }
+}
 
 /// Applies objects that are not as we applied them, one step for each plane; the last step.
 pub(super) fn repair_objects(

@@ -107,7 +107,8 @@ pub fn matches_node(spec: &Value, node: &Object) -> bool {
     })
 }
 
-fn requirement(requirement: &Value, labels: &BTreeMap<String, String>) -> bool {
+/// Whether labels meet one requirement of a selector (`key`, `operator`, `values`).
+pub fn requirement(requirement: &Value, labels: &BTreeMap<String, String>) -> bool {
     let found = labels.get(requirement.text("/key"));
     let values = requirement.items("/values");
     let listed = found.is_some_and(|found| values.iter().any(|value| value.as_str() == Some(found)));

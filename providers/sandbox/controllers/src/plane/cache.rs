@@ -75,6 +75,11 @@ impl Cache {
         self.pick(kind, self.owned.get(&(kind, uid.to_owned())))
     }
 
+    /// Pods or ReplicaSets that have no controller, by key.
+    pub fn uncontrolled(&self, kind: Kind) -> Vec<Arc<Object>> {
+        self.owned(kind, "")
+    }
+
     /// Pods bound to a node (`""`: to none).
     pub fn pods_on(&self, node: &str) -> Vec<Arc<Object>> {
         self.pick(Kind::Pod, self.on_node.get(node))
@@ -120,7 +125,7 @@ impl Cache {
     }
 
     fn index(&mut self, kind: Kind, object: &Object) {
-        if let Some(uid) = object.controller_uid() {
+        if let Some(uid) = controller(kind, object) {
             self.owned.entry((kind, uid.to_owned())).or_default().insert(object.key());
         }
         if kind == Kind::Pod {
@@ -134,7 +139,7 @@ impl Cache {
 
     fn unindex(&mut self, kind: Kind, object: &Object) {
         let key = object.key();
-        if let Some(uid) = object.controller_uid() {
+        if let Some(uid) = controller(kind, object) {
             take_out(&mut self.owned, &(kind, uid.to_owned()), &key);
         }
         if kind == Kind::Pod {
@@ -144,6 +149,11 @@ impl Cache {
             take_out(&mut self.of_cluster, &(kind, (object.namespace().to_owned(), cluster.to_owned())), &key);
         }
     }
+}
+
+/// Uid by which an object is found: its controller's, or none of those that can be adopted.
+fn controller(kind: Kind, object: &Object) -> Option<&str> {
+    object.controller_uid().or(matches!(kind, Kind::Pod | Kind::ReplicaSet).then_some(""))
 }
 
 fn take_out<K: std::hash::Hash + Eq>(index: &mut HashMap<K, BTreeSet<Key>>, of: &K, key: &Key) {
@@ -170,6 +180,19 @@ mod tests {
     fn pod(version: &str, node: &str) -> Arc<Object> {
         let json = serde_json::json!({"metadata": {"name": "p", "namespace": "n", "uid": "u", "resourceVersion": version}, "spec": {"nodeName": node}});
         Arc::new(serde_json::from_value(json).expect("pod"))
+    }
+
+    #[test]
+    fn what_nobody_controls_is_found_until_it_is_adopted() {
+        let mut cache = Cache::default();
+        cache.put(Kind::Pod, pod("1", ""));
+        assert_eq!(cache.uncontrolled(Kind::Pod).len(), 1);
+        let mut adopted = serde_json::to_value(&*pod("2", "")).expect("json");
+        adopted["metadata"]["ownerReferences"] =
+            serde_json::json!([{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "r", "uid": "owner", "controller": true}]);
+        cache.put(Kind::Pod, Arc::new(serde_json::from_value(adopted).expect("pod")));
+        assert!(cache.uncontrolled(Kind::Pod).is_empty());
+        assert_eq!(cache.owned(Kind::Pod, "owner").len(), 1);
     }
 
     #[test]

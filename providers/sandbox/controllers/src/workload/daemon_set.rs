@@ -7,8 +7,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::adoption::{adopt, owners};
 use super::deployment::template_hash;
-use super::pods::{MANAGER, active, from_template, owner_key, ready, refused};
+use super::pods::{MANAGER, active, from_template, ready, refused};
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::node::allows;
@@ -32,7 +33,7 @@ impl Controller for DaemonSets {
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
-            Kind::Pod => owner_key(plane, Kind::DaemonSet, event).into_iter().collect(),
+            Kind::Pod => owners(plane, Kind::DaemonSet, event),
             Kind::Node => plane.cache().keys(Kind::DaemonSet),
             Kind::ServiceAccount => {
                 plane.cache().keys(Kind::DaemonSet).into_iter().filter(|key| key.0 == event.object.namespace()).collect()
@@ -49,6 +50,7 @@ async fn look(_fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     let Some(set) = plane.get(Kind::DaemonSet, key).filter(|set| !set.deleting()) else {
         return Ok(Next::Wait);
     };
+    adopt(plane, Kind::Pod, Kind::DaemonSet, &set, |_| true).await?;
     let template = set.at("/spec/template");
     let hash = template_hash(template);
     let spec = with_daemon_tolerations(template.at("/spec"));

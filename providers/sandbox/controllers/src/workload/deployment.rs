@@ -8,12 +8,13 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
-use super::pods::{MANAGER, owner_key};
+use super::adoption::{adopt, adoptable, owners};
+use super::pods::MANAGER;
 use crate::conditions::{Say, find, say, stamp};
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
-use crate::object::{Fields, Key, Meta, Object, int_or_percent, owner_reference, short_hash};
-use crate::plane::{Controller, Event, Next, Plane, Result};
+use crate::object::{Fields, Key, Meta, Object, int_or_percent, owner_reference, short_hash, without_empty};
+use crate::plane::{Controller, Error, Event, Next, Plane, Result};
 
 const HASH: &str = "pod-template-hash";
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -38,7 +39,7 @@ impl Controller for Deployments {
         &[Kind::Deployment, Kind::ReplicaSet]
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
-        if event.kind == Kind::ReplicaSet { owner_key(plane, Kind::Deployment, event).into_iter().collect() } else { Vec::new() }
+        if event.kind == Kind::ReplicaSet { owners(plane, Kind::Deployment, event) } else { Vec::new() }
     }
     fn reconcile<'a>(&'a self, fleet: &'a Arc<Fleet>, plane: &'a Arc<Plane>, key: &'a Key) -> BoxFuture<'a, Result<Next>> {
         look(fleet, plane, key).boxed()
@@ -49,15 +50,24 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     let Some(deployment) = plane.get(Kind::Deployment, key).filter(|one| !one.deleting()) else {
         return Ok(Next::Wait);
     };
-    let hash = template_hash(deployment.at("/spec/template"));
+    adopt(plane, Kind::ReplicaSet, Kind::Deployment, &deployment, |_| true).await?;
+    let hash = name_hash(&deployment);
     let sets = plane.cache().owned(Kind::ReplicaSet, deployment.uid());
-    let current = sets.iter().find(|set| set.label(HASH) == Some(hash.as_str())).cloned();
+    let current = sets.iter().find(|set| set.label(HASH) == Some(hash.as_str()));
+    // One from before a collision has another hash, and the same template.
+    let current = current.or_else(|| sets.iter().find(|set| set.label(HASH).is_some() && has_template_of(set, &deployment))).cloned();
+    let hash = current.as_ref().and_then(|set| set.label(HASH)).map_or(hash, str::to_owned);
     let revision = |set: &Object| set.annotation(REVISION).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
     let newest = sets.iter().filter(|set| set.label(HASH) != Some(hash.as_str())).map(|set| revision(set)).max().unwrap_or(0);
     let paused = deployment.flag("/spec/paused");
     let Some(current) = current else {
         if !paused {
-            plane.create(Kind::ReplicaSet, replica_set(&deployment, &hash, newest + 1), MANAGER).await?;
+            let mut set = replica_set(&deployment, &hash, newest + 1);
+            // Not from zero: orphans that it adopts would be too many at first, and end.
+            set["spec"]["replicas"] = json!(first_size(&deployment, &sets));
+            if let Err(error) = plane.create(Kind::ReplicaSet, set, MANAGER).await {
+                return name_is_taken(plane, &deployment, &hash, error).await;
+            }
         }
         return Ok(Next::Wait);
     };
@@ -87,9 +97,69 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     Ok(next)
 }
 
+/// The size with which a new ReplicaSet begins beside the old ones.
+fn first_size(deployment: &Object, old: &[Arc<Object>]) -> i64 {
+    let none = Size { current: true, wanted: 0, there: 0, available: 0 };
+    let sizes: Vec<Size> = old.iter().map(|set| size(set, false)).chain([none]).collect();
+    roll(deployment, &sizes).last().copied().unwrap_or(0)
+}
+
+/// What to do when the ReplicaSet cannot be created. Another's of the same name is a collision, which is counted: the count goes into the hash,
+/// and so into the name. Every other failure stays.
+async fn name_is_taken(plane: &Plane, deployment: &Object, hash: &str, error: Error) -> Result<Next> {
+    if error.code() != Some(409) {
+        return Err(error);
+    }
+    let name = format!("{}-{hash}", deployment.name());
+    let Some(there) = plane.read(&Kind::ReplicaSet.resource(), deployment.namespace(), &name).await? else {
+        return Err(error);
+    };
+    if collides(deployment, &there) {
+        plane.set_status(Kind::Deployment, deployment, with_collision(deployment), MANAGER).await?;
+        return Ok(Next::Wait);
+    }
+    // The cache did not have it yet; the next look finds it or adopts it.
+    plane.observe(Kind::ReplicaSet, there);
+    Err(error)
+}
+
+/// Whether a ReplicaSet that has the name for a Deployment's new one is neither its own nor free to be adopted.
+fn collides(deployment: &Object, there: &Object) -> bool {
+    there.controller_uid() != Some(deployment.uid()) && !adoptable(deployment, there)
+}
+
+/// The Deployment's status with one more collision.
+fn with_collision(deployment: &Object) -> Value {
+    let mut status = deployment.at("/status").as_object().cloned().unwrap_or_default();
+    status.insert("collisionCount".to_owned(), json!(collisions(deployment) + 1));
+    Value::Object(status)
+}
+
+fn collisions(deployment: &Object) -> i64 {
+    deployment.int("/status/collisionCount").unwrap_or(0)
+}
+
+/// Whether a ReplicaSet was made of the Deployment's present template.
+fn has_template_of(set: &Object, deployment: &Object) -> bool {
+    let mut template = set.at("/spec/template").clone();
+    if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
+        labels.remove(HASH);
+    }
+    without_empty(&template) == without_empty(deployment.at("/spec/template"))
+}
+
+/// The hash in the name of a Deployment's ReplicaSet: of its template, and of how often that name was another's.
+fn name_hash(deployment: &Object) -> String {
+    let template = deployment.at("/spec/template");
+    match collisions(deployment) {
+        0 => template_hash(template),
+        count => short_hash(&format!("{}{count}", without_empty(template)), 10),
+    }
+}
+
 /// A hash of a pod template that does not depend on the order of its fields.
 pub fn template_hash(template: &Value) -> String {
-    short_hash(&crate::object::without_empty(template).to_string(), 10)
+    short_hash(&without_empty(template).to_string(), 10)
 }
 
 fn replica_set(deployment: &Object, hash: &str, revision: u64) -> Value {
@@ -259,6 +329,9 @@ fn status(deployment: &Object, sets: &[Arc<Object>], hash: &str, fleet: &Fleet) 
             status[field] = json!(count);
         }
     }
+    if collisions(deployment) > 0 {
+        status["collisionCount"] = json!(collisions(deployment));
+    }
     (status, next)
 }
 
@@ -368,6 +441,38 @@ mod tests {
         let mut again = own;
         again[HISTORY] = json!("1");
         assert_eq!(outdated(again, 5), json!({REVISION: "6", HISTORY: "1,2"}));
+    }
+
+    #[test]
+    fn a_name_that_another_has_is_a_collision_and_gives_another_name() {
+        let deployment = |status: Value| -> Object {
+            serde_json::from_value(json!({
+                "metadata": {"name": "d", "namespace": "n", "uid": "u"}, "status": status,
+                "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"x": 1}}},
+            }))
+            .expect("a deployment")
+        };
+        let fresh = deployment(json!({}));
+        let hash = name_hash(&fresh);
+        assert_eq!(hash, template_hash(fresh.at("/spec/template")));
+        let set = |change: &dyn Fn(&mut Value)| -> Object {
+            let mut set = replica_set(&fresh, &hash, 1);
+            change(&mut set);
+            serde_json::from_value(set).expect("a replica set")
+        };
+        let own = set(&|_| {});
+        assert!(has_template_of(&own, &fresh) && !collides(&fresh, &own));
+        assert!(!collides(&fresh, &set(&|set| set["metadata"]["ownerReferences"] = json!([]))), "an orphan is adopted");
+        assert!(collides(&fresh, &set(&|set| set["metadata"]["ownerReferences"][0]["uid"] = json!("another"))));
+        let others = set(&|set| {
+            set["metadata"]["ownerReferences"] = json!([]);
+            set["metadata"]["labels"] = json!({"a": "c"});
+        });
+        assert!(collides(&fresh, &others), "nobody controls it, and it is not selected");
+        let once = deployment(with_collision(&deployment(json!({"replicas": 1}))));
+        assert_eq!(once.at("/status"), &json!({"replicas": 1, "collisionCount": 1}));
+        assert_ne!(name_hash(&once), hash);
+        assert!(has_template_of(&own, &once), "what was made before the collision is still known by its template");
     }
 
     #[test]

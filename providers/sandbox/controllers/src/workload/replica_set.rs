@@ -7,7 +7,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::json;
 
-use super::pods::{MANAGER, active, from_template, owner_key, ready, refused, surplus_first, until_available};
+use super::adoption::{adopt, owners};
+use super::pods::{MANAGER, active, from_template, ready, refused, surplus_first, until_available};
 use crate::conditions::{merge_builtin, say};
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
@@ -29,7 +30,7 @@ impl Controller for ReplicaSets {
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
-            Kind::Pod => owner_key(plane, Kind::ReplicaSet, event).into_iter().collect(),
+            Kind::Pod => owners(plane, Kind::ReplicaSet, event),
             Kind::ServiceAccount => {
                 let all = plane.cache().all(Kind::ReplicaSet);
                 all.iter().filter(|set| set.namespace() == event.object.namespace()).map(|set| set.key()).collect()
@@ -46,6 +47,7 @@ async fn look(fleet: &Fleet, plane: &Plane, key: &Key) -> Result<Next> {
     let Some(set) = plane.get(Kind::ReplicaSet, key).filter(|set| !set.deleting()) else {
         return Ok(Next::Wait);
     };
+    adopt(plane, Kind::Pod, Kind::ReplicaSet, &set, |_| true).await?;
     let mut pods: Vec<_> = plane.cache().owned(Kind::Pod, set.uid()).into_iter().filter(|pod| active(pod)).collect();
     let wanted = usize::try_from(set.int("/spec/replicas").unwrap_or(1)).unwrap_or(0);
     let template = set.at("/spec/template");

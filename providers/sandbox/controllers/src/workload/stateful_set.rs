@@ -7,8 +7,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
+use super::adoption::{adopt, owners};
 use super::deployment::template_hash;
-use super::pods::{MANAGER, active, from_template, owner_key, ready, refused};
+use super::pods::{MANAGER, active, from_template, ready, refused};
 use crate::fleet::Fleet;
 use crate::kinds::Kind;
 use crate::object::{Fields, Key, Meta, Object};
@@ -31,7 +32,7 @@ impl Controller for StatefulSets {
     }
     fn concerns(&self, plane: &Plane, event: &Event) -> Vec<Key> {
         match event.kind {
-            Kind::Pod => owner_key(plane, Kind::StatefulSet, event).into_iter().collect(),
+            Kind::Pod => owners(plane, Kind::StatefulSet, event),
             Kind::ServiceAccount => {
                 plane.cache().keys(Kind::StatefulSet).into_iter().filter(|key| key.0 == event.object.namespace()).collect()
             }
@@ -55,6 +56,8 @@ async fn look(plane: &Plane, key: &Key) -> Result<Next> {
     let Some(set) = plane.get(Kind::StatefulSet, key).filter(|set| !set.deleting()) else {
         return Ok(Next::Wait);
     };
+    // Only pods that bear one of its names are its own.
+    adopt(plane, Kind::Pod, Kind::StatefulSet, &set, |pod| ordinal(&set, pod).is_some()).await?;
     let hash = template_hash(set.at("/spec/template"));
     let pods = plane.cache().owned(Kind::Pod, set.uid());
     let numbered: BTreeMap<i64, Arc<Object>> = pods.into_iter().filter_map(|pod| Some((ordinal(&set, &pod)?, pod))).collect();

@@ -192,6 +192,13 @@ impl Plane {
             .unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
+    /// Deletes an object and lets its dependents be, as `kubectl delete --cascade=orphan` does; waits until it is gone.
+    pub async fn orphan(&self, version: &str, kind: &str, namespace: &str, name: &str) {
+        let api = self.api(version, kind, namespace).await;
+        api.delete(name, &DeleteParams::orphan()).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
+        self.until_gone(version, kind, namespace, name).await;
+    }
+
     /// Waits until `done` holds for the object; panics with the object after two minutes.
     pub async fn until(&self, version: &str, kind: &str, namespace: &str, name: &str, done: impl Fn(&Value) -> bool) -> Value {
         let began = Instant::now();

@@ -40,6 +40,28 @@ async fn a_deployment_rolls_and_scales() {
     assert_eq!(sets.iter().map(|set| set["spec"]["replicas"].as_i64()).filter(|replicas| *replicas == Some(3)).count(), 1);
     assert_eq!(sets.len(), 2);
 
+    // Deleted without its dependents and made again, it takes them over.
+    let before = api.names("apps/v1", "ReplicaSet", "default").await;
+    api.orphan("apps/v1", "Deployment", "default", "web").await;
+    let mut again = deployment("default", "web", "nginx:1", false);
+    again["spec"]["replicas"] = json!(3);
+    again["spec"]["template"]["metadata"]["annotations"] = json!({"roll": "1"});
+    let uid = api.create(again).await["metadata"]["uid"].clone();
+    let web = api.until("apps/v1", "Deployment", "default", "web", |web| web["status"]["availableReplicas"] == 3).await;
+    assert_eq!(web["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "2");
+    assert_eq!(api.names("apps/v1", "ReplicaSet", "default").await, before);
+    for set in api.list("apps/v1", "ReplicaSet", "default").await {
+        let name = set["metadata"]["name"].as_str().expect("name");
+        api.until("apps/v1", "ReplicaSet", "default", name, |set| set["metadata"]["ownerReferences"][0]["uid"] == uid).await;
+    }
+    let adopted: Vec<Value> = api.list("v1", "Pod", "default").await.iter().map(|pod| pod["metadata"]["uid"].clone()).collect();
+    let current = api.list("apps/v1", "ReplicaSet", "default").await.into_iter().find(|set| set["spec"]["replicas"] == 3).expect("a set");
+    api.orphan("apps/v1", "ReplicaSet", "default", current["metadata"]["name"].as_str().expect("name")).await;
+    api.until("apps/v1", "Deployment", "default", "web", |web| web["status"]["availableReplicas"] == 3).await;
+    settle().await;
+    let still: Vec<Value> = api.list("v1", "Pod", "default").await.iter().map(|pod| pod["metadata"]["uid"].clone()).collect();
+    assert!(still.len() == 3 && still.iter().all(|uid| adopted.contains(uid)), "{still:?} were not adopted from {adopted:?}");
+
     api.delete("apps/v1", "Deployment", "default", "web").await;
     settle().await;
     assert_eq!(api.names("v1", "Pod", "default").await, Vec::<String>::new());
