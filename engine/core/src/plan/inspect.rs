@@ -8,7 +8,7 @@ use crate::desired::Desired;
 use crate::diag::Diagnostics;
 use crate::encode::DigestKey;
 
-/// Digest of a wish, as it stands in [`Plan::desired_digest`]. It does not depend on what is known of living clusters.
+/// Digest of a wish, as it stands in [`super::Plan::desired_digest`]. It does not depend on what is known of living clusters.
 pub fn desired_digest(desired: &Desired, key: &DigestKey) -> String {
     wishes(desired, key, BTreeMap::new(), &mut Diagnostics::new()).desired_digest
 }

@@ -226,14 +226,14 @@ impl<'a> View<'a> {
             let Some(known) = self.recorded.objects.get(key) else {
                 // Copies on planes that are still being made are the saga's.
                 let old = renamed.get(key).map_or(&Json::Null, |(_, old)| &old.applied);
-                if self.rendered_anew(address, wish, key, old, &object.content, &renamed, anew) {
+                if self.rendered_anew(address, wish, key, (old, &object.content), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
             };
             let applied = resolved(&known.applied, &self.wishes.known);
             let rendering = self.rendering(key, &applied, object);
-            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, &applied, &object.content, &renamed, anew) {
+            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, (&applied, &object.content), &renamed, anew) {
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: rendering });
             }
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
@@ -321,8 +321,7 @@ impl<'a> View<'a> {
         address: &Address,
         wish: &Wish<'_>,
         key: &ObjectKey,
-        old: &Json,
-        new: &Json,
+        (old, new): (&Json, &Json),
         renamed: &Renamed<'_>,
         diagnostics: &mut Diagnostics,
     ) -> bool {

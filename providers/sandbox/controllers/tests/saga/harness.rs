@@ -192,11 +192,17 @@ impl Plane {
             .unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
     }
 
-    /// Deletes an object and lets its dependents be, as `kubectl delete --cascade=orphan` does; waits until it is gone.
+    /// Deletes an object and lets its dependents be, as `kubectl delete --cascade=orphan` does; waits until it is gone. Its owner may have
+    /// made another of the same name by then.
     pub async fn orphan(&self, version: &str, kind: &str, namespace: &str, name: &str) {
         let api = self.api(version, kind, namespace).await;
+        let old = api.get(name).await.expect("get").metadata.uid;
         api.delete(name, &DeleteParams::orphan()).await.unwrap_or_else(|error| panic!("{kind} {name}: {error}"));
-        self.until_gone(version, kind, namespace, name).await;
+        let began = Instant::now();
+        while api.get_opt(name).await.expect("get").is_some_and(|found| found.metadata.uid == old) {
+            assert!(began.elapsed() < Duration::from_secs(120), "{kind} {name} does not go");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Waits until `done` holds for the object; panics with the object after two minutes.
