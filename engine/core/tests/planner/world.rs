@@ -47,8 +47,11 @@ impl World {
 
     fn answer(&self, facts: &mut Facts, demands: &[Demand]) {
         let reachable = |plane: &Address| self.planes.contains_key(plane) && !self.unreachable.contains_key(plane);
-        let mut add = |wanted: &dyn Fn(&ObjectKey, &Json) -> bool| {
-            for (key, object) in self.objects.iter().filter(|(key, object)| reachable(&key.plane) && wanted(key, object)) {
+        // Objects of a plane stand together, in the order of their keys.
+        let mut add = |plane: &Address, wanted: &dyn Fn(&ObjectKey, &Json) -> bool| {
+            let first = ObjectKey { plane: plane.clone(), group: String::new(), kind: String::new(), namespace: None, name: String::new() };
+            let on_plane = self.objects.range(first..).take_while(|(key, _)| reachable(plane) && &key.plane == plane);
+            for (key, object) in on_plane.filter(|(key, object)| wanted(key, object)) {
                 facts.objects.entry(key.clone()).or_insert_with(|| Arc::new(object.clone()));
             }
         };
@@ -71,14 +74,14 @@ impl World {
                     };
                     facts.planes.insert(plane.clone(), fact);
                 }
-                Demand::List { plane, kind, .. } => add(&|key, object| {
-                    &key.plane == plane && &key.kind == kind && object["metadata"]["labels"][LABEL_LINEAGE] == json!(self.state.lineage)
-                }),
-                Demand::ListAll { plane, kind, .. } => add(&|key, _| &key.plane == plane && &key.kind == kind),
-                Demand::InNamespace { plane, namespace } => {
-                    add(&|key, live| &key.plane == plane && key.namespace.as_ref() == Some(namespace) && !is_furniture(live));
+                Demand::List { plane, kind, .. } => {
+                    add(plane, &|key, object| &key.kind == kind && object["metadata"]["labels"][LABEL_LINEAGE] == json!(self.state.lineage))
                 }
-                Demand::Get { key, .. } => add(&|other, _| other == key),
+                Demand::ListAll { plane, kind, .. } => add(plane, &|key, _| &key.kind == kind),
+                Demand::InNamespace { plane, namespace } => {
+                    add(plane, &|key, live| key.namespace.as_ref() == Some(namespace) && !is_furniture(live));
+                }
+                Demand::Get { key, .. } => add(&key.plane, &|other, _| other == key),
             }
         }
     }
