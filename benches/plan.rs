@@ -13,7 +13,7 @@ use windlass_core::diag::SourceMap;
 use windlass_core::expand::expand;
 use windlass_core::files::NoFiles;
 use windlass_core::lang;
-use windlass_core::plan::{ChangeAction, Mode};
+use windlass_core::plan::{ChangeAction, Mode, PlanOptions};
 
 #[path = "../engine/core/tests/planner/world.rs"]
 #[allow(dead_code, clippy::all, clippy::pedantic, reason = "the planner's tests use all of it")]
@@ -113,11 +113,16 @@ fn wish(clusters: usize) -> Desired {
 fn measure(clusters: usize) {
     let (desired, evaluated) = timed(|| wish(clusters));
     let mut world = World::empty();
-    let ((plan, found), planned) = timed(|| world.plan(&desired, Mode::Apply));
+    // What planes would answer is no part of planning.
+    let facts = world.facts(&desired, Mode::Apply);
+    let options =
+        PlanOptions { mode: Mode::Apply, tool_version: "0.1.0", key: &world::KEY, replace: &[], release_foreign: false, abandon: &[] };
+    let ((plan, found), planned) = timed(|| windlass_core::plan::plan(&desired, &world.state, &facts, &options));
     assert!(!found.has_errors(), "{found:?}");
     let (bytes, encoded) = timed(|| windlass_core::plan::file::to_bytes(&plan));
     world.apply(&plan, usize::MAX);
-    let ((second, _), settled) = timed(|| world.plan(&desired, Mode::Apply));
+    let facts = world.facts(&desired, Mode::Apply);
+    let ((second, _), settled) = timed(|| windlass_core::plan::plan(&desired, &world.state, &facts, &options));
     assert!(second.steps.is_empty() && second.changes.iter().all(|change| change.action == ChangeAction::NoOp), "a second plan is empty");
     println!(
         "{:>9} {:>7} {:>12} {:>12} {:>12} {:>12} {:>9} {:>8}",

@@ -48,10 +48,13 @@ impl World {
     fn answer(&self, facts: &mut Facts, demands: &[Demand]) {
         let reachable = |plane: &Address| self.planes.contains_key(plane) && !self.unreachable.contains_key(plane);
         // Objects of a plane stand together, in the order of their keys.
-        let mut add = |plane: &Address, wanted: &dyn Fn(&ObjectKey, &Json) -> bool| {
+        let on = |plane: &Address| {
             let first = ObjectKey { plane: plane.clone(), group: String::new(), kind: String::new(), namespace: None, name: String::new() };
-            let on_plane = self.objects.range(first..).take_while(|(key, _)| reachable(plane) && &key.plane == plane);
-            for (key, object) in on_plane.filter(|(key, object)| wanted(key, object)) {
+            let plane = plane.clone();
+            self.objects.range(first..).take_while(move |(key, _)| key.plane == plane)
+        };
+        let mut add = |found: &mut dyn Iterator<Item = (&ObjectKey, &Json)>| {
+            for (key, object) in found.filter(|(key, _)| reachable(&key.plane)) {
                 facts.objects.entry(key.clone()).or_insert_with(|| Arc::new(object.clone()));
             }
         };
@@ -75,13 +78,14 @@ impl World {
                     facts.planes.insert(plane.clone(), fact);
                 }
                 Demand::List { plane, kind, .. } => {
-                    add(plane, &|key, object| &key.kind == kind && object["metadata"]["labels"][LABEL_LINEAGE] == json!(self.state.lineage))
+                    let ours = json!(self.state.lineage);
+                    add(&mut on(plane).filter(|(key, object)| &key.kind == kind && object["metadata"]["labels"][LABEL_LINEAGE] == ours));
                 }
-                Demand::ListAll { plane, kind, .. } => add(plane, &|key, _| &key.kind == kind),
+                Demand::ListAll { plane, kind, .. } => add(&mut on(plane).filter(|(key, _)| &key.kind == kind)),
                 Demand::InNamespace { plane, namespace } => {
-                    add(plane, &|key, live| key.namespace.as_ref() == Some(namespace) && !is_furniture(live));
+                    add(&mut on(plane).filter(|(key, live)| key.namespace.as_ref() == Some(namespace) && !is_furniture(live)));
                 }
-                Demand::Get { key, .. } => add(&key.plane, &|other, _| other == key),
+                Demand::Get { key, .. } => add(&mut self.objects.get_key_value(key).into_iter()),
             }
         }
     }
