@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::ProviderSpec;
+use super::demands::recorded_providers;
 use super::kept_facts::{KeptCluster, kept};
 use crate::addr::Address;
 use crate::facts::Facts;
@@ -17,6 +19,7 @@ pub(super) struct Index<'a> {
     owned: BTreeMap<&'a Address, Objects<'a>>,
     below: BTreeMap<Address, Resources<'a>>,
     clusters: BTreeMap<&'a Address, KeptCluster>,
+    providers: BTreeMap<Address, Vec<(Address, ProviderSpec)>>,
 }
 
 impl<'a> Index<'a> {
@@ -32,7 +35,15 @@ impl<'a> Index<'a> {
                 index.clusters.insert(address, kept.kind);
             }
         }
+        for (owner, plane, provider) in recorded_providers(recorded) {
+            index.providers.entry(owner).or_default().push((plane, provider));
+        }
         index
+    }
+
+    /// The providers that a resource has put on planes, by plane.
+    pub(super) fn providers(&self, owner: &Address) -> &[(Address, ProviderSpec)] {
+        self.providers.get(owner).map_or(&[], Vec::as_slice)
     }
 
     /// Recorded objects of one resource, sorted.

@@ -8,7 +8,7 @@ use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::action::Takeover;
 use super::day_two::{input_changes, refusal};
-use super::demands::{inventory, layer_object, manager, recorded_providers};
+use super::demands::{inventory, layer_object, manager};
 use super::index::Index;
 use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
@@ -406,8 +406,8 @@ impl<'a> View<'a> {
             // Nothing is repaired that somebody else installs; that it is gone has been reported.
             return Vec::new();
         }
-        let standing = recorded_providers(self.recorded).into_iter().filter(|(owner, _, _)| owner == address);
-        let keys = standing.map(|(_, plane, provider)| manager(&plane, &provider));
+        let standing = self.index.providers(address).iter();
+        let keys = standing.map(|(plane, provider)| manager(plane, provider));
         keys.filter(|key| self.facts.reachable(&key.plane).is_some() && !self.recorded.objects.contains_key(key))
             .filter_map(|key| unrecorded_drift(&key, self.facts.object(&key)).map(|drift| Repair { key, wish: None, drift }))
             .collect()
