@@ -288,7 +288,7 @@ impl Plane {
             options.insert("preconditions".to_owned(), json!({"uid": uid}));
         }
         let path = kind.object(object.namespace.as_deref(), &object.name);
-        let deletion = Write { method: Method::DELETE, path: path.clone(), content_type: JSON, body: &options, verb: "delete", of: object };
+        let deletion = Write { method: Method::DELETE, path, content_type: JSON, body: &options, verb: "delete", of: object };
         match self.write(deletion).await {
             Ok(_) => Ok(true),
             Err(error) if error.not_found() => Ok(false),

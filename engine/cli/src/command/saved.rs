@@ -51,7 +51,7 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, file: &Path,
 
 /// A cluster that the plan forgets must not answer now either: it could be destroyed.
 async fn still_silent(plan: &Plan, recorded: &Recorded, world: &World) -> Result<(), Failure> {
-    if abandoned(plan).is_empty() {
+    if abandoned(plan).next().is_none() {
         return Ok(());
     }
     let demands: Vec<Demand> = drift_demands(recorded).into_iter().filter(|demand| matches!(demand, Demand::Plane { .. })).collect();

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use windlass_core::plan::{Action, ChangeAction, Mode, Plan, Readiness, Step};
+use windlass_core::plan::{Action, ChangeAction, Mode, Plan, Readiness, Step, abandoned};
 use windlass_run::RunEvent;
 use windlass_run::ports::{Ensured, StepError};
 use windlass_run::summary::{Summary, Verdict};
@@ -246,8 +246,7 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         let head = match plan.mode {
             Mode::Apply => format!("Apply {ended} Resources: {added} added, {changed} changed, {destroyed} destroyed."),
             Mode::Destroy if destroyed == 0 && forgotten > 0 => {
-                let whole = plan.changes.iter().filter(|change| change.action == ChangeAction::Forget && change.address.part.is_none());
-                let names: Vec<String> = whole.map(|change| change.address.to_string()).collect();
+                let names: Vec<String> = abandoned(plan).map(ToString::to_string).collect();
                 format!("Nothing was done on any plane: {} is forgotten. Resources: {forgotten} forgotten.", names.join(", "))
             }
             Mode::Destroy => format!("Destroy {ended} Resources: {destroyed} destroyed."),

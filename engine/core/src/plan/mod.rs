@@ -23,6 +23,7 @@ mod others_providers;
 mod planes;
 pub mod reach;
 mod read;
+mod rendering;
 mod saga;
 mod validate;
 mod verdict;

@@ -13,20 +13,20 @@ use super::index::Index;
 use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
 use super::others_providers::check;
+use super::rendering::rendering;
 use super::wish::{Placed, Wish, Wishes, providers_of};
 use super::{Fingerprint, Mode};
 use crate::addr::{Address, Part};
 use crate::desired::{Desired, DesiredCluster, DesiredProvider, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::diff::{Comparison, Owners, compare};
+use crate::diff::Owners;
 use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
 use crate::encode::is_secret_object;
 use crate::facts::Facts;
-use crate::kinds::known_kind;
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use crate::object::ObjectKey;
 use crate::paused::{may_be_paused, paused_by_others};
-use crate::recorded::{Recorded, RecordedObject, ResourceStatus};
+use crate::recorded::{Recorded, ResourceStatus};
 
 /// Everything that a plan is made from.
 #[derive(Clone, Copy)]
@@ -93,9 +93,6 @@ impl Repair {
             .collect()
     }
 }
-
-/// Objects that are new to a pool, each with the recorded one that it would take the place of.
-type Renamed<'a> = BTreeMap<ObjectKey, (&'a ObjectKey, &'a RecordedObject)>;
 
 /// Verdicts with the fingerprints of all that was read for them.
 #[derive(Default)]
@@ -187,35 +184,27 @@ impl<'a> View<'a> {
             self.expect_absent(address, wish, verdicts, diagnostics);
             return Verdict::Create;
         };
-        match record.status {
-            // From the deletion of the Cluster on there is no way back; whatever stopped before it is made again.
-            ResourceStatus::Deleting if address.is_cluster() && address.part.is_none() => {
-                let mut diagnostic = Diagnostic::error(
-                    Code::BEING_DESTROYED,
-                    format!("{address} is being destroyed, and the configuration still asks for it"),
-                )
-                .hint("finish with `windlass destroy`, or take the block out of the configuration and apply");
-                diagnostic.primary = wish.resource.span;
-                diagnostics.push(diagnostic);
+        // From the deletion of the Cluster on there is no way back; whatever stopped before it is made again.
+        if record.status == ResourceStatus::Deleting && address.is_cluster() && address.part.is_none() {
+            let mut diagnostic =
+                Diagnostic::error(Code::BEING_DESTROYED, format!("{address} is being destroyed, and the configuration still asks for it"))
+                    .hint("finish with `windlass destroy`, or take the block out of the configuration and apply");
+            diagnostic.primary = wish.resource.span;
+            diagnostics.push(diagnostic);
+            return Verdict::Keep;
+        }
+        let ready = record.status == ResourceStatus::Ready;
+        // What Cluster API has begun to make of the old wish would be thrown away without a word.
+        if ready || self.lives_half_made(address) {
+            let changes = input_changes(wish, record);
+            if !changes.is_empty() {
+                diagnostics.extend(changes);
                 return Verdict::Keep;
             }
-            ResourceStatus::Absent | ResourceStatus::Creating | ResourceStatus::Deleting => {
-                // What Cluster API has begun to make of the old wish would be thrown away without a word.
-                let changes = if self.lives_half_made(address) { input_changes(wish, record) } else { Vec::new() };
-                if !changes.is_empty() {
-                    diagnostics.extend(changes);
-                    return Verdict::Keep;
-                }
-                self.expect_absent(address, wish, verdicts, diagnostics);
-                return Verdict::Finish;
-            }
-            ResourceStatus::Ready => {}
         }
-        let changes = input_changes(wish, record);
-        let changed = !changes.is_empty();
-        diagnostics.extend(changes);
-        if changed {
-            return Verdict::Keep;
+        if !ready {
+            self.expect_absent(address, wish, verdicts, diagnostics);
+            return Verdict::Finish;
         }
         let components: Vec<Cow<'_, Placed>> = self.components(address).collect();
         let expected = self.expected(address, wish, &components);
@@ -225,16 +214,20 @@ impl<'a> View<'a> {
         for (key, object) in &expected {
             let Some(known) = self.recorded.objects.get(key) else {
                 // Copies on planes that are still being made are the saga's.
-                let old = renamed.get(key).map_or(&Json::Null, |(_, old)| &old.applied);
-                if self.rendered_anew(address, wish, key, (old, &object.content), &renamed, anew) {
+                let leaves = renamed.get(key).map(|(_, old)| rendering(key, &old.applied, object));
+                if self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
             };
             let applied = resolved(&known.applied, &self.wishes.known);
-            let rendering = self.rendering(key, &applied, object);
-            if !rendering.leaves.is_empty() && self.rendered_anew(address, wish, key, (&applied, &object.content), &renamed, anew) {
-                updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: rendering });
+            let leaves = rendering(key, &applied, object);
+            if !leaves.is_empty() && self.rendered_anew(address, wish, key, Some(&leaves), &renamed, anew) {
+                updates.push(Repair {
+                    key: key.clone(),
+                    wish: Some((*object).clone()),
+                    drift: ObjectDrift { leaves, ..ObjectDrift::default() },
+                });
             }
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
             let drift = object_drift(key, known, self.facts.object(key), &self.wishes.known, self.options.key);
@@ -297,88 +290,11 @@ impl<'a> View<'a> {
         !self.recorded.objects.contains_key(&object.key.on(home)) && self.recorded.objects.contains_key(&object.key)
     }
 
-    /// What differs between the fields as sent and the fields as they would be sent now.
-    fn rendering(&self, key: &ObjectKey, applied: &Json, object: &Placed) -> ObjectDrift {
-        let schema = known_kind(&object.api_version, &key.kind).map(|kind| kind.schema);
-        let mut leaves = compare(Comparison { applied: &object.content, live: applied, schema, key: None });
-        // Leaves that were sent and are not any more.
-        let gone = compare(Comparison { applied, live: &object.content, schema, key: None });
-        leaves.extend(gone.into_iter().filter(|leaf| leaf.live.is_none()).map(|mut leaf| {
-            std::mem::swap(&mut leaf.applied, &mut leaf.live);
-            leaf
-        }));
-        leaves.sort_by(|a, b| a.path.cmp(&b.path));
-        leaves.dedup_by(|a, b| a.path == b.path);
-        ObjectDrift { leaves, ..ObjectDrift::default() }
-    }
-
-    /// Whether an object that is rendered in another way than it was applied may be updated; else that is reported.
-    ///
-    /// The agent may, since its image follows the release, and so may what a provider of the same version consists of, but for its
-    /// Secrets. A layer's objects come from files, so their change is the user's.
-    fn rendered_anew(
-        &self,
-        address: &Address,
-        wish: &Wish<'_>,
-        key: &ObjectKey,
-        (old, new): (&Json, &Json),
-        renamed: &Renamed<'_>,
-        diagnostics: &mut Diagnostics,
-    ) -> bool {
-        let follows_release = match &address.part {
-            Some(Part::Agent) => true,
-            Some(Part::Provider(_) | Part::Pivot) => !is_secret_object(key),
-            _ => false,
-        };
-        if follows_release {
-            return true;
-        }
-        let what = if renamed.contains_key(key) { "a change of machines" } else { rendering_of(address) };
-        if old.is_null() {
-            diagnostics.push(refusal(address, what, &key.short(), &Json::Null, &Json::String("new".to_owned()), wish.resource.span));
-            return false;
-        }
-        let schema = known_kind(new.get("apiVersion").and_then(Json::as_str).unwrap_or(""), &key.kind).map(|kind| kind.schema);
-        let only_the_name = |before: &Json, after: &Json| {
-            renamed.iter().any(|(new, (old, _))| before == &Json::from(old.name.as_str()) && after == &Json::from(new.name.as_str()))
-        };
-        let changed = compare(Comparison { applied: new, live: old, schema, key: None }).into_iter();
-        let changed = changed.map(|leaf| (leaf.path_text(), leaf.live.unwrap_or(Json::Null), leaf.applied.unwrap_or(Json::Null)));
-        for (path, before, after) in changed.filter(|(_, before, after)| !only_the_name(before, after)).take(5) {
-            let field = format!("{} {path}", key.short());
-            diagnostics.push(refusal(address, what, &field, &before, &after, wish.resource.span));
-        }
-        for leaf in
-            compare(Comparison { applied: old, live: new, schema, key: None }).into_iter().filter(|leaf| leaf.live.is_none()).take(5)
-        {
-            let field = format!("{} {}", key.short(), leaf.path_text());
-            diagnostics.push(refusal(address, what, &field, &leaf.applied.unwrap_or(Json::Null), &Json::Null, wish.resource.span));
-        }
-        false
-    }
-
     /// Whether Cluster API objects of a part of a cluster that is not ready have been applied, so that machines may come of them.
     fn lives_half_made(&self, address: &Address) -> bool {
         address.is_cluster()
             && matches!(address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)))
             && self.index.owned(address).iter().any(|(key, object)| may_be_paused(&key.group) && !object.uid.is_empty())
-    }
-
-    /// Templates are named by what they hold: for each that is new to a pool the one that it would follow, if there is but one of its kind.
-    fn renamed(&self, address: &Address, expected: &[(ObjectKey, &Placed)]) -> Renamed<'a> {
-        if !matches!(address.part, Some(Part::ControlPlane | Part::WorkerPool(_))) {
-            return Renamed::new();
-        }
-        let wanted: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
-        let mut renamed = Renamed::new();
-        for key in wanted.iter().filter(|key| !self.recorded.objects.contains_key(key)) {
-            let alike = |other: &ObjectKey| (&other.plane, &other.group, &other.kind) == (&key.plane, &key.group, &key.kind);
-            let mut old = self.index.owned(address).iter().filter(|(other, _)| alike(other) && !wanted.contains(*other));
-            if let (Some((old, object)), None) = (old.next(), old.next()) {
-                renamed.insert((*key).clone(), (*old, *object));
-            }
-        }
-        renamed
     }
 
     /// Objects that steps made for themselves (inventories, the agent's layer objects) and that are gone or about to be.
@@ -419,33 +335,6 @@ impl<'a> View<'a> {
         self.desired.clusters.get(&root).filter(|cluster| cluster.agent)?;
         let key = layer_object(&root, layer);
         self.lost(&key).map(|drift| Repair { key, wish: None, drift })
-    }
-
-    /// Objects that were applied for a ready resource and that it does not have any more.
-    fn refuse_dropped_objects(
-        &self,
-        address: &Address,
-        wish: &Wish<'_>,
-        expected: &[(ObjectKey, &Placed)],
-        renamed: &Renamed<'_>,
-        diagnostics: &mut Diagnostics,
-    ) {
-        if !matches!(address.part, Some(Part::Layer(_) | Part::ControlPlane | Part::WorkerPool(_))) {
-            return;
-        }
-        let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
-        for (key, _) in self.index.owned(address) {
-            if !is_bookkeeping(key) && !expected.contains(key) && !renamed.values().any(|(old, _)| old == key) {
-                diagnostics.push(refusal(
-                    address,
-                    rendering_of(address),
-                    &key.short(),
-                    &Json::String("applied".to_owned()),
-                    &Json::Null,
-                    wish.resource.span,
-                ));
-            }
-        }
     }
 
     /// A pool, layer, agent or pivot that is new in a cluster that is ready.
@@ -591,16 +480,6 @@ impl<'a> View<'a> {
     /// Whether the plan takes everything down.
     pub(super) fn destroys_all(&self) -> bool {
         self.options.mode == Mode::Destroy
-    }
-}
-
-/// The name of a change of what is rendered, in the words of the documentation.
-fn rendering_of(address: &Address) -> &'static str {
-    match &address.part {
-        Some(Part::Layer(_)) => "a change of a layer's content",
-        Some(Part::Provider(_) | Part::Pivot) => "a change of a provider's credentials",
-        _ if matches!(address.root, crate::addr::Root::Cloud(..)) => "a change of cloud credentials",
-        _ => "a change of what is rendered for it",
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use windlass_core::facts::{ClusterAccess, PlaneFact};
-use windlass_core::plan::{Action, Unplanned};
+use windlass_core::plan::{Action, Plan, Unplanned};
 use windlass_core::recorded::{Phase, RecordedPlane};
 use windlass_run::event::RunEvent;
 use windlass_run::execute::{Start, StopRequest};
@@ -13,7 +13,7 @@ use windlass_run::summary::{Summary, Verdict};
 
 use crate::world::{Bench, Death, Manner, answers, apply, management, object, plan, shop};
 
-fn three_and_a_branch() -> windlass_core::plan::Plan {
+fn three_and_a_branch() -> Plan {
     plan(vec![
         ("a", &[], apply(&management(), &["a"])),
         ("b", &[0], apply(&management(), &["b"])),
@@ -135,16 +135,21 @@ async fn a_step_is_stale_by_itself_if_the_world_changes_after_the_first_check() 
     assert_eq!(phases(&bench, "a"), [], "nothing was begun");
 }
 
+/// Runs a plan, one step of which is given no more time than it has.
+async fn run_out_of_time(bench: &Bench, plan: &Plan) -> Summary {
+    let later = async {
+        settle().await;
+        bench.clock.advance(Duration::from_secs(600));
+    };
+    tokio::join!(bench.run(plan), later).0
+}
+
 #[tokio::test]
 async fn a_step_that_takes_too_long_is_in_progress_and_says_what_it_waits_for() {
     let bench = Bench::new();
     bench.world.behave("b", Manner::Waits);
     let plan = three_and_a_branch();
-    let later = async {
-        settle().await;
-        bench.clock.advance(Duration::from_secs(600));
-    };
-    let (summary, ()) = tokio::join!(bench.run(&plan), later);
+    let summary = run_out_of_time(&bench, &plan).await;
     assert_eq!((summary.verdict, summary.verdict.exit_code()), (Verdict::TimedOut, 7));
     assert_eq!(errors(&summary), ["Deployment x: 0 of 1 available"]);
     let events = bench.events.lock().unwrap();
@@ -156,11 +161,7 @@ async fn a_step_that_has_said_nothing_times_out_with_words_of_its_own() {
     let bench = Bench::new();
     bench.world.behave("branch", Manner::IsDeaf);
     let plan = three_and_a_branch();
-    let later = async {
-        settle().await;
-        bench.clock.advance(Duration::from_secs(600));
-    };
-    let (summary, ()) = tokio::join!(bench.run(&plan), later);
+    let summary = run_out_of_time(&bench, &plan).await;
     assert_eq!(summary.verdict, Verdict::TimedOut);
     assert_eq!(errors(&summary), ["cluster.shop: no answer yet"]);
 }

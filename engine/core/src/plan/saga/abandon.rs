@@ -17,7 +17,7 @@ use crate::plan::demands::access_secret;
 use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, kept};
 use crate::plan::verdict::View;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{ChangeAction, Plan};
 use crate::recorded::{Effect, Recorded};
 
 /// A cluster that is forgotten.
@@ -76,20 +76,17 @@ pub(in crate::plan) fn abandon(
 }
 
 /// Clusters that a plan forgets because nobody reached them.
-pub fn abandoned(plan: &Plan) -> Vec<Address> {
-    let forgets = |step: &&Step| {
-        let gone = Effect::PlaneGone { address: step.address.clone() };
-        matches!(step.action, Action::Record) && step.address.is_cluster() && step.on_done.contains(&gone)
-    };
-    plan.steps.iter().filter(forgets).map(|step| step.address.clone()).collect()
+pub fn abandoned(plan: &Plan) -> impl Iterator<Item = &Address> {
+    let whole = plan.changes.iter().filter(|change| change.action == ChangeAction::Forget && change.address.part.is_none());
+    whole.map(|change| &change.address)
 }
 
 /// The first of a plan's abandoned clusters that could be destroyed by now, with what answers; `facts` tell of its planes.
 pub fn answers_again(plan: &Plan, recorded: &Recorded, facts: &Facts) -> Option<(Address, &'static str)> {
-    abandoned(plan).into_iter().find_map(|address| {
-        let cluster = kept::<KeptCluster>(recorded.resources.get(&address)?)?;
-        let answer = silence(recorded, facts, &address, &cluster.kind.management).err()?;
-        Some((address, answer))
+    abandoned(plan).find_map(|address| {
+        let cluster = kept::<KeptCluster>(recorded.resources.get(address)?)?;
+        let answer = silence(recorded, facts, address, &cluster.kind.management).err()?;
+        Some((address.clone(), answer))
     })
 }
 
