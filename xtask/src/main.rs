@@ -1,6 +1,7 @@
 //! The repository's own chores, one subcommand each; it knows the work tree and no running system.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who started it")]
 
+mod cargo;
 mod crash;
 mod crds;
 mod docs;

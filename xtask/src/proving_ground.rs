@@ -1,25 +1,39 @@
 //! `cargo xtask proving-ground …`: runs the proving ground's own program, and its tests. Knows nothing else of it.
 
-use std::path::Path;
-use std::process::Command;
+use super::cargo::{program, root, watched, watched_program};
+
+const PROGRAM: &str = "windlass-proving-ground";
 
 /// The program does it, and says what it does.
 pub fn run(words: &[&str]) -> Result<String, String> {
-    cargo(&[&["run", "--quiet", "--locked", "-p", "windlass-proving-ground", "--"], words].concat())?;
+    watched(&["build", "--quiet", "--locked", "--workspace", "--bin", PROGRAM])?;
+    watched_program(&program("debug", PROGRAM), words)?;
     Ok(format!("proving-ground {}: done", words.join(" ")))
 }
 
 /// Builds what is missing, and runs the tests that need it. A test that fails ends it with an error.
 pub fn test() -> Result<String, String> {
     run(&["build"])?;
+    let tests = tests()?;
+    let mut arguments = vec!["test", "--locked", "--workspace"];
+    arguments.extend(tests.iter().flat_map(|test| ["--test", test.as_str()]));
     // Two planes with their managers fill two cores; more at once would only make each of them slower.
-    cargo(&["test", "--locked", "-p", "windlass-proving-ground", "--tests", "--", "--ignored", "--nocapture", "--test-threads=2"])?;
+    arguments.extend(["--", "--ignored", "--nocapture", "--test-threads=2"]);
+    watched(&arguments)?;
     Ok("proving-ground test: every test passed".to_owned())
 }
 
-fn cargo(arguments: &[&str]) -> Result<(), String> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let status = Command::new(cargo).args(arguments).current_dir(root).status().map_err(|error| format!("cargo cannot be run: {error}"))?;
-    if status.success() { Ok(()) } else { Err(format!("`cargo {}` failed ({status})", arguments.join(" "))) }
+/// Names of the proving ground's tests: a file or a folder with a `main.rs` for each.
+fn tests() -> Result<Vec<String>, String> {
+    let folder = root().join("tests/proving-ground/tests");
+    let entries = std::fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| format!("{}: {error}", folder.display()))?.path();
+        if path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").is_file() {
+            names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+        }
+    }
+    names.sort();
+    Ok(names)
 }
