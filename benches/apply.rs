@@ -89,10 +89,15 @@ impl Place {
 
 fn configuration(engine: usize, agent: usize) -> String {
     let maps = |name: &str, count: usize| {
-        format!(
-            r#"[for i in range({count}) : {{ apiVersion = "v1", kind = "ConfigMap", metadata = {{ name = "{name}-${{i}}", namespace = "default" }}, data = {{ k = "{}" }} }}]"#,
-            "x".repeat(1000)
-        )
+        let data = "x".repeat(1000);
+        // `range` gives no more than 1,024 numbers.
+        let parts = (0..count).step_by(1000).map(|from| {
+            let to = count.min(from + 1000);
+            format!(
+                r#"[for i in range({from}, {to}) : {{ apiVersion = "v1", kind = "ConfigMap", metadata = {{ name = "{name}-${{i}}", namespace = "default" }}, data = {{ k = "{data}" }} }}]"#
+            )
+        });
+        format!("concat({})", parts.collect::<Vec<_>>().join(", "))
     };
     let network = format!("{}\n    objects   = {}", small::manifests("network"), maps("engine", engine));
     let many = format!("  addon \"many\" {{\n    objects = {}\n  }}", maps("agent", agent));

@@ -91,9 +91,9 @@ impl ApiError {
     }
 
     /// The server did not do it now and may do it later: load (429), faults of its own or of what stands before it (500, 502, 503, 504). A
-    /// webhook's no is no fault, whatever its code.
+    /// webhook's no is no fault, whatever its code, and neither is a value of the wrong type.
     pub fn passes(&self) -> bool {
-        matches!(self, ApiError::Status { code: 429 | 500 | 502 | 503 | 504, .. }) && !self.is_a_webhooks_no()
+        matches!(self, ApiError::Status { code: 429 | 500 | 502 | 503 | 504, .. }) && !self.is_a_webhooks_no() && !self.is_mistyped()
     }
 
     /// 409 because somebody else wrote at the same moment: neither a name that is taken nor a field that others own.
@@ -101,6 +101,12 @@ impl ApiError {
         let owned = |causes: &[Cause]| causes.iter().any(|cause| cause.reason == "FieldManagerConflict");
         let passing = matches!(self, ApiError::Status { causes, .. } if !owned(causes));
         self.is_conflict() && passing && !self.is_a_webhooks_no()
+    }
+
+    /// A value of a server-side apply is not of the type that the schema says. The server answers 500 with these words
+    /// (k8s.io/apimachinery, pkg/util/managedfields/internal/structuredmerge.go, `Apply`).
+    fn is_mistyped(&self) -> bool {
+        matches!(self, ApiError::Status { code: 500, message, .. } if message.starts_with("failed to create typed patch object"))
     }
 
     fn is_a_webhooks_no(&self) -> bool {
@@ -126,14 +132,14 @@ impl ApiError {
     }
 
     /// The server has looked at the request and will say no to it as long as nobody changes the request or what is there: 400, 403, 422 and
-    /// the like. Not what may pass by itself: who we are (401), what is not there yet (404), conflicts (409), load (429), faults (5xx), and a
+    /// the like, and a value of the wrong type. Not what may pass by itself: who we are (401), what is not there yet (404), conflicts (409), load (429), faults (5xx), and a
     /// namespace that is being deleted (a 403).
     pub fn is_final(&self) -> bool {
         match self {
             ApiError::Status { code: 400 | 402 | 403 | 405 | 406 | 413 | 414 | 415 | 422, causes, .. } => {
                 !causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
             }
-            _ => false,
+            other => other.is_mistyped(),
         }
     }
 
@@ -233,7 +239,9 @@ mod tests {
             let body = json!({"reason": "R", "message": "m", "details": {"causes": [{"reason": cause, "field": "f", "message": "m"}]}});
             ApiError::from_answer(code, None, body.to_string().as_bytes())
         };
+        let mistyped = "failed to create typed patch object (ns/m; /v1, Kind=ConfigMap): .data.k: expected string";
         for (error, expected) in [
+            (ApiError::from_answer(500, None, json!({"message": mistyped}).to_string().as_bytes()), true),
             (answer(400, ""), true),
             (answer(403, ""), true),
             (answer(422, "FieldValueInvalid"), true),

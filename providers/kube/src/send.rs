@@ -297,6 +297,11 @@ mod tests {
         for (error, free, guarded) in [
             (answer(429, "TooManyRequests", "", ""), Passes::Yes, Passes::Yes),
             (answer(500, "InternalError", "etcdserver: leader changed", ""), Passes::Yes, Passes::Yes),
+            (
+                answer(500, "", "failed to create typed patch object (a/b; /v1, Kind=C): .data.k: expected string", ""),
+                Passes::No,
+                Passes::No,
+            ),
             (answer(502, "", "", ""), Passes::Yes, Passes::Yes),
             (answer(503, "ServiceUnavailable", "", ""), Passes::Yes, Passes::Yes),
             (answer(504, "Timeout", "", ""), Passes::Yes, Passes::Yes),

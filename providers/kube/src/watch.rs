@@ -1,6 +1,6 @@
 //! One watch for each (plane, kind, namespace), shared by all who wait; it ends with the last of them. Judges nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use windlass_core::addr::Address;
 
 use crate::error::ApiError;
-use crate::kinds::Kind;
+use crate::kinds::{Kind, ObjectRef};
 use crate::plane::Plane;
 
 /// Objects by namespace (empty for cluster-scoped kinds) and name.
@@ -60,14 +60,24 @@ impl Watch {
         self.changes.subscribe()
     }
 
-    fn set(&self, objects: Option<Arc<Objects>>, trouble: Option<String>) {
-        {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            if objects.is_some() {
-                state.objects = objects;
-            }
-            state.trouble = trouble;
-        }
+    /// Replaces what is seen, or says why nothing is.
+    fn set(&self, seen: Result<Objects, String>) {
+        self.update(|view| match seen {
+            Ok(objects) => *view = View { objects: Some(Arc::new(objects)), trouble: None },
+            Err(trouble) => view.trouble = Some(trouble),
+        });
+    }
+
+    /// Changes what is seen in place: it is copied only if somebody looks at it right now.
+    fn change(&self, change: impl FnOnce(&mut Objects)) {
+        self.update(|view| {
+            change(Arc::make_mut(view.objects.get_or_insert_default()));
+            view.trouble = None;
+        });
+    }
+
+    fn update(&self, update: impl FnOnce(&mut View)) {
+        update(&mut self.state.write().unwrap_or_else(PoisonError::into_inner));
         self.changes.send_modify(|n| *n += 1);
     }
 }
@@ -121,6 +131,18 @@ impl Watches {
         running.insert(name, Arc::downgrade(&watch));
         Ok(watch)
     }
+
+    /// Watches of all kinds of some objects, for who waits for one of them after the other: without a holder a watch ends with each wait, and
+    /// the next wait lists the whole kind again. A kind that cannot be watched is left to the wait itself, which says so.
+    pub async fn keep<'a>(&self, plane: &Arc<Plane>, objects: impl IntoIterator<Item = &'a ObjectRef>) -> Vec<Arc<Watch>> {
+        let kinds: BTreeSet<_> =
+            objects.into_iter().map(|object| (&object.api_version, &object.kind, object.namespace.as_deref())).collect();
+        let mut kept = Vec::with_capacity(kinds.len());
+        for (api_version, kind, namespace) in kinds {
+            kept.extend(self.on(plane, api_version, kind, namespace).await.ok());
+        }
+        kept
+    }
 }
 
 /// Between a watch that failed and the next list: at first, and at the most.
@@ -131,9 +153,7 @@ const AGAIN_AFTER: (Duration, Duration) = (Duration::from_millis(500), Duration:
 async fn follow(api: Api<DynamicObject>, kind: Arc<Kind>, watch: Weak<Watch>) {
     let mut pause = AGAIN_AFTER.0;
     loop {
-        let mut objects = Objects::new();
         let mut listed = Objects::new();
-        let mut complete = false;
         let mut events = watcher(api.clone(), Config::default()).boxed();
         let trouble = loop {
             let event = match events.try_next().await {
@@ -141,26 +161,20 @@ async fn follow(api: Api<DynamicObject>, kind: Arc<Kind>, watch: Weak<Watch>) {
                 Ok(None) => break "the watch has ended".to_owned(),
                 Err(error) => break crate::plane::chain(&error),
             };
+            let Some(watch) = watch.upgrade() else { return };
             match event {
-                Event::Init => listed = Objects::new(),
+                Event::Init => listed.clear(),
                 Event::InitApply(object) => keep(&mut listed, &object, &kind),
                 Event::InitDone => {
-                    objects = std::mem::take(&mut listed);
-                    complete = true;
+                    watch.set(Ok(std::mem::take(&mut listed)));
                     pause = AGAIN_AFTER.0;
                 }
-                Event::Apply(object) => keep(&mut objects, &object, &kind),
-                Event::Delete(object) => {
-                    objects.remove(&place(&object));
-                }
-            }
-            if complete {
-                let Some(watch) = watch.upgrade() else { return };
-                watch.set(Some(Arc::new(objects.clone())), None);
+                Event::Apply(object) => watch.change(|objects| keep(objects, &object, &kind)),
+                Event::Delete(object) => watch.change(|objects| drop(objects.remove(&place(&object)))),
             }
         };
         let Some(watch) = watch.upgrade() else { return };
-        watch.set(None, Some(trouble));
+        watch.set(Err(trouble));
         drop(watch);
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(AGAIN_AFTER.1);

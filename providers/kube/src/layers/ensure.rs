@@ -1,15 +1,18 @@
 //! A layer is on a plane as it should be: applied in order, inventoried, pruned; and whether it is healthy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures::{StreamExt, stream};
 use serde_json::Value as Json;
+use windlass_core::object::split_api_version;
 use windlass_core::plan::Readiness;
 use windlass_run::ports::{Ensured, StepError};
 
 use super::inventory::{self, Inventory};
 use super::order::{Rank, rank, rank_of, sort};
-use crate::apply::{Conflicts, Expect, Intent, MayTake, apply};
+use crate::apply::{Applied, Conflicts, Expect, Intent, MayTake, apply};
 use crate::error::ApiError;
 use crate::kinds::ObjectRef;
 use crate::plane::Plane;
@@ -17,6 +20,9 @@ use crate::remove::{Doomed, Whose, remove};
 use crate::wait::Patience;
 use crate::watch::Watches;
 use crate::work::{ensure_system_namespace, more, ready};
+
+/// Objects of a layer that are applied at the same time.
+const AT_ONCE: usize = 8;
 
 /// A layer with real values.
 pub struct Layer<'a> {
@@ -75,27 +81,21 @@ pub async fn ensure_layer(site: &Site<'_>, mut layer: Layer<'_>) -> Result<Done,
     }
 
     let mut done = Done::default();
-    let mut established = false;
-    for object in &layer.objects {
-        site.patience.go_on()?;
-        if !established && rank_of(object) > Rank::Definition {
-            wait_established(site, &layer.objects).await?;
-            established = true;
+    for rank in layer.objects.chunk_by(|one, other| rank_of(one) == rank_of(other)) {
+        let applied = apply_rank(site, &layer, rank, &old).await?;
+        for applied in applied {
+            done.ensured = more(done.ensured, applied.ensured);
+            done.inventory.insert(applied.reference, applied.uid);
         }
-        let Some(reference) = ObjectRef::of(object) else { continue };
-        let recorded = old.get(&reference).is_some_and(|uid| !uid.is_empty()) || (layer.known)(&reference);
-        let conflicts = match layer.heal {
-            true => Conflicts::All,
-            false => Conflicts::Listed(layer.takeovers.get(&reference).cloned().unwrap_or_default()),
-        };
-        let expect = if recorded { Expect::Ours } else { Expect::New };
-        let applied = apply(plane, &Intent { object, expect, conflicts, secrets: layer.secrets }).await?;
-        done.ensured = more(done.ensured, applied.ensured);
-        done.inventory.insert(reference, applied.uid);
+        if rank.first().map(rank_of) == Some(Rank::Definition) {
+            wait_established(site, rank).await?;
+        }
     }
 
-    let mut gone: Vec<(&ObjectRef, &String)> = old.iter().filter(|(reference, _)| !is_listed(&done.inventory, reference)).collect();
+    let listed: BTreeSet<_> = done.inventory.keys().map(versionless).collect();
+    let mut gone: Vec<(&ObjectRef, &String)> = old.iter().filter(|(reference, _)| !listed.contains(&versionless(reference))).collect();
     gone.sort_by_key(|(reference, _)| std::cmp::Reverse(rank(&reference.api_version, &reference.kind)));
+    let _watches = site.watches.keep(plane, gone.iter().map(|(reference, _)| *reference)).await;
     for (reference, uid) in gone {
         let doomed = Doomed { reference: reference.clone(), uid: (!uid.is_empty()).then(|| uid.clone()) };
         remove(plane, &doomed, Whose::Lineage(layer.lineage)).await?;
@@ -108,29 +108,56 @@ pub async fn ensure_layer(site: &Site<'_>, mut layer: Layer<'_>) -> Result<Done,
     Ok(done)
 }
 
-/// The same object in any version of its group.
-fn is_listed(inventory: &Inventory, wanted: &ObjectRef) -> bool {
-    let group = |reference: &ObjectRef| windlass_core::object::split_api_version(&reference.api_version).0.to_owned();
-    inventory.contains_key(wanted)
-        || inventory.keys().any(|reference| {
-            reference.kind == wanted.kind
-                && reference.name == wanted.name
-                && reference.namespace == wanted.namespace
-                && group(reference) == group(wanted)
-        })
+/// Applies objects of one rank, some at once. After the first failure none is begun any more, and what was begun ends.
+async fn apply_rank(site: &Site<'_>, layer: &Layer<'_>, objects: &[Json], old: &Inventory) -> Result<Vec<Applied>, StepError> {
+    let failed = AtomicBool::new(false);
+    let one = async |object: &Json| {
+        if failed.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let applied = apply_one(site, layer, object, old).await;
+        failed.fetch_or(applied.is_err(), Ordering::Relaxed);
+        applied
+    };
+    let answers: Vec<_> = stream::iter(objects).map(one).buffered(AT_ONCE).collect().await;
+    answers.into_iter().filter_map(Result::transpose).collect()
 }
 
-async fn wait_established(site: &Site<'_>, objects: &[Json]) -> Result<(), StepError> {
-    for reference in objects.iter().filter(|object| rank_of(object) == Rank::Definition).filter_map(ObjectRef::of) {
-        ready(site.plane, site.watches, site.patience, &reference, &Readiness::Established).await?;
-    }
-    Ok(())
+async fn apply_one(site: &Site<'_>, layer: &Layer<'_>, object: &Json, old: &Inventory) -> Result<Option<Applied>, StepError> {
+    site.patience.go_on()?;
+    let Some(reference) = ObjectRef::of(object) else { return Ok(None) };
+    let recorded = old.get(&reference).is_some_and(|uid| !uid.is_empty()) || (layer.known)(&reference);
+    let conflicts = match layer.heal {
+        true => Conflicts::All,
+        false => Conflicts::Listed(layer.takeovers.get(&reference).cloned().unwrap_or_default()),
+    };
+    let expect = if recorded { Expect::Ours } else { Expect::New };
+    apply(site.plane, &Intent { object, expect, conflicts, secrets: layer.secrets }).await.map(Some)
+}
+
+/// What an object is in any version of its group.
+fn versionless(reference: &ObjectRef) -> (&str, &str, Option<&str>, &str) {
+    (split_api_version(&reference.api_version).0, &reference.kind, reference.namespace.as_deref(), &reference.name)
+}
+
+async fn wait_established(site: &Site<'_>, definitions: &[Json]) -> Result<(), StepError> {
+    let definitions: Vec<ObjectRef> = definitions.iter().filter_map(ObjectRef::of).collect();
+    wait_each(site, &definitions, &Readiness::Established).await
 }
 
 /// Waits until every object of a layer is healthy.
 pub async fn wait_healthy(site: &Site<'_>, inventory: &Inventory) -> Result<(), StepError> {
-    for reference in inventory.keys() {
-        ready(site.plane, site.watches, site.patience, reference, &Readiness::Healthy).await?;
+    wait_each(site, inventory.keys(), &Readiness::Healthy).await
+}
+
+async fn wait_each<'a>(
+    site: &Site<'_>,
+    objects: impl IntoIterator<Item = &'a ObjectRef> + Clone,
+    readiness: &Readiness,
+) -> Result<(), StepError> {
+    let _watches = site.watches.keep(site.plane, objects.clone()).await;
+    for object in objects {
+        ready(site.plane, site.watches, site.patience, object, readiness).await?;
     }
     Ok(())
 }

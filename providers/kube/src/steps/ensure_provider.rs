@@ -49,6 +49,7 @@ pub async fn run(
         ensured = more(ensured, done);
     }
     let crds = kinds_of(provider, objects, bundle);
+    let _watches = work.watches.keep(&plane, &crds).await;
     for reference in &crds {
         let live = work.ready(&plane, reference, &Readiness::Established).await?;
         has_contract(live.as_ref(), provider, reference)?;

@@ -11,6 +11,7 @@ use windlass_core::recorded::Effect;
 use windlass_kube::kinds::ObjectRef;
 use windlass_kube::layers::inventory;
 use windlass_run::ports::StepError;
+use windlass_sandbox_api::Faults;
 
 use crate::stage::{Memory, Stage, get, marked, run, step};
 
@@ -86,6 +87,45 @@ async fn a_layer_is_applied_in_order_and_pruned_by_its_inventory() {
         .unwrap();
     assert!(get(&stage.workload, &ObjectRef::of(&space()).unwrap()).await.is_none());
     assert!(get(&stage.workload, &inventory::reference("base")).await.is_none());
+}
+
+#[tokio::test]
+async fn waiting_for_many_objects_lists_each_kind_once() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[&shop()]);
+    let maps = |count: usize| {
+        let map = |i| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("m{i}"), "namespace": "default"}});
+        layer((0..count).map(map).collect())
+    };
+    let mut asked = Vec::new();
+    for count in [10, 110, 10] {
+        stage.sandboxes[1].fail(Faults::default());
+        run(&kube, &step(&shop(), Action::ApplyLayer { plane: shop(), layer: maps(count) }), &Arc::new(Memory::default())).await.unwrap();
+        asked.push(stage.sandboxes[1].requests());
+    }
+    let [ten, many, fewer] = asked[..] else { unreachable!("three rounds") };
+    // Each new one is looked for and applied, what is there already only applied; each of 100 that go is read, deleted, and looked for.
+    assert!((180..200).contains(&(many - ten)), "{asked:?}");
+    assert!((300..330).contains(&fewer), "{asked:?}");
+}
+
+#[tokio::test]
+async fn after_a_refusal_nothing_more_of_the_layer_is_begun() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[&shop()]);
+    let map = |i| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": format!("m{i:03}"), "namespace": "default"}});
+    let mut objects: Vec<Json> = (0..100).map(map).collect();
+    objects[3]["data"] = json!({"k": 1});
+    let apply = step(&shop(), Action::ApplyLayer { plane: shop(), layer: layer(objects) });
+    let error = run(&kube, &apply, &Arc::new(Memory::default())).await.unwrap_err();
+    let StepError::Refused { summary, .. } = &error else { panic!("{error:?}") };
+    assert!(summary.contains("ConfigMap default/m003"), "{summary}");
+    let there = |i: usize| {
+        let reference = ObjectRef::new("v1", "ConfigMap", Some("default"), &format!("m{i:03}"));
+        let plane = stage.workload.clone();
+        async move { get(&plane, &reference).await.is_some() }
+    };
+    assert!(there(0).await && !there(50).await && !there(99).await);
 }
 
 #[tokio::test]

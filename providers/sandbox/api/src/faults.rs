@@ -108,6 +108,11 @@ impl FaultPlan {
         self.watches.store(0, Ordering::Relaxed);
     }
 
+    /// Requests since the faults were changed last.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
     fn faults(&self) -> RwLockReadGuard<'_, Faults> {
         self.faults.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -129,6 +129,11 @@ impl Sandbox {
         self.surroundings.faults.change(faults);
     }
 
+    /// Requests that faults could have hit since [`fail`](Self::fail) was called last.
+    pub fn requests(&self) -> u64 {
+        self.surroundings.faults.requests()
+    }
+
     /// A booted plane.
     pub async fn plane(&self, id: &str) -> Option<Plane> {
         self.slots.lock().await.get(id)?.plane.clone()
