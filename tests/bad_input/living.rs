@@ -84,35 +84,35 @@ fn day_two(life: &Life) {
         (
             pool,
             "  worker_pool \"general\" {\n    replicas = 4",
-            This("main.wl.hcl:83:3"),
+            This("main.wl.hcl:84:16"),
             &["cluster.shop.worker_pool[\"general\"]: scaling", "`replicas` was 2, is now 4"],
             1,
         ),
         (
             "    replicas = 3",
             "    replicas = 5",
-            This("main.wl.hcl:75:3"),
+            This("main.wl.hcl:76:16"),
             &["cluster.shop.control_plane: scaling", "`replicas` was 3, is now 5"],
             1,
         ),
         (
             "m6i.xlarge",
             "m6i.2xlarge",
-            This("main.wl.hcl:83:3"),
+            This("main.wl.hcl:87:23"),
             &["a change of machines", "`machine.instance_type` was \"m6i.xlarge\", is now \"m6i.2xlarge\""],
             1,
         ),
         (
             "\"1.34.3\"",
             "\"1.34.4\"",
-            This("main.wl.hcl:70:1"),
+            This("main.wl.hcl:27:15"),
             &["a change of the Kubernetes version", "was \"1.34.3\", is now \"1.34.4\""],
             1,
         ),
         (
             "\"eu-west-1\"",
             "\"eu-west-2\"",
-            This("main.wl.hcl:11:1"),
+            This("main.wl.hcl:12:12"),
             &["cloud.aws.main: a change of the cloud", "`region` was \"eu-west-1\""],
             1,
         ),
@@ -131,7 +131,7 @@ fn day_two(life: &Life) {
             &["adding a worker pool", "cluster.shop.worker_pool[\"general\"]: removing a worker pool"],
             2,
         ),
-        ("pivot    = true", "pivot    = false", This("main.wl.hcl:70:1"), &["cluster.shop: switching the pivot"], 2),
+        ("pivot    = true", "pivot    = false", This("main.wl.hcl:73:14"), &["cluster.shop: switching the pivot"], 2),
     ];
     for (from, to, place, says, faults) in rows {
         let mut says = says.to_vec();
@@ -139,7 +139,7 @@ fn day_two(life: &Life) {
         let told = life.refuses(from, to, &["plan"], &Refusal { code: "WL0403", place: *place, hint: HINT, says: &says, exit: 1 });
         assert_eq!(told.matches("Error[").count(), *faults, "{told}");
     }
-    let refusal = Refusal { code: "WL0403", place: This("main.wl.hcl:83:3"), hint: HINT, says: &["scaling is not possible yet"], exit: 1 };
+    let refusal = Refusal { code: "WL0403", place: This("main.wl.hcl:84:16"), hint: HINT, says: &["scaling is not possible yet"], exit: 1 };
     life.refuses(pool, "  worker_pool \"general\" {\n    replicas = 0", &["apply", "-auto-approve"], &refusal);
 }
 

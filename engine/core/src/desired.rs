@@ -115,6 +115,16 @@ pub struct DesiredResource {
     pub prevent_destroy: bool,
     /// Where its block stands.
     pub span: Option<Span>,
+    /// Where attributes of `input` stand that the user wrote: dotted path → value.
+    pub places: BTreeMap<String, Span>,
+}
+
+impl DesiredResource {
+    /// Where an attribute of `input` stands: it, what it is a part of, or the block.
+    pub fn place_of(&self, path: &str) -> Option<Span> {
+        let parents = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(parent, _)| parent));
+        parents.filter_map(|path| self.places.get(path)).next().copied().or(self.span)
+    }
 }
 
 /// On which plane an object lives.

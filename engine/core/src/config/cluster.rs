@@ -112,6 +112,8 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let depends_on = depends_on(context.inputs, block, &what, instances, context.diagnostics);
     let (cloud, (control_plane, worker_pools, nodes)) = (cloud?, pools?);
     let (os, (kubernetes_version, kubernetes_span)) = (evaluation.os?, evaluation.kubernetes?);
+    let of_profiles = [("kubernetes_version", Some(kubernetes_span)), ("os_version", os.written("version"))];
+    let of_profiles = of_profiles.into_iter().filter_map(|(path, place)| Some((path.to_owned(), place?)));
     let input = ClusterInput {
         address: instance.address.clone(),
         name,
@@ -140,6 +142,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         nodes,
         profiles: evaluation.versions,
         layers,
+        places: body.spans.iter().cloned().chain(of_profiles).collect(),
         name_span: body.written("name").or_else(|| instance.name_span()),
         span: Some(block.header_span),
         input,

@@ -73,6 +73,8 @@ pub struct ClusterModel {
     pub profiles: Vec<(String, String)>,
     /// Layers with objects, in profile order.
     pub layers: Vec<LayerModel>,
+    /// Where attributes of it stand, those that its profiles hold included: dotted path → value.
+    pub places: BTreeMap<String, Span>,
     /// Where its Kubernetes name comes from: the attribute, the `for_each`, or the label.
     pub name_span: Option<Span>,
     /// Where the block stands.
@@ -88,6 +90,8 @@ pub struct NodeModel {
     pub taints: Vec<(String, Option<String>, String)>,
     /// `capi_override` of the group.
     pub overrides: OverrideModel,
+    /// Where attributes of the group stand, its `machine` included: dotted path → value.
+    pub places: BTreeMap<String, Span>,
     /// Where the name of the pool stands.
     pub name_span: Option<Span>,
     /// Where the block stands.

@@ -32,7 +32,7 @@ pub fn read(
     let place = body.span_of("replicas").unwrap_or(block.header_span);
     let replicas = replicas_of(replicas, pool.is_none(), &what, place, diagnostics);
     let failure_domain = body.value.get("failure_domain").and_then(Value::as_str).map(str::to_owned);
-    let nodes = nodes(&body, block, &what, diagnostics);
+    let nodes = nodes(&body, &machine, block, &what, diagnostics);
     (PoolInput { pool, replicas, machine, failure_domain }, nodes)
 }
 
@@ -76,16 +76,18 @@ fn machine(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnost
     inner.read(&machine.body, machine.header_span, &[provider.schema().machine], Handled::default(), diagnostics)
 }
 
-fn nodes(body: &Body, block: &Block, what: &str, diagnostics: &mut Diagnostics) -> NodeModel {
+fn nodes(body: &Body, machine: &Body, block: &Block, what: &str, diagnostics: &mut Diagnostics) -> NodeModel {
     let span = block.header_span;
     let labels = body.value.get("labels").and_then(Value::as_entries).into_iter().flatten();
     let labels: BTreeMap<String, String> = labels.filter_map(|(key, value)| Some((key.to_string(), value.as_str()?.to_owned()))).collect();
     let written = labels.iter().map(|(key, value)| (key.as_str(), value.as_str()));
     node::labels(written, what, body.span_of("labels").unwrap_or(span), diagnostics);
+    let of_machine = machine.spans.iter().map(|(path, span)| (format!("machine.{path}"), *span));
     NodeModel {
         labels,
         taints: node::taints(body, span, what, diagnostics),
         overrides: overrides::read(body, what, diagnostics),
+        places: body.spans.iter().cloned().chain(of_machine).collect(),
         name_span: block.labels.first().map(|label| label.span),
         span: Some(span),
     }

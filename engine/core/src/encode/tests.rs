@@ -112,6 +112,7 @@ fn real_values_are_collected_under_the_sources_of_their_placeholders() {
         needs: Default::default(),
         prevent_destroy: false,
         span: None,
+        places: BTreeMap::new(),
     };
     let desired = Desired { resources: BTreeMap::from([(owner(), resource)]), ..Desired::default() };
     let found = collect_secrets(&desired, &KEY);

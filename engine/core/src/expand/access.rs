@@ -31,6 +31,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
             needs: BTreeSet::from([plane.with(Part::Provider(cloud.provider.name().to_owned()))]),
             prevent_destroy: false,
             span: cloud.input.body.span,
+            places: cloud.input.body.spans.iter().cloned().collect(),
         };
         desired.resources.insert(address.clone(), resource);
     }

@@ -1,6 +1,6 @@
 //! A cluster as resources: Cluster and infrastructure, control plane, worker pools, agent, pivot, layers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Address, Part};
 use crate::config::{CAPI_OVERRIDE, ClusterModel, Model, OverrideModel};
@@ -96,6 +96,12 @@ impl Work<'_> {
     }
 
     fn resource(&mut self, address: Address, input: Value, objects: Vec<DesiredObject>, needs: BTreeSet<Address>, span: Option<Span>) {
+        let places = match &address.part {
+            None => self.cluster.places.clone(),
+            Some(Part::ControlPlane) => self.places_of(&None),
+            Some(Part::WorkerPool(pool)) => self.places_of(&Some(pool.clone())),
+            Some(_) => BTreeMap::new(),
+        };
         let resource = DesiredResource {
             address: address.clone(),
             input,
@@ -104,6 +110,7 @@ impl Work<'_> {
             needs,
             prevent_destroy: self.cluster.prevent_destroy,
             span: span.or(self.cluster.span),
+            places,
         };
         self.desired.resources.insert(address, resource);
     }
@@ -146,6 +153,11 @@ impl Work<'_> {
     /// An object of the cluster itself with the patches of the cluster on it.
     fn overridden_base(&mut self, object: Value) -> Value {
         self.overrides.apply(object, &[&self.cluster.overrides], self.diagnostics)
+    }
+
+    /// Where the attributes of the control plane (`None`) or of a pool are written.
+    fn places_of(&self, pool: &Option<String>) -> BTreeMap<String, Span> {
+        self.cluster.nodes.get(pool).map(|nodes| nodes.places.clone()).unwrap_or_default()
     }
 
     /// Where the control plane (`None`) or a pool is written.

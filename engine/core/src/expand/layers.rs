@@ -1,6 +1,6 @@
 //! Layers as resources: the user's objects, marked, in an order in which they can be applied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Address, Part};
 use crate::config::{ClusterModel, LayerModel};
@@ -31,6 +31,7 @@ pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, di
             needs: needs(cluster, layer),
             prevent_destroy: cluster.prevent_destroy,
             span: layer.span.or(cluster.span),
+            places: BTreeMap::new(),
         };
         desired.resources.insert(address, resource);
     }

@@ -76,6 +76,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
             needs: previous.clone(),
             prevent_destroy: false,
             span: management.span,
+            places: BTreeMap::new(),
         };
         previous.insert(provider.address.clone());
         desired.resources.insert(provider.address.clone(), resource);

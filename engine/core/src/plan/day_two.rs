@@ -45,7 +45,10 @@ pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec
         // The digest covers more than the two can show (another way to write the same); it is still another wish.
         changes.push(("(input)".to_owned(), Json::Null, Json::Null));
     }
-    changes.iter().map(|(field, old, new)| refusal(address, name_of(address, field), field, old, new, wish.resource.span)).collect()
+    let refused = |(field, old, new): &(String, Json, Json)| {
+        refusal(address, name_of(address, field), field, old, new, wish.resource.place_of(field))
+    };
+    changes.iter().map(refused).collect()
 }
 
 /// The name of a change, in the words of the documentation.

@@ -214,7 +214,9 @@ fn add(
     needs: BTreeSet<Address>,
     prevent_destroy: bool,
 ) {
-    let resource = DesiredResource { address: address.clone(), input, render_revision: 1, objects, needs, prevent_destroy, span: None };
+    let places = BTreeMap::new();
+    let resource =
+        DesiredResource { address: address.clone(), input, render_revision: 1, objects, needs, prevent_destroy, span: None, places };
     desired.resources.insert(address, resource);
 }
 
