@@ -132,6 +132,7 @@ impl Planes for Servers {
                 ca_cert_pem: plane.ca_cert_pem,
                 ca_key_pem: plane.ca_key_pem,
                 version: plane.version,
+                service_cidr: plane.service_cidr,
             };
             let plane = self.sandbox.boot(id, boot).await.map_err(words)?;
             Kubeconfig::from_yaml(&plane.internal_kubeconfig(CONTROLLERS)).map_err(words)

@@ -72,6 +72,9 @@ pub enum Error {
     /// A plane is booted again with another certificate authority.
     #[error("plane {0:?} is already booted with another certificate authority")]
     OtherAuthority(String),
+    /// A plane's network of Services cannot be read.
+    #[error("{0:?} is no network of Services; write a CIDR block such as 10.96.0.0/16")]
+    ServiceNetwork(String),
     /// The facts about built-in kinds could not be read.
     #[error("facts of built-in kinds: {0}")]
     Facts(String),

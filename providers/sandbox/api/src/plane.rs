@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ struct Core {
     address: SocketAddr,
     ca_cert_pem: String,
     version: RwLock<String>,
+    service_network: IpNet,
     world: World,
     builtins: Builtins,
     kinds: RwLock<Arc<Kinds>>,
@@ -63,6 +65,7 @@ impl Plane {
             address: SocketAddr::from(([127, 0, 0, 1], record.port)),
             ca_cert_pem: record.ca_cert_pem.clone(),
             version: RwLock::new(record.version.clone()),
+            service_network: record.service_network()?,
             gate: Gate::new(&record.id, &authority)?,
             tokens: Tokens::new(&record.token_key, &record.service_account_key),
             authorizer: Authorizer::default(),
@@ -172,10 +175,15 @@ impl Plane {
         self.0.allocation.lock().await
     }
 
+    /// Where the addresses of Services come from.
+    pub(crate) fn service_network(&self) -> &IpNet {
+        &self.0.service_network
+    }
+
     /// The addresses and ports that Services have.
     pub(crate) fn cluster_ips(&self) -> ClusterIps {
         let (services, _) = self.0.world.list(&GroupResource::new("", "services"), "", None);
-        ClusterIps::in_use(services.iter().map(|stored| &stored.value))
+        ClusterIps::in_use(self.0.service_network, services.iter().map(|stored| &stored.value))
     }
 
     /// What a create would be told about its namespace.

@@ -52,6 +52,8 @@ pub struct Boot {
     pub service_account_key: String,
     /// Kubernetes version that the plane reports (`v1.34.3`).
     pub version: String,
+    /// Network of Services, CIDR; empty: 10.96.0.0/16.
+    pub service_cidr: String,
 }
 
 /// Name of the plane that is there before any cluster.
@@ -120,6 +122,7 @@ impl Sandbox {
             ca_key_pem: authority.key_pem,
             service_account_key: random_key(),
             version: self.options.management_version.clone(),
+            service_cidr: String::new(),
         };
         self.boot(MANAGEMENT, boot).await
     }
@@ -161,6 +164,7 @@ impl Sandbox {
             service_account_key: String::new(),
             token_key: random_key(),
             version: String::new(),
+            service_cidr: String::new(),
         };
         self.store.write_plane(record.clone()).committed().await?;
         let slot = Slot { record, held: Some(socket), plane: None, listener: None, keeper: None };
@@ -185,6 +189,7 @@ impl Sandbox {
             slot.record.ca_cert_pem = boot.ca_cert_pem;
             slot.record.ca_key_pem = boot.ca_key_pem;
             slot.record.service_account_key = boot.service_account_key;
+            slot.record.service_cidr = boot.service_cidr;
         }
         slot.record.version = boot.version;
         slot.record.booted = true;

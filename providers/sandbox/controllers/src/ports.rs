@@ -24,6 +24,8 @@ pub struct BootPlane {
     pub service_account_key_pem: String,
     /// Kubernetes version, `vX.Y.Z`, served at `/version`.
     pub version: String,
+    /// Network of Services (`networking.serviceSubnet` of kubeadm's ClusterConfiguration), the first one if there are two; empty if none is named.
+    pub service_cidr: String,
 }
 
 impl std::fmt::Debug for BootPlane {

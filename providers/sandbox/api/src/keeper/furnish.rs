@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::plane::Plane;
 use crate::rbac::{BootstrapObject, GROUP, bootstrap_objects};
+use crate::rules::network_address;
 use crate::status::Failure;
 use crate::verbs::{Call, create_object};
 use crate::world::{GroupResource, ObjectKey};
@@ -24,7 +25,7 @@ pub(crate) async fn furnish(plane: &Plane) -> Result<(), Failure> {
         "metadata": {"labels": {"component": "apiserver", "provider": "kubernetes"}},
         "spec": {
             "type": "ClusterIP",
-            "clusterIP": "10.96.0.1",
+            "clusterIP": network_address(plane.service_network(), 1),
             "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}],
         },
     });

@@ -1,27 +1,35 @@
 //! Cluster IPs and node ports of Services: given once, unique in the plane, kept for the Service's life.
 
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
+use ipnet::{IpNet, Ipv4Net};
 use serde_json::{Value, json};
 
 use crate::status::Cause;
 
-/// First address of the service network 10.96.0.0/16; the API's own Service has the first usable one.
-pub(crate) const POOL_BASE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 0);
+/// The service network of a plane for which nobody has named one.
+pub(crate) const SERVICE_NETWORK: IpNet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(10, 96, 0, 0), 16));
+
+/// Addresses at the beginning of a network that nobody gets who does not ask for one of them by name, as far as the network has more: cluster
+/// DNS wants the tenth.
+const FIRST: u128 = 10;
+/// More are not looked through.
+const MOST: u128 = 65_534;
 
 const NODE_PORTS: std::ops::RangeInclusive<u64> = 30_000..=32_767;
 
 /// What is in use.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ClusterIps {
+    network: IpNet,
     addresses: BTreeSet<String>,
     ports: BTreeSet<u64>,
 }
 
 impl ClusterIps {
-    pub fn in_use<'a>(services: impl Iterator<Item = &'a Value>) -> ClusterIps {
-        let mut all = ClusterIps::default();
+    pub fn in_use<'a>(network: IpNet, services: impl Iterator<Item = &'a Value>) -> ClusterIps {
+        let mut all = ClusterIps { network, addresses: BTreeSet::new(), ports: BTreeSet::new() };
         for service in services {
             if let Some(address) = service.pointer("/spec/clusterIP").and_then(Value::as_str) {
                 all.addresses.insert(address.to_owned());
@@ -67,27 +75,32 @@ impl ClusterIps {
     }
 
     fn take(&self, wanted: &str) -> Result<String, Cause> {
-        if wanted.parse::<Ipv4Addr>().is_err() {
+        let Ok(address) = wanted.parse::<IpAddr>() else {
             return Err(Cause::invalid(
                 "spec.clusterIPs[0]",
                 format_args!("{wanted:?}"),
                 "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)",
             ));
+        };
+        let refused = |why: &str| {
+            let message = format!("failed to allocate IP {wanted}: {why}");
+            Err(Cause::invalid("spec.clusterIPs", format_args!("[]string{{{wanted:?}}}"), &message))
+        };
+        if !self.network.contains(&address) {
+            let range = self.network;
+            return refused(&format!("the provided IP ({wanted}) is not in the valid range. The range of valid IPs is {range}"));
         }
         if self.addresses.contains(wanted) {
-            return Err(Cause::invalid(
-                "spec.clusterIPs",
-                format_args!("[]string{{{wanted:?}}}"),
-                &format!("failed to allocate IP {wanted}: provided IP is already allocated"),
-            ));
+            return refused("provided IP is already allocated");
         }
         Ok(wanted.to_owned())
     }
 
     fn free_address(&self) -> Result<String, Cause> {
-        let base = u32::from(POOL_BASE);
-        (10..65_534_u32)
-            .map(|offset| Ipv4Addr::from(base + offset).to_string())
+        let size = size(&self.network);
+        let first = if size > 2 * FIRST { FIRST + 1 } else { 1 };
+        (first..size.min(MOST))
+            .map(|offset| network_address(&self.network, offset).to_string())
             .find(|address| !self.addresses.contains(address))
             .ok_or_else(|| Cause::invalid("spec.clusterIPs", "[]string(nil)", "failed to allocate a serviceIP: range is full"))
     }
@@ -106,6 +119,21 @@ impl ClusterIps {
                 port.insert("nodePort".into(), number.into());
             }
         }
+    }
+}
+
+/// Addresses of a network, its broadcast address left out.
+fn size(network: &IpNet) -> u128 {
+    let bits = u32::from(network.max_prefix_len() - network.prefix_len());
+    1_u128.checked_shl(bits).unwrap_or(u128::MAX) - u128::from(network.addr().is_ipv4())
+}
+
+/// The n-th address of a network; the API's own Service has the first.
+pub(crate) fn network_address(network: &IpNet, n: u128) -> IpAddr {
+    match network.network() {
+        // What does not fit was no address of this network.
+        IpAddr::V4(base) => Ipv4Addr::from(u32::from(base).saturating_add(u32::try_from(n).unwrap_or(u32::MAX))).into(),
+        IpAddr::V6(base) => std::net::Ipv6Addr::from(u128::from(base).saturating_add(n)).into(),
     }
 }
 

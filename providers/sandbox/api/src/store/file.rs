@@ -31,7 +31,8 @@ pub(crate) struct Loaded {
 }
 
 /// Append-only; the format number is the count of those that were run.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE planes (
   id TEXT PRIMARY KEY, port INTEGER NOT NULL, booted INTEGER NOT NULL, serving INTEGER NOT NULL,
   ca_cert_pem TEXT NOT NULL, ca_key_pem TEXT NOT NULL, service_account_key TEXT NOT NULL, token_key TEXT NOT NULL,
@@ -42,7 +43,9 @@ CREATE TABLE objects (
   version INTEGER NOT NULL, body BLOB NOT NULL,
   PRIMARY KEY (plane, resource, namespace, name)
 ) WITHOUT ROWID;
-"];
+",
+    "ALTER TABLE planes ADD COLUMN service_cidr TEXT NOT NULL DEFAULT '';",
+];
 
 /// Locks and opens the store in `dir`, which is made (0700) if it is not there.
 pub(crate) fn open(dir: &Path) -> Result<(Store, Vec<Loaded>), Error> {

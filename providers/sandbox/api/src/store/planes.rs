@@ -1,6 +1,10 @@
 //! What the store remembers of a plane besides its objects. Knows no TLS and no HTTP.
 
+use ipnet::IpNet;
 use rusqlite::{Connection, Row, params};
+
+use crate::error::Error;
+use crate::rules::SERVICE_NETWORK;
 
 /// One row of `planes`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub(crate) struct PlaneRecord {
     pub token_key: String,
     /// `gitVersion`.
     pub version: String,
+    /// Network of Services, CIDR; empty: the default.
+    pub service_cidr: String,
 }
 
 impl PlaneRecord {
@@ -33,15 +39,25 @@ impl PlaneRecord {
             service_account_key: row.get("service_account_key")?,
             token_key: row.get("token_key")?,
             version: row.get("version")?,
+            service_cidr: row.get("service_cidr")?,
         })
+    }
+
+    /// Where the addresses of Services come from.
+    pub fn service_network(&self) -> Result<IpNet, Error> {
+        match self.service_cidr.as_str() {
+            "" => Ok(SERVICE_NETWORK),
+            text => text.parse().map_err(|_| Error::ServiceNetwork(text.to_owned())),
+        }
     }
 
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection.execute(
-            "INSERT INTO planes (id, port, booted, serving, ca_cert_pem, ca_key_pem, service_account_key, token_key, version, resource_version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0)
+            "INSERT INTO planes (id, port, booted, serving, ca_cert_pem, ca_key_pem, service_account_key, token_key, version,
+             service_cidr, resource_version)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 0)
              ON CONFLICT (id) DO UPDATE SET port = ?2, booted = ?3, serving = ?4, ca_cert_pem = ?5, ca_key_pem = ?6,
-             service_account_key = ?7, token_key = ?8, version = ?9",
+             service_account_key = ?7, token_key = ?8, version = ?9, service_cidr = ?10",
             params![
                 self.id,
                 self.port,
@@ -51,7 +67,8 @@ impl PlaneRecord {
                 self.ca_key_pem,
                 self.service_account_key,
                 self.token_key,
-                self.version
+                self.version,
+                self.service_cidr
             ],
         )?;
         Ok(())

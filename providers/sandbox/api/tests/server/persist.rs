@@ -113,11 +113,27 @@ async fn planes_are_reserved_booted_stopped_and_removed() {
         ca_key_pem: key.serialize_pem(),
         service_account_key: "sa".to_owned(),
         version: "v1.33.1".to_owned(),
+        service_cidr: "10.20.0.0/24".to_owned(),
     };
     let plane = sandbox.boot("shop", boot.clone()).await.unwrap();
     assert_eq!(plane.url(), format!("https://{address}"));
     let shop = client(&plane.admin_kubeconfig()).await;
     assert_eq!(send(&shop, "GET", "/version", &[], "").await.text("/gitVersion"), "v1.33.1");
+    let service = |name: &str, address: &str| json!({"metadata": {"name": name}, "spec": {"clusterIP": address, "ports": [{"port": 80}]}});
+    let path = "/api/v1/namespaces/default/services";
+    let create = async |name: &str, address: &str| {
+        send(&shop, "POST", path, &[("content-type", "application/json")], &service(name, address).to_string()).await
+    };
+    let given = send(&shop, "GET", &format!("{path}/kubernetes"), &[], "").await;
+    assert_eq!(given.text("/spec/clusterIP"), "10.20.0.1");
+    assert!(create("any", "").await.text("/spec/clusterIP").starts_with("10.20.0."));
+    assert_eq!(create("dns", "10.20.0.10").await.text("/spec/clusterIP"), "10.20.0.10");
+    let outside = create("outside", "10.96.0.10").await;
+    assert_eq!(outside.code, 422);
+    let says = outside.text("/message").to_owned();
+    assert!(says.contains("(10.96.0.10) is not in the valid range. The range of valid IPs is 10.20.0.0/24"), "{says}");
+    let unreadable = Boot { service_cidr: "10.20.0.0".to_owned(), ..boot.clone() };
+    assert!(matches!(sandbox.boot("other", unreadable).await, Err(Error::ServiceNetwork(_))));
     sandbox.boot("shop", Boot { version: "v1.34.0".to_owned(), ..boot.clone() }).await.unwrap();
     assert_eq!(send(&shop, "GET", "/version", &[], "").await.text("/gitVersion"), "v1.34.0");
     let other = Boot { ca_cert_pem: "other".to_owned(), ..boot.clone() };

@@ -52,6 +52,7 @@ async fn certificates_of_the_planes_authority_are_known_and_others_are_not() {
         ca_key_pem: own.1.serialize_pem(),
         service_account_key: "sa".to_owned(),
         version: "v1.34.3".to_owned(),
+        service_cidr: String::new(),
     };
     let plane = sandbox.boot("shop", boot).await.unwrap();
     let ann = client(&with_user(&plane.admin_kubeconfig(), user(&own))).await;

@@ -23,12 +23,7 @@ pub async fn boot(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Res
     let version = instance.attributes.text("/version");
     let plane = match (data.role, &data.ca, fleet.plane(&id)) {
         (Role::Init, Some((certificate, key)), _) => {
-            let boot = BootPlane {
-                ca_cert_pem: certificate.clone(),
-                ca_key_pem: key.clone(),
-                service_account_key_pem: data.service_account_key.clone(),
-                version: version.to_owned(),
-            };
+            let boot = boot_plane(&data, certificate, key, version);
             let kubeconfig = fleet.servers.boot(&id, boot).await?;
             fleet.ledger.set_plane(&instance.cluster, true)?;
             let plane = fleet.start_plane(&id, kubeconfig).await?;
@@ -39,12 +34,7 @@ pub async fn boot(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Res
             // A newer control plane machine brings its newer API server.
             let served = plane.client.apiserver_version().await?.git_version;
             if numbers(version) > numbers(&served) {
-                let boot = BootPlane {
-                    ca_cert_pem: certificate.clone(),
-                    ca_key_pem: key.clone(),
-                    service_account_key_pem: data.service_account_key.clone(),
-                    version: version.to_owned(),
-                };
+                let boot = boot_plane(&data, certificate, key, version);
                 fleet.servers.boot(&id, boot).await?;
             }
             plane
@@ -54,6 +44,18 @@ pub async fn boot(fleet: &Arc<Fleet>, instance: &Resource, cluster: &Key) -> Res
     };
     node::register(&plane, instance, &data).await?;
     Ok(true)
+}
+
+/// What a control plane machine starts its API server with.
+fn boot_plane(data: &UserData, certificate: &str, key: &str, version: &str) -> BootPlane {
+    let subnets = data.cluster.text("/networking/serviceSubnet");
+    BootPlane {
+        ca_cert_pem: certificate.to_owned(),
+        ca_key_pem: key.to_owned(),
+        service_account_key_pem: data.service_account_key.clone(),
+        version: version.to_owned(),
+        service_cidr: subnets.split(',').next().unwrap_or_default().to_owned(),
+    }
 }
 
 /// The numbers of `vX.Y.Z`.

@@ -52,6 +52,7 @@ impl Planes for Servers {
                 ca_key_pem: plane.ca_key_pem,
                 service_account_key: plane.service_account_key_pem,
                 version: plane.version,
+                service_cidr: plane.service_cidr,
             };
             parse(&self.0.boot(id, boot).await.map_err(failed)?.internal_kubeconfig(USER))
         }
