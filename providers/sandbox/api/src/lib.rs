@@ -9,6 +9,7 @@
 mod access;
 mod activity;
 mod clock;
+mod document;
 mod error;
 mod faults;
 mod http;

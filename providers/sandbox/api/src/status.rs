@@ -51,6 +51,11 @@ impl Cause {
         Cause { reason: "FieldValueForbidden", message: format!("Forbidden: {why}"), field: field.to_owned() }
     }
 
+    /// `FIELD: Too long: …`
+    pub fn too_long(field: &str, limit: usize) -> Cause {
+        Cause { reason: "FieldValueTooLong", message: format!("Too long: may not be more than {limit} bytes"), field: field.to_owned() }
+    }
+
     /// `FIELD: Duplicate value: …`
     pub fn duplicate(field: &str, value: &str) -> Cause {
         Cause { reason: "FieldValueDuplicate", message: format!("Duplicate value: {value:?}"), field: field.to_owned() }

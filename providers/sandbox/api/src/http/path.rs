@@ -1,6 +1,6 @@
 //! URL paths. Knows no resource: whether a name means something is the registry's question.
 
-use super::query::percent_decode;
+use super::query::percent_decode_exact;
 
 /// What a path asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub(crate) enum Route {
     Root,
     Resource(ResourcePath),
     Unknown,
+    /// A broken escape, or bytes that are no text.
+    Malformed,
 }
 
 /// A path below a group and version.
@@ -41,7 +43,8 @@ pub(crate) struct ResourcePath {
 
 /// Reads a path.
 pub(crate) fn route(path: &str) -> Route {
-    let parts: Vec<String> = path.split('/').filter(|part| !part.is_empty()).map(|part| percent_decode(part, false)).collect();
+    let parts: Option<Vec<String>> = path.split('/').filter(|part| !part.is_empty()).map(percent_decode_exact).collect();
+    let Some(parts) = parts else { return Route::Malformed };
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     match parts.as_slice() {
         [] => Route::Root,
@@ -117,6 +120,9 @@ mod tests {
             ("/apis/x.io/v1/things/a%2Fb", "x.io|v1|-|things|a/b|-"),
             ("/api/v1/pods/a/b/c", "Unknown"),
             ("/metrics", "Unknown"),
+            ("/api/v1/namespaces/%zz/configmaps", "Malformed"),
+            ("/api/v1/namespaces/%4/configmaps", "Malformed"),
+            ("/api/v1/namespaces/%ff%fe/configmaps", "Malformed"),
             ("/readyz/ping", "Health(\"readyz\")"),
         ] {
             assert_eq!(show(path), expected, "{path}");

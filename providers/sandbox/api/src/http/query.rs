@@ -49,7 +49,18 @@ impl Query {
 
 /// Decodes %XX (and + where `plus` is a space); a broken escape stands for itself.
 pub(crate) fn percent_decode(text: &str, plus: bool) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
+    String::from_utf8_lossy(&percent_bytes(text, plus).0).into_owned()
+}
+
+/// Decodes %XX; nothing if an escape is broken, or if what comes out is no text.
+pub(super) fn percent_decode_exact(text: &str) -> Option<String> {
+    let (bytes, whole) = percent_bytes(text, false);
+    String::from_utf8(bytes).ok().filter(|_| whole)
+}
+
+/// The bytes, and whether every escape was one.
+fn percent_bytes(text: &str, plus: bool) -> (Vec<u8>, bool) {
+    let (mut bytes, mut whole) = (Vec::with_capacity(text.len()), true);
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         match byte {
@@ -57,18 +68,18 @@ pub(crate) fn percent_decode(text: &str, plus: bool) -> String {
             b'%' => {
                 let mut ahead = rest.clone();
                 let pair = ahead.next().zip(ahead.next()).and_then(|(high, low)| Some((hex(high)?, hex(low)?)));
-                match pair {
-                    Some((high, low)) => {
-                        bytes.push(high * 16 + low);
-                        rest = ahead;
-                    }
-                    None => bytes.push(b'%'),
+                if let Some((high, low)) = pair {
+                    bytes.push(high * 16 + low);
+                    rest = ahead;
+                } else {
+                    bytes.push(b'%');
+                    whole = false;
                 }
             }
             other => bytes.push(other),
         }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    (bytes, whole)
 }
 
 fn hex(byte: u8) -> Option<u8> {

@@ -14,6 +14,7 @@ use super::body::{decode_json_or_yaml, media_type};
 use super::path::{ResourcePath, Route, route};
 use super::query::Query;
 use crate::access::{Identity, Mask};
+use crate::document::Document;
 use crate::faults::Fault;
 use crate::plane::Plane;
 use crate::rbac::Attributes;
@@ -36,11 +37,18 @@ impl std::error::Error for Closed {}
 
 /// Bodies above this are refused, as by the real server.
 const MAX_BODY: usize = 3 * 1024 * 1024;
+/// So much of a refused body is read and dropped: most clients read no answer before they have sent all.
+const MAX_DROPPED: usize = 256 * 1024 * 1024;
 
 /// Answers one request; `certified` is who the connection's client certificate names.
 pub(crate) async fn serve(plane: &Plane, certified: Option<&Identity>, request: Request<Incoming>) -> Result<Response<Body>, Closed> {
     let (head, body) = request.into_parts();
     let route = route(head.uri.path());
+    if route == Route::Malformed {
+        // Go's HTTP server answers before Kubernetes is asked: no Status.
+        let answer = Answer::Bytes { code: 400, content_type: "text/plain; charset=utf-8", bytes: Bytes::from_static(b"400 Bad Request") };
+        return Ok(answer.into_response(&[]));
+    }
     let identity = certified.cloned().or_else(|| bearer(&head.headers).and_then(|token| plane.identify_token(token)));
     let Some(identity) = identity else {
         let open = matches!(route, Route::Version | Route::Health(_));
@@ -125,13 +133,24 @@ fn respond(result: Result<Answer, Failure>) -> Response<Body> {
     }
 }
 
-async fn read_body(body: Incoming) -> Result<Bytes, Failure> {
-    match Limited::new(body, MAX_BODY).collect().await {
+async fn read_body(mut body: Incoming) -> Result<Bytes, Failure> {
+    match Limited::new(&mut body, MAX_BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
+            drop_rest(body).await;
             Err(Failure::new(413, "RequestEntityTooLarge", format!("Request entity too large: limit is {MAX_BODY}")))
         }
         Err(error) => Err(Failure::bad_request(format!("the body could not be read: {error}"))),
+    }
+}
+
+async fn drop_rest(mut body: Incoming) {
+    let mut left = MAX_DROPPED;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
+        }
     }
 }
 
@@ -151,7 +170,7 @@ fn plain(plane: &Plane, route: &Route, accept: &str) -> Result<Answer, Failure> 
         Route::Root => Ok(Answer::ok(serde_json::json!({
             "paths": ["/api", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
         }))),
-        Route::Resource(_) | Route::Unknown => Err(Failure::no_such_path()),
+        Route::Resource(_) | Route::Unknown | Route::Malformed => Err(Failure::no_such_path()),
     }
 }
 
@@ -175,7 +194,7 @@ async fn resource(plane: &Plane, path: ResourcePath, input: Input, body: Bytes) 
     };
     let watched = call.query.flag("watch") && path.subresource.is_none() && input.method == Method::GET;
     if watched {
-        return respond(verbs::watch(call));
+        return respond(verbs::watch(call).await);
     }
     match dispatch(&mut call, &path, &input, &body).await {
         Ok(answer) => answer.into_response(&call.warnings),
@@ -188,7 +207,7 @@ fn reviewed(plane: &Plane, path: &ResourcePath, input: &Input, body: &Bytes) -> 
         return None;
     }
     let document = match decode_json_or_yaml(&input.content_type, body) {
-        Ok(document) => document,
+        Ok(document) => document.value,
         Err(failure) if input.method == Method::POST => return Some(answer::refuse(failure)),
         Err(_) => Value::Null,
     };
@@ -216,6 +235,7 @@ fn call(plane: &Plane, path: &ResourcePath, input: &Input) -> Result<Call, Failu
         writer: Writer::read(&input.query, &input.user_agent)?,
         warnings: Vec::new(),
         patch: None,
+        repeated: Vec::new(),
     })
 }
 
@@ -223,17 +243,17 @@ async fn dispatch(call: &mut Call, path: &ResourcePath, input: &Input, body: &By
     // An answer in no acceptable form must not be found out after the write.
     view::Form::read(&call.accept)?;
     let document = || decode_json_or_yaml(&input.content_type, body);
-    let options = || if body.is_empty() { Ok(Value::Null) } else { document() };
+    let options = || if body.is_empty() { Ok(Document::from(Value::Null)) } else { document() };
     let method = input.method.as_str();
     let named = path.name.is_some();
     match (path.subresource.as_deref(), named, method) {
         (None, false, "GET" | "HEAD") => verbs::list(call).await,
         (None, false, "POST") => verbs::create(call, document()?).await,
-        (None, false, "DELETE") => verbs::delete_collection(call, &options()?).await,
+        (None, false, "DELETE") => verbs::delete_collection(call, &options()?.value).await,
         (None, true, "GET" | "HEAD") => verbs::get(call),
         (None, true, "PUT") => verbs::replace(call, None, document()?).await,
         (None, true, "PATCH") => verbs::patch(call, None, &input.content_type, body).await,
-        (None, true, "DELETE") => verbs::delete(call, &options()?).await,
+        (None, true, "DELETE") => verbs::delete(call, &options()?.value).await,
         // The real server creates a custom resource that is posted to its own path.
         (None, true, "POST") if call.resource().custom => verbs::create(call, document()?).await,
         (Some(name), true, _) => subresource(call, name, method, input, body).await,
@@ -262,11 +282,11 @@ async fn subresource(call: &mut Call, name: &str, method: &str, input: &Input, b
             _ => Err(Failure::method_not_allowed()),
         },
         "token" if resource.is("", "serviceaccounts") => match method {
-            "POST" => verbs::request_token(call, &document()?),
+            "POST" => verbs::request_token(call, &document()?.value),
             _ => Err(Failure::method_not_allowed()),
         },
         "binding" if resource.is("", "pods") => match method {
-            "POST" => verbs::bind(call, &document()?).await,
+            "POST" => verbs::bind(call, &document()?.value).await,
             _ => Err(Failure::method_not_allowed()),
         },
         _ => Err(Failure::no_such_path()),

@@ -23,6 +23,8 @@ pub(crate) struct Admission<'a> {
     pub validation: Validation,
     /// The text of a patch: it answers strict validation with 422 instead of 400.
     pub patch: Option<&'a str>,
+    /// What the document names twice, in sentences.
+    pub repeated: &'a [String],
     pub warnings: &'a mut Vec<String>,
 }
 

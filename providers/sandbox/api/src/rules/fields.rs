@@ -4,6 +4,7 @@ use serde_json::Value;
 use windlass_kubeschema::check;
 
 use super::{Admission, defaults, quantities};
+use crate::document::warnings;
 use crate::kinds::Served;
 use crate::patch::as_decoded;
 use crate::status::{Cause, Failure};
@@ -55,11 +56,12 @@ pub(super) fn normalize(admission: &mut Admission<'_>, object: &mut Value) -> Re
 }
 
 fn report(admission: &mut Admission<'_>, unknown: Vec<String>) -> Result<(), Failure> {
-    let sentences: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
+    let sentences: Vec<String> = admission.repeated.iter().cloned().chain(unknown).collect();
     match admission.validation {
         Validation::Ignore => Ok(()),
         Validation::Warn => {
-            admission.warnings.extend(sentences);
+            admission.warnings.extend(warnings(&sentences));
             Ok(())
         }
         Validation::Strict if sentences.is_empty() => Ok(()),

@@ -89,21 +89,54 @@ pub(super) fn causes(resource: &Resource, old: Option<&Value>, new: &Value) -> V
             }
         }
     }
+    annotation_size(meta, &mut causes);
     owner_causes(meta, &mut causes);
-    for finalizer in list(meta, "finalizers").iter().filter_map(Value::as_str) {
-        if names::qualified_key(finalizer).is_some() {
-            causes.push(Cause::invalid(
-                "metadata.finalizers",
-                format_args!("{finalizer:?}"),
-                "name is neither a standard finalizer name nor is it fully qualified",
-            ));
-        }
-    }
+    finalizer_causes(resource, meta, &mut causes);
     if let Some(old) = old {
         causes.extend(new_finalizers(old, meta));
     }
     causes
 }
+
+/// Most bytes of all annotations of an object, keys and values (`TotalAnnotationSizeLimitB`).
+const MAX_ANNOTATION_BYTES: usize = 256 * 1024;
+
+fn annotation_size(meta: &Value, causes: &mut Vec<Cause>) {
+    let annotations = meta.get("annotations").and_then(Value::as_object);
+    let bytes: usize = annotations.into_iter().flatten().map(|(key, value)| key.len() + value.as_str().map_or(0, str::len)).sum();
+    if bytes > MAX_ANNOTATION_BYTES {
+        causes.push(Cause::too_long("metadata.annotations", MAX_ANNOTATION_BYTES));
+    }
+}
+
+/// Finalizers without a domain that every kind may have.
+const STANDARD_FINALIZERS: &[&str] = &["kubernetes", "orphan", "foregroundDeletion"];
+
+fn finalizer_causes(resource: &Resource, meta: &Value, causes: &mut Vec<Cause>) {
+    let finalizers: Vec<&str> = list(meta, "finalizers").iter().filter_map(Value::as_str).collect();
+    for finalizer in &finalizers {
+        if let Some(why) = names::qualified_key(finalizer) {
+            causes.push(Cause::invalid("metadata.finalizers", format_args!("{finalizer:?}"), why));
+        }
+    }
+    if ["orphan", "foregroundDeletion"].iter().all(|finalizer| finalizers.contains(finalizer)) {
+        let shown = serde_json::to_string(&finalizers).unwrap_or_default();
+        causes.push(Cause::invalid("metadata.finalizers", shown, "finalizer orphan and foregroundDeletion cannot be both set"));
+    }
+    if resource.custom || GENERIC_META.contains(&resource.group()) {
+        return;
+    }
+    for (index, finalizer) in finalizers.iter().enumerate() {
+        if !finalizer.contains('/') && !STANDARD_FINALIZERS.contains(finalizer) {
+            let why = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.push(Cause::invalid(&format!("metadata.finalizers[{index}]"), format_args!("{finalizer:?}"), why));
+        }
+    }
+}
+
+/// Groups of built-in kinds whose metadata is checked as that of custom ones: without `core/validation`.
+const GENERIC_META: &[&str] =
+    &["admissionregistration.k8s.io", "apiextensions.k8s.io", "apiregistration.k8s.io", "coordination.k8s.io", "node.k8s.io", "policy"];
 
 fn owner_causes(meta: &Value, causes: &mut Vec<Cause>) {
     let mut controllers = 0;

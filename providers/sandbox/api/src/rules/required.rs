@@ -13,9 +13,14 @@ pub(super) fn causes(resource: &Resource, object: &Value) -> Vec<Cause> {
         ("apps", "deployments" | "daemonsets" | "replicasets" | "statefulsets") => workload(object, &mut causes),
         ("batch", "jobs") => pod_spec("spec.template.spec", object.pointer("/spec/template/spec"), &mut causes),
         ("", "services") => service(object, &mut causes),
-        ("", "configmaps") => keys(object, &["data", "binaryData"], &mut causes),
+        ("", "configmaps") => {
+            keys(object, &["data", "binaryData"], &mut causes);
+            // The real server blames the whole object, which it writes so.
+            size("[]", text_bytes(object.get("data")) + decoded_bytes(object.get("binaryData")), &mut causes);
+        }
         ("", "secrets") => {
             keys(object, &["data"], &mut causes);
+            size("data", decoded_bytes(object.get("data")), &mut causes);
             secret(object, &mut causes);
         }
         ("rbac.authorization.k8s.io", _) => super::roles::causes(resource, object, &mut causes),
@@ -101,6 +106,28 @@ fn keys(object: &Value, fields: &[&str], causes: &mut Vec<Cause>) {
             }
         }
     }
+}
+
+/// Most bytes of all values of a ConfigMap or Secret (`core.MaxSecretSize`).
+const MAX_DATA_BYTES: usize = 1024 * 1024;
+
+fn size(field: &str, bytes: usize, causes: &mut Vec<Cause>) {
+    if bytes > MAX_DATA_BYTES {
+        causes.push(Cause::too_long(field, MAX_DATA_BYTES));
+    }
+}
+
+fn texts(map: Option<&Value>) -> impl Iterator<Item = &str> {
+    map.and_then(Value::as_object).into_iter().flatten().filter_map(|(_, value)| value.as_str())
+}
+
+fn text_bytes(map: Option<&Value>) -> usize {
+    texts(map).map(str::len).sum()
+}
+
+/// Length of what base64 texts stand for.
+fn decoded_bytes(map: Option<&Value>) -> usize {
+    texts(map).map(|text| text.trim_end_matches('=').len() * 3 / 4).sum()
 }
 
 fn secret(object: &Value, causes: &mut Vec<Cause>) {

@@ -31,6 +31,8 @@ pub(crate) struct Call {
     pub warnings: Vec<String>,
     /// The document of a PATCH, as it was sent.
     pub patch: Option<String>,
+    /// What the document names twice, in sentences for field validation.
+    pub repeated: Vec<String>,
 }
 
 /// Options of a writing request.
@@ -102,6 +104,7 @@ impl Call {
             writer: Writer::server(manager),
             warnings: Vec::new(),
             patch: None,
+            repeated: Vec::new(),
         })
     }
 

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Call, escalation};
+use super::{Call, escalation, size};
+use crate::document::Document;
 use crate::http::Answer;
 use crate::rules::{Admission, admit_new};
 use crate::status::Failure;
@@ -12,7 +13,9 @@ use crate::view;
 use crate::world::{Expect, Place, Refused, Stored, Write};
 
 /// Creates the object in the body.
-pub(crate) async fn create(call: &mut Call, mut object: Value) -> Result<Answer, Failure> {
+pub(crate) async fn create(call: &mut Call, document: Document) -> Result<Answer, Failure> {
+    call.repeated = document.repeated;
+    let mut object = document.value;
     if !call.resource().namespaced || !call.namespace.is_empty() {
         call.claim(&mut object)?;
     } else {
@@ -63,7 +66,7 @@ async fn try_create(call: &mut Call, object: Value, track: bool) -> Result<Arc<S
     let now = plane.now();
     let tracking = call.tracking(None);
     let served = call.served.clone();
-    let patch = call.patch.clone();
+    let (patch, repeated) = (call.patch.clone(), call.repeated.clone());
     let mut admission = Admission {
         served: &served,
         subresource: None,
@@ -72,6 +75,7 @@ async fn try_create(call: &mut Call, object: Value, track: bool) -> Result<Arc<S
         track,
         validation: call.writer.validation,
         patch: patch.as_deref(),
+        repeated: &repeated,
         warnings: &mut call.warnings,
     };
     let mut value = admit_new(&mut admission, object, &plane.new_uid(), addresses)?;
@@ -82,7 +86,7 @@ async fn try_create(call: &mut Call, object: Value, track: bool) -> Result<Arc<S
     commit_new(call, &place, value).await
 }
 
-async fn commit_new(call: &Call, place: &Place, value: Value) -> Result<Arc<Stored>, Failure> {
+async fn commit_new(call: &Call, place: &Place, mut value: Value) -> Result<Arc<Stored>, Failure> {
     let world = call.plane.world();
     let resource = call.resource();
     let taken = || Failure::already_exists(resource.group(), resource.plural(), &place.key.name);
@@ -93,6 +97,7 @@ async fn commit_new(call: &Call, place: &Place, value: Value) -> Result<Arc<Stor
         call.plane.require_namespace(resource, &place.key)?;
         return Ok(Arc::new(Stored { key: place.key.clone(), version: 0, value }));
     }
+    size::fit(resource, &mut value)?;
     match world.write(place, Expect::Absent, Write::Put(value), resource.namespaced) {
         Ok((stored, acknowledgement)) => {
             call.plane.after_write(resource);

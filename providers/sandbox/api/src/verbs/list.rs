@@ -63,6 +63,11 @@ async fn wait_for_version(call: &Call) -> Result<(), Failure> {
             )));
         }
     }
+    await_version(call, wanted).await
+}
+
+/// Waits for a version, but not long.
+pub(super) async fn await_version(call: &Call, wanted: u64) -> Result<(), Failure> {
     let mut latest = call.plane.world().subscribe();
     // What `wait_for` answers holds the channel's lock: it must be gone before the world is asked, whose writer takes the two in the other order.
     if tokio::time::timeout(Duration::from_secs(3), latest.wait_for(|version| *version >= wanted)).await.is_ok() {
@@ -73,7 +78,7 @@ async fn wait_for_version(call: &Call) -> Result<(), Failure> {
         details: Some(
             json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1}),
         ),
-        ..Failure::new(504, "Timeout", format!("Too large resource version: {wanted}, current: {present}"))
+        ..Failure::new(504, "Timeout", format!("Timeout: Too large resource version: {wanted}, current: {present}"))
     })
 }
 

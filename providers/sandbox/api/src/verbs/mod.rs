@@ -12,6 +12,7 @@ mod patch;
 mod replace;
 mod review;
 mod scale;
+mod size;
 mod token;
 mod update;
 mod watch;

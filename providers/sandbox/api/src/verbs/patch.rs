@@ -6,8 +6,10 @@ use serde_json::Value;
 use super::Call;
 use super::create::create_object;
 use super::update::{Mode, update_object};
+use crate::document::{Document, warnings};
 use crate::http::{Answer, decode_patch_document};
 use crate::managed;
+use crate::rules::Validation;
 use crate::status::Failure;
 use crate::view;
 
@@ -29,11 +31,13 @@ pub(crate) async fn patch(call: &mut Call, subresource: Option<&'static str>, co
     if !accepted.contains(&content_type) {
         return Err(Failure::unsupported_media_type(accepted));
     }
-    let document = decode_patch_document(content_type, body)?;
+    let Document { value: document, repeated } = decode_patch_document(content_type, body)?;
     call.patch = Some(String::from_utf8_lossy(body).into_owned());
     if content_type == "application/apply-patch+yaml" {
-        return apply(call, subresource, document).await;
+        return apply_once(call, subresource, document, &repeated).await;
     }
+    let whose = if content_type == "application/json-patch+json" { "json patch " } else { "" };
+    call.repeated = repeated.into_iter().map(|sentence| format!("{whose}{sentence}")).collect();
     if call.query.get("force").is_some() {
         return Err(Failure::new(
             422,
@@ -56,6 +60,18 @@ pub(crate) async fn patch(call: &mut Call, subresource: Option<&'static str>, co
     })
     .await?;
     Ok(Answer::Json { code: 200, value: view::single(call, &updated.object)? })
+}
+
+/// Server-side apply of a document that should name no field twice.
+async fn apply_once(call: &mut Call, subresource: Option<&'static str>, document: Value, repeated: &[String]) -> Result<Answer, Failure> {
+    if let (Validation::Strict, Some(sentence)) = (call.writer.validation, repeated.first()) {
+        return Err(Failure::bad_request(format!("error strict decoding YAML: error converting YAML to JSON: {sentence}")));
+    }
+    let answer = apply(call, subresource, document).await?;
+    if call.writer.validation == Validation::Warn {
+        call.warnings.extend(warnings(repeated));
+    }
+    Ok(answer)
 }
 
 /// Server-side apply: creates the object if it is not there.

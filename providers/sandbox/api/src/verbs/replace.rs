@@ -4,12 +4,15 @@ use serde_json::Value;
 
 use super::Call;
 use super::update::{Mode, update_object};
+use crate::document::Document;
 use crate::http::Answer;
 use crate::status::{Cause, Failure};
 use crate::view;
 
 /// Replaces the object (or one of its subresources); an object that is not there is a 404.
-pub(crate) async fn replace(call: &mut Call, subresource: Option<&'static str>, mut object: Value) -> Result<Answer, Failure> {
+pub(crate) async fn replace(call: &mut Call, subresource: Option<&'static str>, document: Document) -> Result<Answer, Failure> {
+    call.repeated = document.repeated;
+    let mut object = document.value;
     call.claim(&mut object)?;
     let version = object.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or("");
     if call.resource().custom && version.is_empty() {

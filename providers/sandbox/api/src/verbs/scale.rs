@@ -21,7 +21,7 @@ pub(crate) async fn write_scale(call: &mut Call, patch_type: Option<&str>, body:
     let paths = call.served.version().scale.clone().ok_or_else(Failure::no_such_path)?;
     let stored = call.stored().ok_or_else(|| call.not_found())?;
     let present = scale_of(call, &stored)?;
-    let document = decode_patch_document(patch_type.unwrap_or(""), body)?;
+    let document = decode_patch_document(patch_type.unwrap_or(""), body)?.value;
     let wanted = match patch_type {
         None => document.clone(),
         Some("application/json-patch+json") => managed::json_patch(&present, &document)?,

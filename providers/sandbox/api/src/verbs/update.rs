@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{Call, escalation};
+use super::{Call, escalation, size};
 use crate::rules::{Admission, Outcome, admit_update};
 use crate::status::Failure;
 use crate::view;
@@ -75,7 +75,7 @@ fn decide(call: &mut Call, mode: Mode, old: &Arc<Stored>, next: Value) -> Result
     let now = plane.now();
     let tracking = call.tracking(mode.subresource);
     let served = call.served.clone();
-    let patch = call.patch.clone();
+    let (patch, repeated) = (call.patch.clone(), call.repeated.clone());
     let mut admission = Admission {
         served: &served,
         subresource: mode.subresource,
@@ -84,6 +84,7 @@ fn decide(call: &mut Call, mode: Mode, old: &Arc<Stored>, next: Value) -> Result
         track: mode.track,
         validation: call.writer.validation,
         patch: patch.as_deref(),
+        repeated: &repeated,
         warnings: &mut call.warnings,
     };
     let decided = match admit_update(&mut admission, &old.value, next, addresses)? {
@@ -97,6 +98,7 @@ fn decide(call: &mut Call, mode: Mode, old: &Arc<Stored>, next: Value) -> Result
             if call.writer.dry_run {
                 Decision::Keep(Arc::new(Stored { key: old.key.clone(), version: old.version, value }))
             } else {
+                size::fit(&served.resource, &mut value)?;
                 Decision::Write(Write::Put(value))
             }
         }

@@ -19,11 +19,20 @@ use crate::world::{Event, EventKind, Since, Stored};
 /// Between two bookmarks, if anything happened.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(10);
 
-/// Streams what happens to the objects that the selectors choose.
-pub(crate) fn watch(call: Call) -> Result<Answer, Failure> {
+/// Streams what happens to the objects that the selectors choose. A version from the future is waited for in silence, as by the real server
+/// (`Cacher.Watch`), unless the present objects of that version are asked for.
+pub(crate) async fn watch(call: Call) -> Result<Answer, Failure> {
     let selector = Selector::parse(call.query.get("labelSelector"), call.query.get("fieldSelector"), call.resource())?;
     let asked = call.query.number("resourceVersion").map_err(|_| list::bad_version(&call))?.unwrap_or(0);
     let announce_end = initial_events(&call)?;
+    if announce_end == Some(true)
+        && let Err(failure) = list::await_version(&call, asked).await
+    {
+        // The request was sound: what comes after that is an event.
+        let mut out = Vec::new();
+        line(&mut out, "ERROR", &failure.to_status());
+        return Ok(Answer::watch(futures::stream::iter([Bytes::from(out)])));
+    }
     let synthetic = announce_end.unwrap_or(asked == 0);
     let timeout = match call.query.number("timeoutSeconds")? {
         None | Some(0) => 3600,

@@ -175,3 +175,54 @@ async fn unknown_fields_are_told_or_refused() {
     wrong["spec"]["replicas"] = json!("three");
     assert_eq!(world.post(path, &wrong).await.code, 400, "a wrong type cannot be decoded");
 }
+
+#[tokio::test]
+async fn fields_that_are_named_twice_are_told_or_refused() {
+    let world = world().await;
+    let path = "/apis/apps/v1/namespaces/default/deployments";
+    let deployment = |name: &str| {
+        format!(
+            r#"{{"metadata":{{"name":"{name}"}},"spec":{{"replicas":1,"replicas":2,"selector":{{"matchLabels":{{"a":"b"}}}},
+            "template":{{"metadata":{{"labels":{{"a":"b"}}}},"spec":{{"containers":[{{"name":"c","image":"i","image":"j"}}]}}}}}}}}"#
+        )
+    };
+    let json = [("content-type", "application/json")];
+    let told = [r#"duplicate field "spec.replicas""#, r#"duplicate field "spec.template.spec.containers[0].image""#];
+    let refused = world.send("POST", &format!("{path}?fieldValidation=Strict"), &json, &deployment("s")).await;
+    let words = "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: ";
+    assert_eq!((refused.code, refused.text("/message")), (400, format!("{words}{}", told.join(", ")).as_str()));
+    let warned = world.send("POST", path, &json, &deployment("w")).await;
+    let warnings: Vec<&str> = warned.headers.get_all("warning").iter().map(|value| value.to_str().unwrap()).collect();
+    assert_eq!(warnings, told.map(|sentence| format!("299 - \"{}\"", sentence.replace('"', "\\\""))));
+    let ignored = world.send("POST", &format!("{path}?fieldValidation=Ignore"), &json, &deployment("i")).await;
+    assert_eq!((ignored.code, ignored.headers.get("warning"), ignored.at("/spec/replicas")), (201, None, &json!(2)));
+    let merge = [("content-type", "application/merge-patch+json")];
+    let patch = r#"{"spec":{"replicas":3,"replicas":4}}"#;
+    let refused = world.send("PATCH", &format!("{path}/i?fieldValidation=Strict"), &merge, patch).await;
+    assert_eq!(refused.code, 422);
+    assert!(refused.text("/message").ends_with(r#": strict decoding error: duplicate field "spec.replicas""#), "{}", refused.body);
+    assert_eq!(world.send("PATCH", &format!("{path}/i"), &merge, patch).await.at("/spec/replicas"), &json!(4));
+}
+
+#[tokio::test]
+async fn keys_that_yaml_names_twice_are_told_or_refused() {
+    let world = world().await;
+    let path = "/api/v1/namespaces/default/configmaps";
+    let text = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: y\ndata:\n  k: a\n  k: b\n";
+    let line = "line 7: key \"k\" already set in map";
+    let (yaml, apply) = ([("content-type", "application/yaml")], [("content-type", "application/apply-patch+yaml")]);
+    let refused = world.send("POST", &format!("{path}?fieldValidation=Strict"), &yaml, text).await;
+    let words = "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: yaml: unmarshal errors:\n  ";
+    assert_eq!((refused.code, refused.text("/message")), (400, format!("{words}{line}").as_str()));
+    let strict = format!("{path}/y?fieldManager=t&fieldValidation=Strict");
+    let refused = world.send("PATCH", &strict, &apply, text).await;
+    let words = "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  ";
+    assert_eq!((refused.code, refused.text("/message")), (400, format!("{words}{line}").as_str()));
+    assert_eq!(world.get(&format!("{path}/y")).await.code, 404);
+    let applied = world.send("PATCH", &format!("{path}/y?fieldManager=t"), &apply, text).await;
+    let warning = format!("299 - \"{}\"", line.replace('"', "\\\""));
+    assert_eq!((applied.code, applied.text("/data/k")), (201, "b"));
+    assert_eq!(applied.headers.get("warning").and_then(|value| value.to_str().ok()), Some(warning.as_str()));
+    let ignored = world.send("PATCH", &format!("{path}/y?fieldManager=t&fieldValidation=Ignore"), &apply, text).await;
+    assert_eq!((ignored.code, ignored.headers.get("warning")), (200, None));
+}

@@ -75,6 +75,22 @@ async fn initial_events_end_with_a_marked_bookmark() {
     assert_eq!(refused.code, 422);
 }
 
+/// A plain watch waits for a version from the future; who asks for the objects of that version is told, after a while.
+#[tokio::test]
+async fn objects_of_a_version_from_the_future_are_not_there() {
+    let world = world().await;
+    let future = version(&world).await.parse::<u64>().unwrap() + 1000;
+    let query = format!("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&resourceVersion={future}");
+    let got = events(&world, &query, 1).await;
+    // A list of that version is answered so, too; the client library asks again and again then.
+    let status = &got[0]["object"];
+    assert_eq!(got[0]["type"], "ERROR");
+    assert_eq!((&status["code"], &status["reason"], &status["details"]["retryAfterSeconds"]), (&json!(504), &json!("Timeout"), &json!(1)));
+    assert!(status["message"].as_str().unwrap().starts_with(&format!("Timeout: Too large resource version: {future}, current: ")));
+    let plain = events(&world, &format!("resourceVersion={future}&timeoutSeconds=1"), 1).await;
+    assert!(plain.is_empty(), "{plain:?}");
+}
+
 #[tokio::test]
 async fn a_watch_ends_when_its_time_is_over_or_its_past_is_gone() {
     let world = world_with(|options| options.history = 5).await;
