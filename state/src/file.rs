@@ -1,8 +1,8 @@
-//! What can be told of a state file before SQLite sees it, and how it is opened then. Nothing here writes.
+//! What can be told of a state file before SQLite sees it, and how it is opened then. Nothing here writes its content.
 
 use std::fs::{self, File};
 use std::io::Read;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -79,6 +79,16 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 fn wal_length(path: &Path) -> u64 {
     fs::metadata(beside(path, "-wal")).map_or(0, |found| found.len())
+}
+
+/// Takes from others what they may do with a state, since it holds a key: a copy that came by hand or by CI is often readable for all.
+pub fn make_private(path: &Path) -> Result<(), StoreError> {
+    let mode = fs::metadata(path).map_err(|error| from_io(path, &error))?.permissions().mode();
+    if mode & 0o077 != 0 {
+        // Only the owner can; whoever else may write the file was let in on purpose.
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o700));
+    }
+    Ok(())
 }
 
 /// What changes when somebody writes the file.

@@ -6,6 +6,9 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 use windlass_run::ports::StoreError;
 
+/// SQLite's `SQLITE_ERROR`: a statement does not fit the tables.
+const SQLITE_ERROR: i32 = 1;
+
 const RESTORE: &str = "nothing was changed; put back a copy of the file and remove the -wal and -shm beside it, if there are any; \
     do not create a new one: the objects that this one knows would be nobody's";
 
@@ -47,6 +50,8 @@ pub fn from_sqlite(path: &Path, error: &rusqlite::Error) -> StoreError {
         | ErrorCode::TypeMismatch
         | ErrorCode::ConstraintViolation
         | ErrorCode::SchemaChanged => damaged(path, &words),
+        // Our statements are right for the tables that we make: one of those, or a column of it, is not there.
+        ErrorCode::Unknown if failure.extended_code == SQLITE_ERROR => damaged(path, &words),
         ErrorCode::DiskFull => {
             StoreError::Io(format!("{}: no space is left on the disk; free some and run the same command again", path.display()))
         }

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use windlass_core::recorded::{Effect, Phase, Recorded};
 use windlass_run::ports::{RunEnd, Store, StoreError};
 
-use crate::file::{Stamp, open_to_read, open_to_write, recognise, verify};
+use crate::file::{Stamp, make_private, open_to_read, open_to_write, recognise, verify};
 use crate::lock::Lock;
 use crate::network::{FileSystem, file_system_of, refuse_network};
 use crate::refusal::{from_io, from_sqlite};
@@ -58,6 +58,7 @@ impl StateFile {
         // Again, and whole, now that nobody else writes.
         let path = recognise(&path)?;
         verify(&path, &open_to_read(&path, Stamp::of(&path)?.is_whole())?)?;
+        make_private(&path)?;
         let mut connection = open_to_write(&path).map_err(|error| from_sqlite(&path, &error))?;
         migrate(&mut connection).map_err(|error| from_sqlite(&path, &error))?;
         let meta = load_meta(&connection).map_err(|fault| fault.refuse(&path))?;

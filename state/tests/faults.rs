@@ -122,6 +122,34 @@ fn what_is_no_state_is_refused_with_a_hint_and_left_alone() {
     }
 }
 
+#[test]
+fn a_state_without_one_of_its_tables_is_damaged() {
+    for spoil in ["DROP TABLE objects", "DROP TABLE runs", "ALTER TABLE outputs RENAME COLUMN value TO other"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.wlstate");
+        filled(&path);
+        let spoiled = rusqlite::Connection::open(&path).unwrap();
+        spoiled.execute_batch(&format!("{spoil}; PRAGMA wal_checkpoint(TRUNCATE);")).unwrap();
+        drop(spoiled);
+        let error = read(&path).unwrap_err();
+        let StoreError::Unusable { reason, hint } = &error else { panic!("{spoil}: {error:?}") };
+        assert!(reason.contains("is damaged: no such") && hint.contains("put back a copy"), "{spoil}: {reason}, {hint}");
+    }
+}
+
+#[test]
+fn a_state_that_others_may_read_is_made_private_when_it_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.wlstate");
+    filled(&path);
+    let mode = || fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    read(&path).unwrap();
+    assert_eq!(mode(), 0o644, "reading changes nothing");
+    open(&path).unwrap().close().unwrap();
+    assert_eq!(mode(), 0o600);
+}
+
 fn shorten(path: &Path, length: u64) {
     fs::OpenOptions::new().write(true).open(path).unwrap().set_len(length).unwrap();
 }
