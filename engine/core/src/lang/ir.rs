@@ -136,8 +136,11 @@ pub enum StepKind {
     Attribute(Name),
     /// `[expr]` or `.0`
     Index(Expr),
-    /// `.*`, into which only attribute steps go; an index after it goes into the whole result.
-    AttributeSplat,
+    /// `.*`, into which only the `.name` and `.0` right behind it go; what follows them goes into the whole result.
+    AttributeSplat {
+        /// How many of the steps behind it go into every element.
+        inner: usize,
+    },
     /// `[*]`
     Splat,
 }

@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use hcl_edit::Span as _;
 use hcl_edit::expr::{self as cst, Expression, ObjectKey, TraversalOperator};
 use hcl_edit::structure;
+use hcl_edit::{Decorated, Span as _};
 
 use super::ir::{
     Attribute, Binary, BinaryOperator, Block, Body, Call, Conditional, Expr, ExprKind, For, Label, Name, ObjectItem, Step, StepKind,
@@ -181,8 +181,10 @@ impl<'s> Lowering<'s> {
     fn traversal(&mut self, traversal: &cst::Traversal) -> ExprKind {
         let base = self.expr(&traversal.expr);
         let mut steps = Vec::with_capacity(traversal.operators.len());
-        for operator in &traversal.operators {
+        let mut operators = traversal.operators.as_slice();
+        while let Some((operator, after)) = operators.split_first() {
             let span = self.span(operator.span());
+            self.refused_pair(operator, after);
             let kind = match operator.value() {
                 TraversalOperator::GetAttr(name) => StepKind::Attribute(self.name(name.as_str())),
                 TraversalOperator::Index(index) => StepKind::Index(self.expr(index)),
@@ -190,12 +192,43 @@ impl<'s> Lowering<'s> {
                     let key = Value::Number(Number::from(*index.value()));
                     StepKind::Index(Expr { kind: ExprKind::Literal(key), span })
                 }
-                TraversalOperator::AttrSplat(_) => StepKind::AttributeSplat,
+                TraversalOperator::AttrSplat(_) => StepKind::AttributeSplat { inner: attribute_steps(after) },
                 TraversalOperator::FullSplat(_) => StepKind::Splat,
             };
             steps.push(Step { kind, span });
+            operators = after;
         }
         ExprKind::Traversal(Box::new(Traversal { base, steps }))
+    }
+
+    /// Tells what may not follow an operator, as in Terraform.
+    fn refused_pair(&mut self, operator: &Decorated<TraversalOperator>, after: &[Decorated<TraversalOperator>]) {
+        match operator.value() {
+            TraversalOperator::AttrSplat(_) => {
+                if let Some(nested) =
+                    after.get(attribute_steps(after)).filter(|next| matches!(next.value(), TraversalOperator::AttrSplat(_)))
+                {
+                    let span = self.span(nested.span());
+                    self.diagnostics.push(
+                        Diagnostic::error(Code::SYNTAX, "`.*` inside of another `.*`").at(span).hint("write `[*]` for every one of them"),
+                    );
+                }
+            }
+            TraversalOperator::LegacyIndex(_) => {
+                let Some(next) = after.first().filter(|next| matches!(next.value(), TraversalOperator::LegacyIndex(_))) else { return };
+                let range = operator.span().zip(next.span()).map(|(first, second)| first.start..second.end);
+                // With a space between them they are two numbers, else one with a decimal point.
+                if self.slice(range.clone()).bytes().all(|byte| byte == b'.' || byte.is_ascii_digit()) {
+                    let span = self.span(range);
+                    self.diagnostics.push(
+                        Diagnostic::error(Code::SYNTAX, "two indices in a row written with dots")
+                            .at(span)
+                            .hint("write them in brackets: `[0][1]`"),
+                    );
+                }
+            }
+            _ => {}
+        }
     }
 
     fn number(&mut self, range: Option<Range<usize>>, span: Span) -> Value {
@@ -236,6 +269,14 @@ impl<'s> Lowering<'s> {
         self.names.insert(name.clone());
         name
     }
+}
+
+/// How many of the operators go into the elements of a `.*` before them.
+fn attribute_steps(operators: &[Decorated<TraversalOperator>]) -> usize {
+    let inner = |operator: &&Decorated<TraversalOperator>| {
+        matches!(operator.value(), TraversalOperator::GetAttr(_) | TraversalOperator::LegacyIndex(_))
+    };
+    operators.iter().take_while(inner).count()
 }
 
 fn binary_operator(operator: cst::BinaryOperator) -> BinaryOperator {

@@ -40,7 +40,7 @@ pub use parse::{MAX_FILE_BYTES, parse, parse_expression, parse_template};
 pub use reference::{Reference, ReferenceStep, as_reference, first_call, references};
 pub use scope::{Group, Names, Root, Scope};
 pub use type_constraint::type_constraint;
-pub(crate) use yaml_text::as_written;
+pub(crate) use yaml_text::{as_written, known_fault};
 
 /// The span of `len` bytes from byte `start` on.
 fn span_of(file: FileId, start: usize, len: usize) -> Span {

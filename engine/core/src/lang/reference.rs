@@ -193,6 +193,6 @@ fn constant_step(step: &Step) -> Option<ReferenceStep> {
             Some(key @ (Value::String(_) | Value::Number(_))) => Some(ReferenceStep::Index(key.clone())),
             _ => None,
         },
-        StepKind::AttributeSplat | StepKind::Splat => None,
+        StepKind::AttributeSplat { .. } | StepKind::Splat => None,
     }
 }

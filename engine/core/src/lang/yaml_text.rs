@@ -62,19 +62,26 @@ fn block_header(line: &str) -> Option<Header> {
     opens.then(|| Header { at, indent: marks.chars().find(char::is_ascii_digit), len: word.len() })
 }
 
+/// What the crate complains of, if we have words of our own for it, which hold nothing of the text.
+pub(crate) fn known_fault(error: &serde_saphyr::Error) -> Option<&'static str> {
+    let lower = error.to_string().to_lowercase();
+    KNOWN.iter().find(|(word, _)| lower.contains(word)).map(|(_, ours)| *ours)
+}
+
+/// Words of the crate's complaints, and ours for them.
+const KNOWN: [(&str, &str); 5] = [
+    ("duplicate", "a key stands twice"),
+    ("budget", "the text is too large, or too deeply nested"),
+    ("alias", "an alias leads nowhere, or is repeated too often"),
+    ("polic", "a number that is infinite, none at all, or too large"),
+    ("options", "the text uses something that is not supported here"),
+];
+
 /// The crate's complaint in words of ours, on one line, without any of the text that was read.
 pub(crate) fn in_our_words(error: &serde_saphyr::Error) -> String {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
-    let lower = text.to_lowercase();
-    let known = [
-        ("duplicate", "a key stands twice"),
-        ("budget", "the text is too large, or too deeply nested"),
-        ("alias", "an alias leads nowhere, or is repeated too often"),
-        ("polic", "a number that is infinite, none at all, or too large"),
-        ("options", "the text uses something that is not supported here"),
-    ];
-    let ours = known.iter().find(|(word, _)| lower.contains(word)).map(|(_, ours)| *ours);
+    let ours = known_fault(error);
     let place = error.location().map(|location| format!("line {}, column {}: ", location.line(), location.column()));
     ours.map_or_else(|| first.to_owned(), |ours| format!("{}{ours}", place.unwrap_or_default()))
 }

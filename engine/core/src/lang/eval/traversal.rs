@@ -13,7 +13,7 @@ const MAX_SPLATS: usize = 64;
 
 impl Run<'_> {
     pub(super) fn traversal(&mut self, traversal: &Traversal, span: Span) -> Value {
-        let splats = traversal.steps.iter().filter(|step| matches!(step.kind, StepKind::Splat | StepKind::AttributeSplat));
+        let splats = traversal.steps.iter().filter(|step| matches!(step.kind, StepKind::Splat | StepKind::AttributeSplat { .. }));
         if splats.count() > MAX_SPLATS {
             return self
                 .fail(Diagnostic::error(Code::EVALUATION_LIMIT, format!("more than {MAX_SPLATS} splats in one expression")).at(span));
@@ -58,7 +58,7 @@ impl Run<'_> {
                     }
                 }
             }
-            StepKind::Splat | StepKind::AttributeSplat => {
+            StepKind::Splat | StepKind::AttributeSplat { .. } => {
                 self.fail(
                     Diagnostic::error(Code::UNKNOWN_NAME, format!("`*` cannot stand for every {noun}"))
                         .at(step.span)
@@ -98,9 +98,8 @@ impl Run<'_> {
                     rest = after;
                 }
                 StepKind::Splat => return self.splat(value, after, step.span),
-                StepKind::AttributeSplat => {
-                    let count = after.iter().take_while(|step| matches!(step.kind, StepKind::Attribute(_))).count();
-                    let (inner, outer) = after.split_at_checked(count).unwrap_or((after, &[]));
+                StepKind::AttributeSplat { inner } => {
+                    let (inner, outer) = after.split_at_checked(*inner).unwrap_or((after, &[]));
                     value = self.splat(value, inner, step.span);
                     rest = outer;
                 }

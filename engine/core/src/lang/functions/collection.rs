@@ -376,19 +376,24 @@ fn contains(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     Ok(Value::Bool(elements(a, 0)?.iter().any(|element| equal(element, wanted) == Some(true))))
 }
 
+/// The elements of the first argument, which must be a list or tuple.
+fn ordered(a: &[Value]) -> Result<&[Value], Fault> {
+    match argument(a, 0) {
+        set @ Value::Set(_) => Err(wrong(0, "a list or tuple", set).hint("use `tolist(set)`")),
+        _ => elements(a, 0),
+    }
+}
+
 fn index(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     let wanted = argument(a, 1);
-    match elements(a, 0)?.iter().position(|element| equal(element, wanted) == Some(true)) {
+    match ordered(a)?.iter().position(|element| equal(element, wanted) == Some(true)) {
         Some(position) => Ok(Value::Number(Number::from(position))),
         None => Err(Fault::new(1, "the value is not in the list").hint("ask `contains(list, value)` first")),
     }
 }
 
 fn element(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
-    let elements = match argument(a, 0) {
-        Value::Set(_) => return Err(wrong(0, "a list or tuple", argument(a, 0)).hint("use `tolist(set)`")),
-        _ => elements(a, 0)?,
-    };
+    let elements = ordered(a)?;
     let position = count(a, 1)?;
     match position.checked_rem(elements.len()).and_then(|position| elements.get(position)) {
         Some(element) => Ok(element.clone()),
@@ -397,10 +402,7 @@ fn element(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
 }
 
 fn slice(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
-    let elements = match argument(a, 0) {
-        Value::Set(_) => return Err(wrong(0, "a list or tuple", argument(a, 0)).hint("use `tolist(set)`")),
-        _ => elements(a, 0)?,
-    };
+    let elements = ordered(a)?;
     let (start, end) = (count(a, 1)?, count(a, 2)?);
     if start > end {
         return Err(Fault::new(1, "the start lies behind the end"));
@@ -530,8 +532,8 @@ fn coalesce(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
 fn coalescelist(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     for (position, list) in a.iter().enumerate() {
         match list {
-            Value::List(elements) | Value::Tuple(elements) | Value::Set(elements) if elements.is_empty() => {}
-            Value::List(_) | Value::Tuple(_) | Value::Set(_) => return Ok(list.clone()),
+            Value::List(elements) | Value::Tuple(elements) if elements.is_empty() => {}
+            Value::List(_) | Value::Tuple(_) => return Ok(list.clone()),
             other => return Err(wrong(position, "a list or tuple", other)),
         }
     }

@@ -36,10 +36,14 @@ pub(super) const FUNCTIONS: &[Function] = &[
         "fileset",
         &[required("folder", Kind::String), required("pattern", Kind::String)],
         Kind::StringSet,
-        "The files below a folder that match a pattern, relative to it.",
+        "The files below a folder that match a pattern, relative to it; none when there is no such folder.",
         ("fileset(path.module, \"*.yaml\")", ""),
         |run, a| {
-            let names = run.files.list(text(a, 0), text(a, 1)).map_err(|error| unreadable(&error))?;
+            // Terraform joins folder and pattern, so a pattern may begin with `./` or `/`.
+            let names = match run.files.list(text(a, 0), &clean(text(a, 1).trim_start_matches('/'))) {
+                Err(error) if matches!(error.kind, FileErrorKind::NotFound | FileErrorKind::WrongKind) => Vec::new(),
+                listed => listed.map_err(|error| unreadable(&error))?,
+            };
             run.spend(names.len() as u64, Span::default());
             Ok(Value::set(names))
         },

@@ -71,30 +71,30 @@ struct Verb {
 fn format_values(format: &str, values: &[Value]) -> Result<String, Fault> {
     let mut output = String::new();
     let mut rest = format;
-    let mut next = 0;
-    let mut indexed = false;
+    let (mut next, mut used) = (0, 0);
     while let Some(at) = rest.find('%') {
         output.push_str(rest.get(..at).unwrap_or_default());
         rest = rest.get(at + 1..).unwrap_or_default();
-        let (verb, after) = read_verb(rest)?;
-        rest = after;
-        if verb.letter == '%' {
+        if let Some(after) = rest.strip_prefix('%') {
             output.push('%');
+            rest = after;
             continue;
         }
+        let (verb, after) = read_verb(rest)?;
+        rest = after;
         if let Some(argument) = verb.argument {
-            next = argument.checked_sub(1).ok_or_else(|| Fault::new(0, "arguments of a format are counted from 1"))?;
-            indexed = true;
+            next = argument.saturating_sub(1);
         }
         let Some(value) = values.get(next) else {
             return Err(Fault::new(0, format!("there is no value for verb {} of the format", next + 1)));
         };
         next += 1;
+        used = used.max(next);
         output.push_str(&verb.apply(value, next)?);
     }
     output.push_str(rest);
-    if !indexed && next < values.len() {
-        return Err(Fault::new(next + 1, format!("the format has {next} verbs, and there are {} values", values.len())));
+    if used < values.len() {
+        return Err(Fault::new(used + 1, format!("the format uses {used} values, and there are {}", values.len())));
     }
     Ok(output)
 }
@@ -115,12 +115,11 @@ fn read_verb(source: &str) -> Result<(Verb, &str), Fault> {
         }
         chars.next();
     }
-    read_index(&mut chars, &mut verb);
     verb.width = read_number(&mut chars);
     if chars.next_if(|(_, c)| *c == '.').is_some() {
         verb.precision = Some(read_number(&mut chars).unwrap_or(0).min(2_000));
     }
-    read_index(&mut chars, &mut verb);
+    verb.argument = read_index(&mut chars)?;
     match chars.next() {
         Some((at, letter)) => {
             verb.letter = letter;
@@ -130,11 +129,16 @@ fn read_verb(source: &str) -> Result<(Verb, &str), Fault> {
     }
 }
 
-/// `[2]`: the argument to take.
-fn read_index(chars: &mut Chars<'_>, verb: &mut Verb) {
-    if chars.next_if(|(_, c)| *c == '[').is_some() {
-        verb.argument = read_number(chars);
-        chars.next_if(|(_, c)| *c == ']');
+/// `[2]`: the argument to take, counted from 1. It stands right before the letter of the verb.
+fn read_index(chars: &mut Chars<'_>) -> Result<Option<usize>, Fault> {
+    if chars.next_if(|(_, c)| *c == '[').is_none() {
+        return Ok(None);
+    }
+    let from_one = chars.peek().is_some_and(|(_, c)| *c != '0');
+    let argument = read_number(chars).filter(|_| from_one);
+    match (argument, chars.next_if(|(_, c)| *c == ']')) {
+        (Some(argument), Some(_)) => Ok(Some(argument)),
+        _ => Err(Fault::new(0, "the number of an argument is not written as `[1]`, counted from 1")),
     }
 }
 
@@ -154,13 +158,11 @@ impl Verb {
             'v' => match value {
                 Value::Null => "null".to_owned(),
                 Value::String(text) => text.to_string(),
-                Value::Number(number) => return Ok(self.padded_number(number.to_string())),
+                Value::Number(number) => shortest(number),
                 other => encode(other),
             },
-            't' => match self.convert(value, &Type::Bool, position)? {
-                Value::Bool(truth) => truth.to_string(),
-                _ => String::new(),
-            },
+            // Of this verb Terraform takes no width.
+            't' => return Ok(matches!(self.convert(value, &Type::Bool, position)?, Value::Bool(true)).to_string()),
             's' => self.cut(&self.string(value, position)?),
             'q' => encode(&Value::from(self.cut(&self.string(value, position)?))),
             'd' | 'b' | 'o' | 'x' | 'X' => return self.integer(value, position),
@@ -191,16 +193,45 @@ impl Verb {
 
     fn integer(&self, value: &Value, position: usize) -> Result<String, Fault> {
         let number = self.number(value, position)?;
-        let base = match self.letter {
-            'b' => 2,
-            'o' => 8,
-            'x' | 'X' => 16,
-            _ => 10,
+        let (base, mark) = match self.letter {
+            'b' => (2, "0b"),
+            'o' => (8, "0"),
+            'x' => (16, "0x"),
+            'X' => (16, "0X"),
+            _ => (10, ""),
         };
-        let Some(digits) = number.in_base(base) else {
+        let Some(digits) = number.abs().in_base(base) else {
             return Err(Fault::new(position, format!("`%{}` needs a whole number", self.letter)));
         };
-        Ok(self.padded_number(if self.letter == 'X' { digits.to_uppercase() } else { digits }))
+        let digits = if self.letter == 'X' { digits.to_uppercase() } else { digits };
+        let mark = if self.sharp { mark } else { "" };
+        Ok(self.padded_integer(self.sign(number.is_negative()), mark, &digits, number.is_zero()))
+    }
+
+    /// An integer as Go writes it: with a precision there are at least that many digits, and none for zero with precision 0.
+    fn padded_integer(&self, sign: &str, mark: &str, digits: &str, zero: bool) -> String {
+        let digits = if zero && self.precision == Some(0) { "" } else { digits };
+        if digits.is_empty() {
+            return self.padded_plain(String::new(), self.width.unwrap_or(0));
+        }
+        let room = self.width.unwrap_or(0).saturating_sub(sign.len() + mark.len());
+        let least = match self.precision {
+            Some(precision) => precision,
+            None if self.zero && !self.minus => room,
+            None => 0,
+        };
+        let zeros = "0".repeat(least.saturating_sub(digits.len()));
+        let missing = room.saturating_sub(zeros.len() + digits.len());
+        self.padded_plain(format!("{sign}{mark}{zeros}{digits}"), missing)
+    }
+
+    fn sign(&self, negative: bool) -> &'static str {
+        match negative {
+            true => "-",
+            false if self.plus => "+",
+            false if self.space => " ",
+            false => "",
+        }
     }
 
     fn float(&self, value: &Value, position: usize) -> Result<String, Fault> {
@@ -208,41 +239,31 @@ impl Verb {
         let digits = match (self.letter, self.precision) {
             ('f', precision) => number.to_fixed(precision.unwrap_or(6)),
             ('g' | 'G', None) => shortest(&number),
-            (letter, precision) => {
-                let double = number.to_f64_nearest();
-                match letter {
-                    'e' | 'E' => exponent_form(&format!("{double:.*e}", precision.unwrap_or(6))),
-                    _ => general(double, precision.unwrap_or(6)),
-                }
-            }
+            ('e' | 'E', precision) => Scientific::rounded(&number, precision.unwrap_or(6)).written(),
+            (_, precision) => general(&number, precision.unwrap_or(6)),
         };
         let digits = if matches!(self.letter, 'E' | 'G') { digits.to_uppercase() } else { digits };
-        Ok(self.padded_number(digits))
+        Ok(self.padded_number(&digits))
     }
 
-    /// A string, cut to the precision.
+    /// A string, cut to the precision; one of 0 cuts nothing, as in Terraform.
     fn cut(&self, text: &str) -> String {
         match self.precision {
-            Some(precision) => graphemes(text).take(precision).collect(),
-            None => text.to_owned(),
+            Some(precision) if precision > 0 => graphemes(text).take(precision).collect(),
+            _ => text.to_owned(),
         }
     }
 
     fn padded(&self, text: String) -> String {
         let missing = self.width.unwrap_or(0).saturating_sub(graphemes(&text).count());
-        if self.minus {
-            format!("{text}{}", " ".repeat(missing))
-        } else {
-            format!("{}{text}", if self.zero { "0" } else { " " }.repeat(missing))
-        }
+        let padding = if self.zero { "0" } else { " " }.repeat(missing);
+        if self.minus { format!("{text}{padding}") } else { format!("{padding}{text}") }
     }
 
-    fn padded_number(&self, digits: String) -> String {
+    fn padded_number(&self, digits: &str) -> String {
         let (sign, digits) = match digits.strip_prefix('-') {
-            Some(rest) => ("-", rest.to_owned()),
-            None if self.plus => ("+", digits),
-            None if self.space => (" ", digits),
-            None => ("", digits),
+            Some(rest) => (self.sign(true), rest),
+            None => (self.sign(false), digits),
         };
         let missing = self.width.unwrap_or(0).saturating_sub(digits.len() + sign.len());
         if self.zero && !self.minus {
@@ -256,47 +277,107 @@ impl Verb {
     }
 }
 
-/// Go writes at least two digits of an exponent, and its sign.
-fn exponent_form(rust: &str) -> String {
-    let Some((digits, exponent)) = rust.split_once('e') else { return rust.to_owned() };
-    let (sign, exponent) = match exponent.strip_prefix('-') {
-        Some(rest) => ('-', rest),
-        None => ('+', exponent),
-    };
-    format!("{digits}e{sign}{exponent:0>2}")
+/// A number in the form `1.25e+04`.
+struct Scientific {
+    negative: bool,
+    /// One digit before the point, and those after it.
+    digits: String,
+    exponent: i64,
 }
 
-/// `%g` without a precision: as short as possible, with an exponent below -4 and from 6 on.
-fn shortest(number: &Number) -> String {
-    let plain = number.to_string();
-    let digits = plain.trim_start_matches('-');
-    let whole = digits.split('.').next().unwrap_or_default();
-    let zeros = digits.strip_prefix("0.").map_or(0, |fraction| fraction.len() - fraction.trim_start_matches('0').len());
-    if whole.len() <= 6 && zeros < 4 {
-        return plain;
+impl Scientific {
+    /// All digits of the number.
+    fn of(number: &Number) -> Scientific {
+        let plain = number.to_string();
+        let unsigned = plain.strip_prefix('-').unwrap_or(&plain);
+        let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+        let all = format!("{whole}{fraction}");
+        let leading = all.len() - all.trim_start_matches('0').len();
+        let digits = all.trim_matches('0').to_owned();
+        let negative = plain.starts_with('-');
+        if digits.is_empty() {
+            return Scientific { negative, digits: "0".to_owned(), exponent: 0 };
+        }
+        Scientific { negative, digits, exponent: whole.len() as i64 - 1 - leading as i64 }
     }
-    let significant: String = digits.chars().filter(char::is_ascii_digit).collect();
-    let significant = significant.trim_start_matches('0').trim_end_matches('0');
-    let exponent = if zeros > 0 && whole == "0" { -(zeros as i64) - 1 } else { whole.len() as i64 - 1 };
-    let (first, others) = significant.split_at_checked(1).unwrap_or((significant, ""));
-    let point = if others.is_empty() { "" } else { "." };
-    let sign = if plain.starts_with('-') { "-" } else { "" };
-    exponent_form(&format!("{sign}{first}{point}{others}e{exponent}"))
+
+    /// With that many digits after the point.
+    fn rounded(number: &Number, decimals: usize) -> Scientific {
+        let exact = Scientific::of(number);
+        let wanted = decimals + 1;
+        let digits = match usize::try_from(decimals as i64 - exact.exponent) {
+            // Behind the point the binary value decides what is a half, not the short decimal that it is written as.
+            Ok(places) => number.abs().to_fixed(places).replace('.', "").trim_start_matches('0').to_owned(),
+            Err(_) => cut_to(&exact.digits, wanted),
+        };
+        // Rounding up to the next power of ten is one digit more.
+        let more = if digits.is_empty() { 0 } else { digits.len() as i64 - wanted as i64 };
+        let digits = format!("{digits:0<wanted$}").chars().take(wanted).collect();
+        Scientific { negative: exact.negative, digits, exponent: exact.exponent + more }
+    }
+
+    /// Go writes at least two digits of an exponent, and its sign.
+    fn written(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        let (first, others) = self.digits.split_at_checked(1).unwrap_or((&self.digits, ""));
+        let point = if others.is_empty() { "" } else { "." };
+        let exponent_sign = if self.exponent < 0 { '-' } else { '+' };
+        format!("{sign}{first}{point}{others}e{exponent_sign}{:02}", self.exponent.unsigned_abs())
+    }
+
+    /// Without an exponent.
+    fn plain(&self) -> String {
+        let sign = if self.negative { "-" } else { "" };
+        let Ok(exponent) = usize::try_from(self.exponent) else {
+            let zeros = usize::try_from(-1 - self.exponent).unwrap_or(0);
+            return format!("{sign}0.{}{}", "0".repeat(zeros), self.digits);
+        };
+        match self.digits.split_at_checked(exponent + 1) {
+            Some((whole, fraction)) if !fraction.is_empty() => format!("{sign}{whole}.{fraction}"),
+            _ => format!("{sign}{}{}", self.digits, "0".repeat((exponent + 1).saturating_sub(self.digits.len()))),
+        }
+    }
+}
+
+/// The first digits, rounded half to even, with zeros behind them; one more if they were all nines.
+fn cut_to(digits: &str, wanted: usize) -> String {
+    let Some((kept, cut)) = digits.split_at_checked(wanted) else { return format!("{digits:0<wanted$}") };
+    let odd = kept.bytes().last().is_some_and(|digit| digit % 2 == 1);
+    let up = match cut {
+        // Digits end with one that is not 0, so anything behind the 5 makes more than a half.
+        "5" => odd,
+        _ => cut.bytes().next().is_some_and(|digit| digit >= b'5'),
+    };
+    if up { one_more(kept) } else { kept.to_owned() }
+}
+
+/// The decimal digits of the next integer.
+fn one_more(digits: &str) -> String {
+    let rest = digits.trim_end_matches('9');
+    let zeros = "0".repeat(digits.len() - rest.len());
+    match rest.char_indices().next_back() {
+        Some((at, last)) => {
+            let next = last.to_digit(10).and_then(|digit| char::from_digit(digit + 1, 10)).unwrap_or(last);
+            format!("{}{next}{zeros}", rest.get(..at).unwrap_or_default())
+        }
+        None => format!("1{zeros}"),
+    }
+}
+
+/// From this exponent on `%g` without a precision writes one.
+const EXPONENT_FROM: i64 = 6;
+
+/// As short as possible, with an exponent below -4 and from 6 on.
+fn shortest(number: &Number) -> String {
+    let exact = Scientific::of(number);
+    if (-4..EXPONENT_FROM).contains(&exact.exponent) { number.to_string() } else { exact.written() }
 }
 
 /// `%g` with a precision: that many digits, trailing zeros dropped.
-fn general(double: f64, precision: usize) -> String {
+fn general(number: &Number, precision: usize) -> String {
     let precision = precision.max(1);
-    let scientific = format!("{double:.*e}", precision - 1);
-    let exponent: i64 = scientific.split_once('e').and_then(|(_, exponent)| exponent.parse().ok()).unwrap_or(0);
-    let trim = |text: String| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
-    };
-    if exponent < -4 || exponent >= precision as i64 {
-        let (digits, _) = scientific.split_once('e').unwrap_or((&scientific, ""));
-        return exponent_form(&format!("{}e{exponent}", trim(digits.to_owned())));
-    }
-    let decimals = usize::try_from(precision as i64 - 1 - exponent).unwrap_or(0);
-    trim(format!("{double:.decimals$}"))
+    let mut rounded = Scientific::rounded(number, precision - 1);
+    let shown = rounded.digits.trim_end_matches('0').len().max(1);
+    rounded.digits.truncate(shown);
+    if rounded.exponent < -4 || rounded.exponent >= precision as i64 { rounded.written() } else { rounded.plain() }
 }

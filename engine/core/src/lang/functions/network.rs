@@ -1,5 +1,6 @@
 //! Addresses of networks in CIDR notation.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
@@ -7,6 +8,9 @@ use ipnet::IpNet;
 use super::collection::{argument, count, text};
 use super::{Body, Fault, Function, Kind, Param, Policy, Run, required};
 use crate::value::Value;
+
+/// How many bits stand before an IPv4 address in the IPv6 address that it is mapped to.
+const MAPPED_BITS: u8 = 96;
 
 const fn cidr(
     name: &'static str,
@@ -93,10 +97,24 @@ fn network(a: &[Value]) -> Result<IpNet, Fault> {
     }
 }
 
-fn whole(a: &[Value], position: usize) -> Result<i128, Fault> {
+/// A whole number of an argument: whether it is below 0, and its magnitude.
+#[derive(Clone, Copy)]
+struct Whole {
+    negative: bool,
+    magnitude: u128,
+}
+
+impl fmt::Display for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.negative { "-" } else { "" }, self.magnitude)
+    }
+}
+
+fn whole(a: &[Value], position: usize) -> Result<Whole, Fault> {
     let number = argument(a, position).as_number();
-    let digits = number.and_then(|number| number.in_base(10));
-    digits.and_then(|digits| digits.parse().ok()).ok_or_else(|| Fault::new(position, "a whole number is required"))
+    let digits = number.and_then(|number| Some((number.is_negative(), number.abs().in_base(10)?)));
+    let parsed = digits.and_then(|(negative, digits)| Some(Whole { negative, magnitude: digits.parse().ok()? }));
+    parsed.ok_or_else(|| Fault::new(position, "a whole number of at most 128 bits is required"))
 }
 
 fn longer(network: IpNet, newbits: usize, position: usize) -> Result<u8, Fault> {
@@ -129,15 +147,28 @@ fn power(bits: u32) -> u128 {
     1u128.checked_shl(bits).unwrap_or(u128::MAX)
 }
 
-fn subnet(network: IpNet, length: u8, number: i128, position: usize) -> Result<String, Fault> {
+/// A network as Terraform writes it: one of IPv4 addresses within IPv6 is written as the IPv4 network that it stands for.
+fn written(address: IpAddr, length: u8) -> String {
+    if let IpAddr::V6(wide) = address
+        && let (Some(short), Some(length)) = (wide.to_ipv4_mapped(), length.checked_sub(MAPPED_BITS))
+    {
+        return format!("{short}/{length}");
+    }
+    format!("{address}/{length}")
+}
+
+fn subnet(network: IpNet, length: u8, number: Whole, position: usize) -> Result<String, Fault> {
     let room = u32::from(length - network.prefix_len());
-    let number = u128::try_from(number).map_err(|_| Fault::new(position, "the number of a subnet cannot be below 0"))?;
+    if number.negative {
+        return Err(Fault::new(position, "the number of a subnet cannot be below 0"));
+    }
+    let number = number.magnitude;
     if room < 128 && number >= power(room) {
         return Err(Fault::new(position, format!("{room} bits hold {} subnets, there is no number {number}", power(room))));
     }
     let shift = u32::from(network.max_prefix_len() - length);
     let offset = number.checked_shl(shift).unwrap_or(0);
-    Ok(format!("{}/{length}", address(network, bits(network.network()) | offset)))
+    Ok(written(address(network, bits(network.network()) | offset), length))
 }
 
 fn subnets(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
@@ -157,7 +188,7 @@ fn subnets(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
         // A subnet begins at a multiple of its size.
         let start = start.checked_next_multiple_of(size).ok_or_else(full)?;
         let last = start.checked_add(size - 1).filter(|last| *last <= end).ok_or_else(full)?;
-        made.push(format!("{}/{length}", address(network, start)));
+        made.push(written(address(network, start), length));
         next = last.checked_add(1);
     }
     Ok(Value::list(made))
@@ -168,7 +199,12 @@ fn host(_: &mut Run<'_>, a: &[Value]) -> Result<Value, Fault> {
     let number = whole(a, 1)?;
     let room = u32::from(network.max_prefix_len() - network.prefix_len());
     let size = power(room);
-    let offset = if number < 0 { size.checked_sub(number.unsigned_abs()) } else { Some(number.unsigned_abs()) };
+    // The size of all of IPv6 is one more than 128 bits hold, and counting from its end is counting below 0.
+    let offset = match (number.negative, room >= 128) {
+        (true, true) => Some(number.magnitude.wrapping_neg()),
+        (true, false) => size.checked_sub(number.magnitude),
+        (false, _) => Some(number.magnitude),
+    };
     match offset.filter(|offset| room >= 128 || *offset < size) {
         Some(offset) => Ok(address(network, bits(network.network()) | offset).to_string().into()),
         None => Err(Fault::new(1, format!("the network has {size} addresses, there is no number {number}"))),

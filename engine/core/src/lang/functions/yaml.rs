@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use super::super::yaml_text::{as_written, in_our_words};
 use super::collection::text;
 use super::quote::write_quoted;
-use super::yaml_times::with_times;
+use super::yaml_times::{refused, with_times};
 use super::{Body, Fault, Function, Kind, Policy, nullable, required};
 use crate::value::{Entries, Number, Value};
 
@@ -54,8 +54,16 @@ pub(super) fn decode(source: &str) -> Result<Value, String> {
     if source.trim().is_empty() {
         return Err("the text is empty".to_owned());
     }
-    // Terraform reads `1_000` as text.
-    let options = serde_saphyr::options! { underscored_numbers_as_strings: true, reject_unsupported_tags: true, with_snippet: false };
+    if let Some(message) = refused(source) {
+        return Err(message);
+    }
+    // Terraform reads `1_000` as text, and so it does what is tagged as binary.
+    let options = serde_saphyr::options! {
+        underscored_numbers_as_strings: true,
+        ignore_binary_tag_for_string: true,
+        reject_unsupported_tags: true,
+        with_snippet: false,
+    };
     let written = as_written(source);
     serde_saphyr::from_str_with_options::<Node>(&with_times(&written), options).map(|node| node.0).map_err(|error| in_our_words(&error))
 }

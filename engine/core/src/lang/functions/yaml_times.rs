@@ -1,14 +1,41 @@
-//! Dates and times in a YAML text, which Terraform's `yamldecode` gives as RFC 3339 texts. Knows texts only, no values.
+//! Where Terraform's `yamldecode` reads a YAML text otherwise than the crate does: dates and times, which become RFC 3339 texts,
+//! numbers in forms that it does not know, and what it refuses. Knows texts only, no values.
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
 
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 
-/// The text with every date and time as it is to be read, in quotes. Only what stands there bare and without a tag is one.
+/// What Terraform does not read though the crate does: a tab where the first token should begin, and the tag `!`.
+pub(super) fn refused(source: &str) -> Option<String> {
+    for (number, line) in source.lines().enumerate() {
+        if line.trim_start_matches(' ').starts_with('\t') {
+            return Some(format!("line {}: a tab stands where the text should begin", number + 1));
+        }
+        if !matches!(line.trim(), "" | "---") && !line.trim_start().starts_with('#') {
+            break;
+        }
+    }
+    if !source.contains('!') {
+        return None;
+    }
+    // What is wrong with the rest of the text is told by who reads it.
+    let bare = Parser::new_from_str(source).map_while(Result::ok).any(|(event, _)| match event {
+        Event::Scalar(.., tag) | Event::SequenceStart(.., tag) | Event::MappingStart(.., tag) => {
+            tag.is_some_and(|tag| tag.original() == "!")
+        }
+        _ => false,
+    });
+    bare.then(|| "the tag `!` has no name".to_owned())
+}
+
+/// The text with every date, every time and every number that is none to Terraform as it is to be read, in quotes. Only what
+/// stands there bare and without a tag is one.
 pub(super) fn with_times(source: &str) -> Cow<'_, str> {
     let begins = |w: &[u8]| matches!(w, [a, b, c, d, b'-', e] if [a, b, c, d, e].into_iter().all(u8::is_ascii_digit));
-    if !source.as_bytes().windows(6).any(begins) {
+    let marked = |w: &[u8]| matches!(w, [b'0', mark] if b"bBoOxX".contains(mark));
+    let bytes = source.as_bytes();
+    if !bytes.windows(6).any(begins) && !bytes.windows(2).any(marked) {
         return Cow::Borrowed(source);
     }
     let (mut output, mut done) = (String::with_capacity(source.len() + 16), 0);
@@ -16,7 +43,7 @@ pub(super) fn with_times(source: &str) -> Cow<'_, str> {
         // What is wrong with the text is told by who reads it.
         let Ok((event, span)) = event else { return Cow::Borrowed(source) };
         let Event::Scalar(text, ScalarStyle::Plain, _, None) = event else { continue };
-        let Some((begin, time)) = span.start.byte_offset().zip(time(&text)) else { continue };
+        let Some((begin, time)) = span.start.byte_offset().zip(time(&text).or_else(|| no_number(&text))) else { continue };
         let end = begin + text.len();
         if begin < done || source.get(begin..end) != Some(&*text) {
             continue;
@@ -30,6 +57,15 @@ pub(super) fn with_times(source: &str) -> Cow<'_, str> {
     }
     output.push_str(source.get(done..).unwrap_or_default());
     Cow::Owned(output)
+}
+
+/// A number in base 2, with a capital mark of its base, or with a sign before that mark, as the text that it is to Terraform.
+fn no_number(text: &str) -> Option<String> {
+    let unsigned = text.strip_prefix(['-', '+']);
+    let marked = unsigned.unwrap_or(text).strip_prefix('0')?;
+    let foreign =
+        if unsigned.is_some() { marked.starts_with(['b', 'B', 'o', 'O', 'x', 'X']) } else { marked.starts_with(['b', 'B', 'O', 'X']) };
+    (foreign && text.bytes().skip(1).all(|c| c.is_ascii_alphanumeric())).then(|| text.to_owned())
 }
 
 /// A date or time as RFC 3339. The forms are those of Go's YAML reader: a date; with `T` a time and its zone; with a space a time without one.
@@ -137,6 +173,7 @@ mod tests {
                 "a: \"2020-01-01T00:00:00Z\" # 2020-01-01\nb: [\"2020-01-02T00:00:00Z\", x]\n",
             ),
             ("ü: 2020-01-01\n2020-01-01: x\n", "ü: \"2020-01-01T00:00:00Z\"\n\"2020-01-01T00:00:00Z\": x\n"),
+            ("a: 0b11\nb: [0X1F, -0o7, 0x1F, 0o7, 0bird]\n", "a: \"0b11\"\nb: [\"0X1F\", \"-0o7\", 0x1F, 0o7, \"0bird\"]\n"),
             ("a: &t 2020-01-01\nb: *t\n", "a: &t \"2020-01-01T00:00:00Z\"\nb: *t\n"),
         ] {
             assert_eq!(with_times(text), expected);
