@@ -4,7 +4,7 @@
 mod cluster;
 mod support;
 
-use cluster::{CONFIG_MAP, Cluster, DEPLOYMENT, LAYER, LEASE, POD, eventually};
+use cluster::{CONFIG_MAP, Cluster, DEPLOYMENT, LAYER, LEASE, POD, SECRET, eventually};
 use serde_json::{Value as Json, json};
 use support::Place;
 
@@ -27,6 +27,7 @@ fn a_lost_agent_is_missed_and_foreign_changes_are_told_and_repaired() {
     let shop = Cluster::open(&place.run(&["kubeconfig", "shop"]).expect(0).stdout);
 
     foreign_changes_are_told_and_repaired(&place, &shop);
+    lost_secrets_are_missed_and_made_again(&place, &shop);
     a_lost_agent_is_missed(&place, &shop);
 }
 
@@ -102,6 +103,37 @@ fn foreign_changes_are_told_and_repaired(place: &Place, shop: &Cluster) {
     assert_ne!(text(&again, "/metadata/uid"), text(&map, "/metadata/uid"));
     mode("report");
     place.run(&["drift"]).expect(0).says("No drift.");
+    place.settled();
+}
+
+/// What layers are made of, and the way into the cluster.
+fn lost_secrets_are_missed_and_made_again(place: &Place, shop: &Cluster) {
+    let contents = || -> Vec<String> {
+        let all = shop.list(SECRET, SYSTEM);
+        all.iter().map(|secret| text(secret, "/metadata/name").to_owned()).filter(|name| name.starts_with("platform-")).collect()
+    };
+    let published = contents();
+    published.iter().for_each(|name| shop.delete(SECRET, SYSTEM, name));
+    assert!(!published.is_empty() && contents().is_empty());
+    place.run(&["drift"]).expect(2).says("cluster.shop.layer[\"platform\"]").says(&published[0]);
+    place.run(&["plan", "-detailed-exitcode"]).expect(2).says(&format!("+ Secret windlass-system/{}", published[0]));
+    place.apply();
+    assert_eq!(contents(), published);
+    place.run(&["drift"]).expect(0).says("No drift.");
+    place.settled();
+
+    place.write("kept.kubeconfig", place.run(&["kubeconfig", "shop"]).expect(0).stdout);
+    let way_in = "/api/v1/namespaces/windlass-system/secrets/windlass-access-shop";
+    let management = place.kubectl_on_management();
+    management.delete(way_in);
+    let with_kept = |arguments: &[&'static str]| place.run(&[arguments, &["-kubeconfig=shop=kept.kubeconfig"][..]].concat());
+    let gone = "Secret windlass-system/windlass-access-shop on management.sandbox";
+    place.run(&["kubeconfig", "shop"]).expect(1).says(gone).says("-kubeconfig 'cluster.shop=FILE'");
+    place.run(&["plan"]).expect(3).says(gone).says("-kubeconfig 'cluster.shop=FILE'");
+    with_kept(&["drift"]).expect(2).says("Secret windlass-system/windlass-access-shop");
+    with_kept(&["plan"]).expect(0).says("+ Secret windlass-system/windlass-access-shop on management.sandbox");
+    with_kept(&["apply", "-auto-approve"]).expect(0);
+    assert!(management.get(way_in).is_some());
     place.settled();
 }
 

@@ -22,7 +22,8 @@ fn the_quickstart_goes_up_drifts_and_comes_down() {
     assert!(kubeconfig.contains(&endpoint), "the kubeconfig opens the cluster");
     assert_eq!(place.ledger().get("instance"), Some(&5));
     place.run(&["destroy"]).expect(1).says("WL0514");
-    place.run(&["destroy", "-auto-approve"]).expect(0).says("Destroy complete!");
+    let destroyed = place.run(&["destroy", "-auto-approve"]).expect(0).says("Destroy complete!");
+    destroyed.says("the Cluster API objects of cluster.shop move back to management.sandbox").says("1 to pivot back, ");
     assert!(place.ledger().is_empty());
     assert!(place.objects().is_empty());
 }

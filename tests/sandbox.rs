@@ -38,11 +38,11 @@ fn the_server_is_killed_in_the_middle_and_the_next_command_brings_it_back() {
         assert_eq!(ends(&mut child), None);
         drop(lines.join());
     }
-    // Without the engine, which finds it again where it was.
+    // Without the engine, which brings it back by itself, and finds it again where it was.
     let (mut child, lines) = begun(&place, "apply", "cluster.shop.");
     kill_sandbox(&place);
-    assert_eq!(place.run(&["sandbox", "kubeconfig"]).expect(0).stdout, kubeconfig, "the same port, the same CA, the same rights");
     let code = ends(&mut child);
+    assert_eq!(place.run(&["sandbox", "kubeconfig"]).expect(0).stdout, kubeconfig, "the same port, the same CA, the same rights");
     assert_eq!(code, Some(0), "{}", lines.join().expect("the lines are read"));
     assert_eq!(place.ledger().get("instance"), Some(&5), "none is lost, none is made twice");
     place.settled();

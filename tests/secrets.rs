@@ -250,6 +250,26 @@ fn secrets_are_only_where_the_sandbox_plays_the_server() {
     }
 }
 
+/// Keys are shown, and so would be the line of a fault.
+#[test]
+fn a_secret_that_would_be_shown_is_refused_unseen() {
+    let stands = "stringData = { password = var.database_password }";
+    for instead in [
+        "stringData = { (var.database_password) = \"a\" }",
+        "stringData = { for p in [var.database_password] : p => \"a\" }",
+        "data = { (sensitive(var.database_password)) = \"aGk=\" }",
+    ] {
+        let (place, canaries) = (place(), canaries());
+        place.replace("main.wl.hcl", stands, instead);
+        run(&place, &canaries, &["plan", "-out=a.wlplan"], &[]).expect(1).says("WL0115");
+        canaries.absent_below(place.path(), &ALLOWED);
+    }
+    let (place, canaries) = (place(), canaries());
+    place
+        .write("pin.wl.hcl", format!("variable \"pin\" {{\n  type      = number\n  sensitive = true\n  default   = {IN_MANIFEST:?}\n}}\n"));
+    run(&place, &canaries, &["plan"], &[]).expect(1).says("WL0103").says("pin.wl.hcl:1:1");
+}
+
 /// A place with a Secret that the API refuses, in words about its data.
 fn refused(agent: &str) -> Place {
     let place = place();

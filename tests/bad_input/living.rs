@@ -52,6 +52,7 @@ fn nothing_bad_reaches_a_living_cluster() {
     a_stale_plan(&life);
     a_cluster_that_is_gone_from_the_configuration(&life);
     another_plane(&life);
+    a_configuration_with_errors(&life);
     life.place.settled();
     protected(&life);
     a_sandbox_that_was_reset(&life);
@@ -218,6 +219,21 @@ fn another_plane(life: &Life) {
     for command in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["drift"]] {
         life.refuses("cluster \"shop\" {", block, command, &Refusal { code: "WL0405", place: NO_FILE, hint: HINT, says: &says, exit: 1 });
     }
+}
+
+/// Who only looks needs the management plane, and the state knows the sandbox.
+fn a_configuration_with_errors(life: &Life) {
+    let place = &life.place;
+    for text in ["cluster \"shop\" {\n", "variable \"needed\" {\n  type = string\n}\n"] {
+        place.write("main.wl.hcl", text);
+        for command in [&["drift"][..], &["kubeconfig", "shop"]] {
+            place.run(command).expect(0).says("the configuration has errors, which do not matter here");
+        }
+        place.run(&["plan"]).expect(1);
+    }
+    std::fs::remove_file(place.path().join("main.wl.hcl")).expect("it is there");
+    place.run(&["kubeconfig", "shop"]).expect(0).says("clusters");
+    place.write("main.wl.hcl", &life.text);
 }
 
 /// `prevent_destroy` is kept in the state: it holds when the block is gone.

@@ -17,6 +17,7 @@ use crate::exit;
     version,
     disable_help_subcommand = true,
     max_term_width = 120,
+    args_override_self = true,
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -397,7 +398,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
             error: true,
         });
     }
-    let rewritten = argv::rewrite(given, &flags(&Arguments::command()));
+    let known = Arguments::command();
+    let rewritten = argv::switched(argv::rewrite(given, &flags(&known)), &switches(&known));
     let variables = argv::variable_flags(&rewritten);
     match Arguments::try_parse_from(&rewritten) {
         Ok(parsed) => Ok(Arguments { variables, ..parsed }),
@@ -421,4 +423,11 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments,
 fn flags(command: &clap::Command) -> Vec<String> {
     let own = command.get_arguments().filter_map(|argument| argument.get_long().map(str::to_owned));
     own.chain(command.get_subcommands().flat_map(flags)).collect()
+}
+
+/// The long names of flags that take no value.
+fn switches(command: &clap::Command) -> Vec<String> {
+    let own = command.get_arguments().filter(|argument| matches!(argument.get_action(), clap::ArgAction::SetTrue));
+    let own = own.filter_map(|argument| argument.get_long().map(str::to_owned));
+    own.chain(command.get_subcommands().flat_map(switches)).collect()
 }

@@ -2,8 +2,8 @@
 
 use std::ffi::OsString;
 
-/// Words that Terraform users type and that do not exist here, with our way.
-const TERRAFORM: [(&str, &str); 17] = [
+/// Words that Terraform users type and that do not exist here, with our way. A word that exists at another command stands with its command.
+const TERRAFORM: &[(&str, &str)] = &[
     ("-refresh-only", "`windlass drift` shows what changed outside of windlass; it never writes"),
     ("taint", "use `windlass apply -replace=ADDR`"),
     ("untaint", "there is nothing to untaint: `-replace=ADDR` holds for one plan"),
@@ -21,14 +21,30 @@ const TERRAFORM: [(&str, &str); 17] = [
     ("test", "not supported; `windlass plan -detailed-exitcode` on the sandbox tests a configuration"),
     ("-migrate-state", "the state is one file: copy it"),
     ("-backend-config", "the state is one file; -state=FILE names it"),
+    ("-backend", "the state is one file; -state=FILE names it"),
+    ("-state-out", "a state is changed where it is; copy the file first if the old one is to be kept"),
+    ("-backup", "a state is changed where it is; copy the file first if the old one is to be kept"),
+    ("init -upgrade", "the providers belong to the release; another version of one is set in `management` and planned as every change is"),
+    ("init -reconfigure", "there is no backend; the state is one file, and -state=FILE names it"),
+    (
+        "validate -json",
+        "not supported by this release yet; the text on stderr begins each finding with `Error[WL…]`, and the exit code is 1",
+    ),
+    ("state rm", "not supported by this release yet; `windlass destroy -abandon=ADDR` forgets a cluster that does not answer"),
+    ("state mv", "not supported by this release yet: an address that changes is another resource"),
+    ("state pull", "the state is one file: copy it; `windlass show -json` prints it"),
+    ("state push", "the state is one file: copy it to where -state=FILE names it"),
+    ("state replace-provider", "the providers belong to the release; `windlass providers show` lists them"),
 ];
 
 /// Our way of what a Terraform user typed, if we do not have it.
 pub fn not_ours<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Option<(String, &'static str)> {
-    let mut command = true;
+    let mut command: Option<&str> = None;
+    // A command, and what stands behind it (`state rm`); what comes then are names of the user's own.
+    let mut words = 0;
     let mut arguments = arguments.into_iter().skip(1);
     while let Some(argument) = arguments.next() {
-        if command && argument.trim_start_matches('-') == "chdir" && argument.starts_with('-') {
+        if command.is_none() && argument.trim_start_matches('-') == "chdir" && argument.starts_with('-') {
             // What follows is a folder, whatever it is called.
             arguments.next();
             continue;
@@ -36,13 +52,19 @@ pub fn not_ours<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Option<(Str
         let word = if argument.starts_with('-') {
             let name = argument.trim_start_matches('-').split('=').next().unwrap_or_default();
             format!("-{name}")
-        } else if std::mem::take(&mut command) {
+        } else if words < 2 {
+            words += 1;
             argument.to_owned()
         } else {
             continue;
         };
-        if let Some((word, way)) = TERRAFORM.iter().find(|(known, _)| *known == word) {
+        let here = command.map_or_else(|| word.clone(), |command| format!("{command} {word}"));
+        let is = |known: &str| known == here || (known == word && word.starts_with('-'));
+        if let Some((word, way)) = TERRAFORM.iter().find(|(known, _)| is(known)) {
             return Some(((*word).to_owned(), way));
+        }
+        if command.is_none() && !argument.starts_with('-') {
+            command = Some(argument);
         }
     }
     None
@@ -68,6 +90,27 @@ pub fn rewrite(arguments: impl IntoIterator<Item = OsString>, flags: &[String]) 
         }
     }
     rewritten
+}
+
+/// Terraform's way of writing switches, after [`rewrite`]: `--name=true` is `--name`, and `--name=false` takes earlier ones back. Other
+/// values stay as they are, so that clap refuses them.
+pub fn switched(arguments: Vec<OsString>, switches: &[String]) -> Vec<OsString> {
+    let mut written: Vec<OsString> = Vec::with_capacity(arguments.len());
+    let mut verbatim = false;
+    for argument in arguments {
+        let text = argument.to_string_lossy();
+        verbatim |= text == "--";
+        let switch = text.strip_prefix("--").and_then(|rest| rest.split_once('=')).filter(|_| !verbatim);
+        match switch.filter(|(name, _)| switches.iter().any(|switch| switch == name)) {
+            Some((name, "true" | "1")) => written.push(OsString::from(format!("--{name}"))),
+            Some((name, "false" | "0")) => {
+                let taken_back = OsString::from(format!("--{name}"));
+                written.retain(|earlier| *earlier != taken_back);
+            }
+            _ => written.push(argument.clone()),
+        }
+    }
+    written
 }
 
 /// One `-var` or `-var-file`, in the order of the command line: later ones win, whatever their form.
@@ -142,6 +185,21 @@ mod tests {
     }
 
     #[test]
+    fn switches_take_true_and_false() {
+        for (given, expected) in [
+            (&["w", "plan", "--json=true"][..], &["w", "plan", "--json"][..]),
+            (&["w", "plan", "--json", "--json=false", "--out=json=false"], &["w", "plan", "--out=json=false"]),
+            (&["w", "--no-color=0", "plan", "--json=1"], &["w", "plan", "--json"]),
+            (&["w", "plan", "--json=maybe"], &["w", "plan", "--json=maybe"]),
+            (&["w", "plan", "--input=false"], &["w", "plan", "--input=false"]),
+            (&["w", "x", "--", "--json=false"], &["w", "x", "--", "--json=false"]),
+        ] {
+            let written = switched(given.iter().map(OsString::from).collect(), &["json".to_owned(), "no-color".to_owned()]);
+            assert_eq!(written, expected.iter().map(OsString::from).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn variable_flags_keep_their_order() {
         let arguments: Vec<OsString> = ["w", "--var", "a=1", "--var-file=f", "--var=b=2"].map(OsString::from).to_vec();
         let expected = [VariableFlag::Value("a=1".into()), VariableFlag::File("f".into()), VariableFlag::Value("b=2".into())];
@@ -158,6 +216,13 @@ mod tests {
         assert_eq!(not_ours(["w", "plan", "-refresh-only"]).map(|(word, _)| word).as_deref(), Some("-refresh-only"));
         assert_eq!(not_ours(["w", "-chdir=x", "taint", "a"]).map(|(word, _)| word).as_deref(), Some("taint"));
         assert_eq!(not_ours(["w", "state", "list", "taint"]), None);
+        for known in
+            [["state", "rm"], ["state", "mv"], ["state", "pull"], ["init", "-upgrade"], ["init", "-reconfigure"], ["validate", "-json"]]
+        {
+            assert_eq!(not_ours(["w", known[0], known[1], "x"]).map(|(word, _)| word), Some(known.join(" ")));
+        }
+        assert_eq!(not_ours(["w", "plan", "-json"]), None);
+        assert_eq!(not_ours(["w", "apply", "rm"]), None);
         assert_eq!(not_ours(["w", "-chdir", "test", "plan"]), None);
         assert_eq!(not_ours(["w", "-chdir", "x", "taint"]).map(|(word, _)| word).as_deref(), Some("taint"));
     }

@@ -7,10 +7,13 @@ use windlass_clouds::PROVIDERS;
 use windlass_core::config::{self, Inputs, Model, VariableInput, VariableOrigin, VariableText, parse_variable_file};
 use windlass_core::desired::DesiredManagement;
 use windlass_core::diag::{Code, Diagnostic, Diagnostics, SourceMap};
+use windlass_core::expand::expand;
 use windlass_core::files::{FileError, FileErrorKind, Files};
 use windlass_core::lang::{self, Body};
+use windlass_core::plan::validate;
 use windlass_core::recorded::Recorded;
 
+use crate::arguments::Module;
 use crate::argv::VariableFlag;
 use crate::command::TOOL_VERSION;
 use crate::failure::{Failure, io};
@@ -23,6 +26,8 @@ const VARIABLES: &str = ".wlvars.hcl";
 const VARIABLES_JSON: &str = ".wlvars.json";
 /// Variable of the environment that gives a value to `variable "x"`: this prefix and `x`.
 pub const ENVIRONMENT: &str = "WL_VAR_";
+/// Lineage in objects that are rendered only to be checked.
+pub const NO_LINEAGE: &str = "00000000-0000-0000-0000-000000000000";
 /// Largest file that an expression may read.
 const FILE_LIMIT: u64 = 64 << 20;
 /// Image of the agent that belongs to this release.
@@ -65,11 +70,21 @@ pub fn load(session: &Session, flags: &[VariableFlag]) -> Result<Loaded, Failure
         // Which variables would have got a value is not known: further errors would be noise.
         return Err(Failure::in_configuration(texts.diagnostics, texts.sources));
     }
-    let Evaluated { model, sources, diagnostics } = evaluated(session, texts);
+    let Evaluated { model, sources, mut diagnostics } = evaluated(session, texts);
     if diagnostics.has_errors() {
+        // Nothing is planned, and what can be judged beside these errors is told with them.
+        diagnostics.extend(judged(&model));
+        diagnostics.sort();
         return Err(Failure::in_configuration(diagnostics, sources));
     }
     Ok(Loaded { model, sources, warnings: diagnostics })
+}
+
+/// What is wrong with names, objects and the clouds' attributes of a configuration, as far as it could be read.
+fn judged(model: &Model) -> Diagnostics {
+    let (desired, mut diagnostics) = expand(model, NO_LINEAGE);
+    diagnostics.extend(validate(&desired));
+    diagnostics
 }
 
 /// The same where no configuration is needed: a folder without any is a configuration that wishes nothing, for the plane of the state.
@@ -77,6 +92,46 @@ pub fn load_if_any(session: &Session, flags: &[VariableFlag], recorded: &Recorde
     if !files(&session.folder, |name| name.ends_with(CONFIGURATION))?.is_empty() {
         return load(session, flags);
     }
+    Ok(without_configuration(session, recorded))
+}
+
+/// The same for a command that needs of the configuration at most the management plane: what is wrong elsewhere is one warning.
+///
+/// The state knows the sandbox; the kubeconfig of a real plane stands in its `management` block, if no flag names it.
+pub fn load_for_management(session: &Session, given: &Module, flags: &[VariableFlag], recorded: &Recorded) -> Result<Loaded, Failure> {
+    if files(&session.folder, |name| name.ends_with(CONFIGURATION))?.is_empty() {
+        return Ok(without_configuration(session, recorded));
+    }
+    let Evaluated { mut model, sources, diagnostics } = evaluate(session, flags)?;
+    let Some(first) = diagnostics.iter().find(|diagnostic| diagnostic.is_error()) else {
+        // Warnings are of what is not needed here; a plan tells them.
+        return Ok(Loaded { model, sources, warnings: Diagnostics::new() });
+    };
+    let Some(management) = known_management(session, given, &model.management, recorded) else {
+        return Err(Failure::in_configuration(diagnostics, sources));
+    };
+    let summary = format!("the configuration has errors, which do not matter here: {}", first.summary);
+    let mut warning = Diagnostic::warning(first.code, summary).hint("`windlass validate` shows all of them");
+    warning.primary = first.primary;
+    model.management = management;
+    Ok(Loaded { model, sources, warnings: warning.into() })
+}
+
+/// The management plane of a state, with what a configuration that has faults says of it; `None` if that is not enough to reach it.
+fn known_management(session: &Session, given: &Module, written: &DesiredManagement, recorded: &Recorded) -> Option<DesiredManagement> {
+    recorded.planes.keys().find(|address| address.is_management())?;
+    let known = without_configuration(session, recorded).model.management;
+    let name = known.address.to_string();
+    let by_flag = given.kubeconfig.iter().any(|flag| flag.split_once('=').is_some_and(|(plane, _)| plane == name));
+    if known.sandbox || by_flag {
+        return Some(known);
+    }
+    // Without a file in the block it is not known whether none was meant or its expression is what is wrong.
+    Some(written.clone()).filter(|written| written.address == known.address && written.kubeconfig.is_some())
+}
+
+/// A configuration that wishes nothing, for the plane of the state.
+fn without_configuration(session: &Session, recorded: &Recorded) -> Loaded {
     let nothing = Texts {
         body: Body::default(),
         variables: Vec::new(),
@@ -89,7 +144,7 @@ pub fn load_if_any(session: &Session, flags: &[VariableFlag], recorded: &Recorde
         model.management.sandbox = *address == model.management.address;
         model.management.address = address.clone();
     }
-    Ok(Loaded { model, sources, warnings: diagnostics })
+    Loaded { model, sources, warnings: diagnostics }
 }
 
 /// The same in spite of errors, as far as it goes. Fails only if files cannot be read.

@@ -149,6 +149,8 @@ pub struct DesiredObject {
     pub key: ObjectKey,
     /// The whole object with our marks, as it will be sent; unknown and secret leaves inside.
     pub content: Value,
+    /// Where it is written, if that is somewhere else than its resource.
+    pub span: Option<Span>,
 }
 
 /// An output as configured.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};
+use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use crate::addr::Address;
 use crate::deletion::Deletion;
@@ -14,8 +15,10 @@ use crate::facts::{Facts, PlaneFact};
 use crate::kinds::known_kind;
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
 use crate::object::ObjectKey;
+use crate::plan::access::{access_drift, recorded_access};
 use crate::plan::demands::{manager, recorded_layer_objects, recorded_providers};
-use crate::plan::{Actor, Unplanned};
+use crate::plan::published::{content_drift, unready_layers};
+use crate::plan::{Actor, Unplanned, no_kubeconfig};
 use crate::recorded::{Recorded, RecordedObject};
 
 /// What has been found.
@@ -29,6 +32,8 @@ pub struct DriftReport {
     pub failed: Vec<String>,
     /// Objects that were compared.
     pub compared: usize,
+    /// What a reader should know that is no drift: what agents say of layers that are not ready.
+    pub notes: Vec<String>,
 }
 
 /// One finding.
@@ -165,6 +170,7 @@ fn marks(object: &Json) -> Option<(&str, &str)> {
 pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> DriftReport {
     let mut report = DriftReport {
         failed: facts.failed.iter().map(|(question, reason)| format!("{question}: {reason}")).collect(),
+        notes: unready_layers(recorded, facts),
         ..DriftReport::default()
     };
     let mut planes: BTreeSet<&Address> = recorded.planes.keys().collect();
@@ -173,7 +179,7 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
         let reason = match facts.planes.get(plane) {
             Some(PlaneFact::Reachable(_)) => continue,
             Some(PlaneFact::Unreachable { reason }) => reason.clone(),
-            Some(PlaneFact::Absent) => "there is no kubeconfig for it".to_owned(),
+            Some(PlaneFact::Absent) => no_kubeconfig(recorded, plane),
             None => "it was not asked".to_owned(),
         };
         report.unreachable.push(Unplanned { address: plane.clone(), reason });
@@ -201,10 +207,10 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
             report.entries.push(entry(finding));
         }
     }
-    for (resource, object) in unrecorded(recorded) {
+    for (resource, object, drift) in unrecorded(recorded, facts) {
         if facts.reachable(&object.plane).is_some() {
             report.compared += 1;
-            let Some(drift) = unrecorded_drift(&object, facts.object(&object)) else { continue };
+            let Some(drift) = drift else { continue };
             if drift.is_lost() {
                 let finding = drift.deleting.map_or(DriftFinding::Deleted, DriftFinding::Deleting);
                 report.entries.push(DriftEntry { resource, object, finding });
@@ -235,11 +241,41 @@ pub(crate) fn unrecorded_drift(key: &ObjectKey, live: Option<&Json>) -> Option<O
     Some(ObjectDrift { leaves, ..ObjectDrift::default() })
 }
 
-/// Objects that must be there though the state keeps no fields of them: managers of providers, the agent's objects of layers.
-fn unrecorded(recorded: &Recorded) -> Vec<(Address, ObjectKey)> {
+/// Objects that must be there though the state keeps no fields of them, each with what is wrong with it: managers of providers, the
+/// agent's objects of layers and their contents, access Secrets.
+fn unrecorded(recorded: &Recorded, facts: &Facts) -> Vec<(Address, ObjectKey, Option<ObjectDrift>)> {
     let managers = recorded_providers(recorded).into_iter().map(|(owner, plane, provider)| (owner, manager(&plane, &provider)));
-    let all = managers.chain(recorded_layer_objects(recorded));
-    all.filter(|(_, key)| !recorded.objects.contains_key(key)).collect()
+    let layers = recorded_layer_objects(recorded);
+    let contents = layers
+        .iter()
+        .flat_map(|(owner, layer)| content_drift(layer, facts).into_iter().map(move |(secret, drift)| (owner.clone(), secret, drift)));
+    let access = recorded_access(recorded).into_iter().map(|(pivot, secret)| {
+        let drift = access_drift(recorded, facts, &pivot.root(), &secret);
+        (pivot, secret, drift)
+    });
+    let others = managers.chain(layers.iter().cloned()).filter(|(_, key)| !recorded.objects.contains_key(key));
+    let others = others.map(|(owner, key)| {
+        let drift = unrecorded_drift(&key, facts.object(&key));
+        (owner, key, drift)
+    });
+    others.chain(contents).chain(access).collect()
+}
+
+/// An entry of a Secret whose value nobody has recorded: as long as we own it, it is as we applied it.
+pub(crate) fn secret_leaf(live: &Json, entry: &str) -> Option<LeafDiff> {
+    let path = FieldPath(vec![PathElement::field("data"), PathElement::field(entry)]);
+    let value = live.get("data").and_then(|data| data.get(entry));
+    let owners = Owners::of(live);
+    if value.is_some() && (owners.is_empty() || owners.we_own(&path)) {
+        return None;
+    }
+    Some(LeafDiff {
+        applied: Some(Placeholder::Secret { digest: "", source: None }.to_json()),
+        live: value.cloned(),
+        actor: value.and_then(|_| owners.actor(&path)),
+        others: Vec::new(),
+        path,
+    })
 }
 
 /// The applied fields with unknown leaves filled in, as far as they are known.

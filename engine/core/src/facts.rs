@@ -96,7 +96,7 @@ pub struct PlaneIdentity {
     pub agent_heartbeat_age: Option<u64>,
     /// Days until the client certificate of the access Secret ends.
     pub certificate_days: Option<i64>,
-    /// The kubeconfig in the access Secret is not the one that the cluster has now.
+    /// The access Secret is gone, or the kubeconfig in it is not the one that the cluster has now.
     pub access_outdated: bool,
 }
 

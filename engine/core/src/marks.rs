@@ -16,6 +16,8 @@ pub const AGENT_NAME: &str = "windlass-agent";
 pub const AGENT_GROUP: &str = "agent.windlass.dev";
 /// API version of the agent's `Layer` objects.
 pub const AGENT_API_VERSION: &str = "agent.windlass.dev/v1alpha1";
+/// Annotation of a Secret with a layer's content: the digest that its `Layer` asks for.
+pub const ANNOTATION_LAYER_DIGEST: &str = "agent.windlass.dev/digest";
 /// A heartbeat older than this many seconds is stale.
 pub const AGENT_STALE_SECONDS: u64 = 90;
 /// Taint of control plane nodes, tolerated by every manager that must run before workers exist.

@@ -200,6 +200,10 @@ pub trait Provider: Sync + Send {
     fn schema(&self) -> ProviderSchema;
     /// Rules that a schema cannot say (one image per region, scheme and subnets that fit); spans come from the bodies.
     fn check(&self, cluster: &ClusterInput) -> Diagnostics;
+    /// The same for a cloud by itself, whether a cluster uses it or not.
+    fn check_cloud(&self, _cloud: &CloudInput) -> Diagnostics {
+        Diagnostics::new()
+    }
     /// Name of the region or site, for `target.region`.
     fn region(&self, cloud: &CloudInput) -> Option<String>;
     /// Identity objects of a cloud with their Secrets. `namespace` is where the release's manager looks for Secrets.

@@ -117,7 +117,7 @@ pub async fn execute(plan: &Plan, recorded: &Recorded, start: Start<'_>, ports: 
         (Start::GoOn | Start::FinishPivot, None) => return Summary::refused(vec![failed("there is no unfinished run".to_owned())]),
     };
     let fresh = matches!(start, Start::New { .. });
-    let checked = unless_stopped(&options.stop, clear(plan, recorded, &earlier, fresh, &*ports.observer)).await;
+    let checked = unless_stopped(&options.stop, clear(plan, recorded, &earlier, fresh, &run, ports)).await;
     let cleared = match checked {
         Some(Ok(cleared)) => cleared,
         Some(Err(refusals)) => return Summary::refused(refusals),

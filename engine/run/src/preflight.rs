@@ -8,6 +8,7 @@ use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Fingerprint, PLAN_FORMAT, Plan, PlanPlane, old_state, other_plane};
 use windlass_core::recorded::Recorded;
 
+use crate::execute::Ports;
 use crate::ports::{Observer, StepError};
 use crate::resume::{Earlier, expected};
 
@@ -22,22 +23,24 @@ pub(crate) struct Cleared {
     pub written: BTreeSet<ObjectKey>,
 }
 
-/// Checks all; `fresh`: the run has not begun before.
+/// Checks all for the run with this id; `fresh`: it has not begun before.
 pub(crate) async fn clear(
     plan: &Plan,
     recorded: &Recorded,
     earlier: &Earlier,
     fresh: bool,
-    observer: &dyn Observer,
+    run: &str,
+    ports: &Ports,
 ) -> Result<Cleared, Vec<StepError>> {
     fits(plan, recorded).map_err(|error| vec![error])?;
+    let observer = &*ports.observer;
     let planes = remaining_planes(plan, earlier);
     let demands: Vec<Demand> =
         planes.values().map(|plane| Demand::Plane { plane: plane.address.clone(), access: plane.access.clone() }).collect();
     let facts = if demands.is_empty() { Default::default() } else { observer.observe(&demands).await };
     let opened: BTreeSet<&Address> = remaining(plan, earlier).filter_map(|(_, step)| step.action.opens()).collect();
     let mut cleared = Cleared { written: earlier.written(plan, recorded), ..Cleared::default() };
-    let mut refusals = Vec::new();
+    let (mut refusals, mut outdated) = (Vec::new(), Vec::new());
     for (address, plane) in planes {
         let known = recorded.planes.get(&address).map(|known| known.uid.as_str());
         match judge(&plane, known, facts.planes.get(&address), recorded.serial, opened.contains(&address)) {
@@ -46,8 +49,12 @@ pub(crate) async fn clear(
             Standing::Blocked(reason) => {
                 cleared.blocked.insert(address, reason);
             }
+            Standing::Outdated(error) => outdated.push((plane, error)),
             Standing::Refused(error) => refusals.push(error),
         }
+    }
+    if refusals.is_empty() {
+        refusals = refuse_outdated(outdated, run, recorded.serial, ports).await;
     }
     if refusals.is_empty() {
         refusals = stale(plan, earlier, fresh, &mut cleared, observer).await;
@@ -57,6 +64,18 @@ pub(crate) async fn clear(
         refusals = cleared.blocked.iter().map(unreachable).collect();
     }
     if refusals.is_empty() { Ok(cleared) } else { Err(refusals) }
+}
+
+/// The planes that have seen a newer state. While another run holds one of them, that is the answer: it is at work, and why the state is old.
+async fn refuse_outdated(outdated: Vec<(PlanPlane, StepError)>, run: &str, serial: u64, ports: &Ports) -> Vec<StepError> {
+    let mut refusals = Vec::new();
+    for (plane, error) in outdated {
+        if let Err(held @ StepError::Store(_)) = ports.locks.look(std::slice::from_ref(&plane), run, serial).await {
+            return vec![held];
+        }
+        refusals.push(error);
+    }
+    refusals
 }
 
 fn fits(plan: &Plan, recorded: &Recorded) -> Result<(), StepError> {
@@ -95,6 +114,8 @@ enum Standing {
     Present,
     NotYet,
     Blocked(String),
+    /// It has seen a newer state.
+    Outdated(StepError),
     Refused(StepError),
 }
 
@@ -109,7 +130,7 @@ fn judge(plane: &PlanPlane, known: Option<&str>, fact: Option<&PlaneFact>, seria
                 }
             }
             if let Some(last) = identity.last_serial.filter(|last| *last > serial) {
-                return Standing::Refused(StepError::Diagnosed(Box::new(old_state(&plane.address, last, serial))));
+                return Standing::Outdated(StepError::Diagnosed(Box::new(old_state(&plane.address, last, serial))));
             }
             if opened && expected.is_none() { Standing::NotYet } else { Standing::Present }
         }

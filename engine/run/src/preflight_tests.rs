@@ -45,7 +45,7 @@ fn planes_are_judged_by_who_they_are_and_what_they_have_seen() {
             Standing::Present => "present".to_owned(),
             Standing::NotYet => "not yet".to_owned(),
             Standing::Blocked(reason) => format!("blocked: {reason}"),
-            Standing::Refused(error) => error.to_string(),
+            Standing::Outdated(error) | Standing::Refused(error) => error.to_string(),
         };
         assert_eq!(told, expected, "{planned:?} {known:?} {fact:?} {opened}");
     }

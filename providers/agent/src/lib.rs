@@ -53,7 +53,7 @@ impl Default for AgentOptions {
 
 /// Runs until `stop` is true (or its sender is gone); what is under way is finished first.
 pub async fn run(client: kube::Client, options: AgentOptions, stop: watch::Receiver<bool>) {
-    // The address is for messages only: the agent knows one plane, the one it runs in.
+    // The address is for messages only: the agent knows one plane, the one it runs in. Each layer tells what users call it.
     let address = Address::cluster(Instance::new("self"));
     let plane = Arc::new(Plane::new(address, String::new(), String::new(), client.clone()));
     let heart = tokio::spawn(heartbeat::beat(plane.clone(), options.clone(), stop.clone()));

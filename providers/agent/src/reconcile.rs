@@ -10,6 +10,7 @@ use kube::runtime::reflector::Store;
 use serde_json::Value as Json;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use windlass_core::addr::Address;
 use windlass_core::marks::{ANNOTATION_ADDRESS, FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use windlass_kube::error::ApiError;
 use windlass_kube::kinds::ObjectRef;
@@ -96,7 +97,8 @@ pub async fn reconcile(layer: Arc<DynamicObject>, agent: Arc<Agent>) -> Result<A
         message: String::new(),
         drift: Vec::new(),
     };
-    let look = Look { agent: &agent, layer: &layer, name: layer.metadata.name.clone().unwrap_or_default(), old };
+    let plane = plane_of(&agent.plane, &layer);
+    let look = Look { agent: &agent, plane, layer: &layer, name: layer.metadata.name.clone().unwrap_or_default(), old };
 
     if let Some(reason) = waits_for(&wanted, |name| look.is_ready(name)) {
         (status.reason, status.message) = ("WaitingForLayer", reason);
@@ -159,14 +161,24 @@ pub async fn reconcile(layer: Arc<DynamicObject>, agent: Arc<Agent>) -> Result<A
         }
     };
     if !wanted.heal {
-        status.drift = drift::find(&agent.plane, &objects).await?;
+        status.drift = drift::find(&look.plane, &objects).await?;
     }
     look.say(&status).await?;
     Ok(Action::requeue(after))
 }
 
+/// The plane under the name that its users know, which stands on each layer: `cluster.shop`.
+fn plane_of(plane: &Arc<Plane>, layer: &DynamicObject) -> Arc<Plane> {
+    let address = layer.metadata.annotations.as_ref().and_then(|all| all.get(ANNOTATION_ADDRESS)?.parse::<Address>().ok());
+    match address.filter(Address::is_cluster) {
+        Some(address) => Arc::new(plane.called(address.root())),
+        None => plane.clone(),
+    }
+}
+
 struct Look<'a> {
     agent: &'a Agent,
+    plane: Arc<Plane>,
     layer: &'a DynamicObject,
     name: String,
     old: Json,
@@ -183,7 +195,7 @@ impl Look<'_> {
     async fn content(&self, wanted: &Wanted) -> Result<Result<Vec<Json>, String>, ReconcileError> {
         let mut secrets = Vec::with_capacity(wanted.secrets.len());
         for name in &wanted.secrets {
-            match self.agent.plane.get(&ObjectRef::new("v1", "Secret", Some(SYSTEM_NAMESPACE), name)).await? {
+            match self.plane.get(&ObjectRef::new("v1", "Secret", Some(SYSTEM_NAMESPACE), name)).await? {
                 Some(secret) => secrets.push(secret),
                 None => return Ok(Err(format!("Secret {name} is not there"))),
             }
@@ -209,7 +221,7 @@ impl Look<'_> {
         };
         let secrets = secret_texts(&objects);
         let patience = self.patience(APPLY_PATIENCE);
-        let site = Site { plane: &self.agent.plane, watches: &self.agent.watches, patience: &patience };
+        let site = Site { plane: &self.plane, watches: &self.agent.watches, patience: &patience };
         let layer = Layer {
             name: &self.name,
             lineage: &read(&metadata.labels, LABEL_LINEAGE),
@@ -224,7 +236,7 @@ impl Look<'_> {
     }
 
     async fn health(&self) -> Result<(), StepError> {
-        let plane = &self.agent.plane;
+        let plane = &self.plane;
         let failed_to = |error: ApiError| error.during(&plane.address, &format!("read the inventory of layer {}", self.name));
         let present = inventory::read(plane, &self.name).await.map_err(failed_to)?;
         let patience = self.patience(HEALTH_SLICE);
@@ -239,7 +251,7 @@ impl Look<'_> {
     async fn say(&self, status: &LayerStatus) -> Result<(), ReconcileError> {
         // What was said earlier in the same look is not in `old`; then the same is said twice, which does no harm.
         if let Some(news) = patch(&self.old, status, Timestamp::now()) {
-            match self.agent.plane.merge_status(&layer_reference(&self.name), &news, FIELD_MANAGER).await {
+            match self.plane.merge_status(&layer_reference(&self.name), &news, FIELD_MANAGER).await {
                 Err(error) if error.not_found() => {}
                 other => {
                     other?;

@@ -271,6 +271,39 @@ async fn healing_needs_no_asking() {
     panic!("it was not healed");
 }
 
+/// The API never changes a binding's roleRef, so an agent that heals makes the binding again; one that reports does not touch it.
+#[tokio::test]
+async fn healing_makes_again_what_no_update_puts_right() {
+    let binding = |role: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": "reader", "namespace": "play"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "play"}],
+        })
+    };
+    let reference = ObjectRef::of(&binding("view")).unwrap();
+    for (mode, expected) in [("heal", "view"), ("report", "cluster-admin")] {
+        let stage = Stage::open().await;
+        let (_agent, _stop) = stage.agent().await;
+        let mut content = layer("base", "sha256:1", &[], vec![space(), binding("view")]);
+        content.mode = mode.into();
+        stage.publish(content, None, 30).await.unwrap();
+        assert!(stage.plane.delete(&reference, Only::default()).await.unwrap());
+        // An agent that heals may be faster, and has made it already.
+        let _ = stage.plane.apply(&binding("cluster-admin"), "kubectl", Force::Yes, Persist::Yes).await;
+        let mut role = Json::Null;
+        for _ in 0..100 {
+            let live = stage.get("rbac.authorization.k8s.io/v1", "RoleBinding", Some("play"), "reader").await.unwrap_or_default();
+            role = live["roleRef"]["name"].clone();
+            if mode == "heal" && role == expected {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(if mode == "heal" { 50 } else { 5 })).await;
+        }
+        assert_eq!(role, expected, "{mode}");
+    }
+}
+
 /// The agent can do what the roles of its ServiceAccount let it, and says what they do not.
 #[tokio::test]
 async fn an_agent_without_its_binding_does_nothing_and_one_with_too_little_says_so() {
@@ -324,7 +357,7 @@ async fn what_does_not_get_ready_is_named() {
         "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "i"}]}}},
     });
     let error = stage.publish(layer("base", "sha256:1", &[], vec![space(), deployment]), None, 8).await.unwrap_err().to_string();
-    assert!(error.starts_with("layer base on cluster.shop: Progressing: Deployment play/web on cluster.self: "), "{error}");
+    assert!(error.starts_with("layer base on cluster.shop: Progressing: Deployment play/web on cluster.shop: "), "{error}");
 }
 
 /// What the agent says of a layer that it cannot apply.

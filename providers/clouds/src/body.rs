@@ -18,6 +18,11 @@ pub trait Attributes {
         self.find(path)?.as_i64()
     }
 
+    /// Whether something stands at the path that could not be read, which has been told.
+    fn is_unread(&self, path: &str) -> bool {
+        self.find(path).is_some_and(Value::is_unknown)
+    }
+
     /// Whether the truth value at the path is `true`.
     fn is_set(&self, path: &str) -> bool {
         self.find(path).and_then(Value::as_bool) == Some(true)
@@ -46,7 +51,8 @@ pub trait Attributes {
 
 impl Attributes for Value {
     fn find(&self, path: &str) -> Option<&Value> {
-        let found = path.split('.').try_fold(self, |value, key| value.get(key))?;
+        // What is in an unknown is unknown.
+        let found = path.split('.').try_fold(self, |value, key| if value.is_unknown() { Some(value) } else { value.get(key) })?;
         (!found.is_null()).then_some(found)
     }
 }

@@ -65,7 +65,7 @@ fn an_object_has_one_owner_on_a_plane() {
         );
         text.replace("}\ncluster", &addon)
     };
-    let at = format!("{}:3", line() - 4);
+    let at = format!("{}:16", line() - 3);
     let both = |other: &str, what: &str| format!("{at} WL0216 {other} and cluster.shop.layer[\"x\"] both hold {what}");
     let ours = |what: &str| format!("{at} WL0208 layer \"x\" of cluster.shop cannot hold {what}: windlass-system is windlass's own");
     let own = both("cluster.shop", "Namespace shop");
@@ -202,6 +202,54 @@ fn kubectl_s_copy_of_a_secret_stands_in_no_plan() {
     assert_eq!(seen, 1);
 }
 
+/// `line:column` of the first place of a text.
+fn place_of(text: &str, what: &str) -> String {
+    let before = &text[..text.find(what).expect("it is there")];
+    format!("{}:{}", before.matches('\n').count() + 1, before.len() - before.rfind('\n').map_or(0, |at| at + 1) + 1)
+}
+
+#[test]
+fn what_is_shown_of_an_object_is_not_sensitive() {
+    let open = "{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = { name = \"n\", namespace = \"kube-system\" } }";
+    let with = |inside: &str| format!("{{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = {{ {inside} }} }}");
+    let text = |objects: &str| cluster("", GROUPS).replacen(&format!("[{open}]"), objects, 1);
+    let header = place_of(&text(""), "network \"n\"");
+    for (object, place) in [
+        ("sensitive({ apiVersion = \"v1\", kind = \"C4N4RY\" })".to_owned(), "an object"),
+        ("yamldecode(\"kind: ${var.token}\")".to_owned(), "an object"),
+        ("{ apiVersion = \"v1\", kind = var.token, metadata = { name = \"n\" } }".to_owned(), "`kind` of an object"),
+        ("{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = sensitive({ name = \"n\" }) }".to_owned(), "`metadata` of an object"),
+        (with("name = var.token"), "`metadata.name` of an object"),
+        (with("name = \"n\", namespace = var.token"), "`metadata.namespace` of an object"),
+        (with("name = \"n\", labels = { (var.token) = \"x\" }"), "`metadata.labels` of an object"),
+        (with("name = \"n\", annotations = sensitive({ C4N4RY = \"x\" })"), "`metadata.annotations` of an object"),
+    ] {
+        refused(&text(&format!("[{object}]")), &[&format!("{header} WL0115 {place} of network \"n\" of profile \"base\" is sensitive")]);
+    }
+    let whole = format!("{header} WL0115 `objects` of network \"n\" of profile \"base\" is sensitive as a whole");
+    refused(&text("sensitive([{ kind = \"C4N4RY\" }])"), &[&whole]);
+    for (values, place) in [("sensitive({ base = {} })", "profile_values"), ("{ base = sensitive({ C4N4RY = 1 }) }", "profile_values.base")]
+    {
+        let (_, found) = wish(&cluster(&format!("  profile_values = {values}\n"), GROUPS));
+        let want = format!("WL0115 `{place}` of cluster.shop is sensitive as a whole");
+        assert!(matches!(found.as_slice(), [one] if one.contains(&want) && !one.contains("C4N4RY")), "{found:#?}");
+    }
+}
+
+#[test]
+fn a_fault_in_a_sensitive_default_does_not_tell_it() {
+    for (ty, default) in [("number", "\"C4N4RY\""), ("map(number)", "{ C4N4RY = [] }"), ("string", "{ a = 1 }.C4N4RY")] {
+        let block = format!("variable \"pin\" {{\n  type      = {ty}\n  sensitive = true\n  default   = {default}\n}}\n");
+        let text = format!("{}{block}", cluster("", GROUPS));
+        let (_, found) = wish(&text);
+        let header = place_of(&text, "variable \"pin\"");
+        let unseen = |one: &String| {
+            one.starts_with(&format!("{header} ")) && one.contains("the default of variable \"pin\" has a fault") && !one.contains("C4N4RY")
+        };
+        assert!(!found.is_empty() && found.iter().all(unseen), "{found:#?}\nfor {default}");
+    }
+}
+
 /// Codes and places of all faults.
 fn codes(text: &str) -> Vec<String> {
     let (_, found) = wish(text);
@@ -234,6 +282,96 @@ fn a_fault_hides_no_other_and_brings_none() {
         let (_, found) = wish(&text);
         assert!(found.len() == 2 && found.iter().any(|found| found.contains("WL0102")), "{text}\n{found:#?}");
     }
+}
+
+/// One fault for each line of `faults`, as `code words`, in any order, and none besides.
+fn tells(text: &str, faults: &[&str]) {
+    let (_, found) = wish(text);
+    let told = |fault: &&&str| {
+        let (code, words) = fault.split_once(' ').expect("a code and words");
+        found.iter().filter(|found| found.contains(code) && found.contains(words)).count() == 1
+    };
+    let missing: Vec<_> = faults.iter().filter(|fault| !told(fault)).collect();
+    assert!(missing.is_empty() && found.len() == faults.len(), "missing {missing:#?} in {found:#?}\nfor\n{text}");
+}
+
+#[test]
+fn an_error_anywhere_hides_none_that_can_be_judged() {
+    let wrong_output = "output \"x\" {\n  value = local.zz\n}\n";
+    let addon = |objects: &str| format!("  addon \"a\" {{\n    objects = [{objects}]\n  }}\n}}\ncluster");
+    let with = |inside: &str, objects: &str| {
+        let text = cluster(inside, GROUPS);
+        if objects.is_empty() { text } else { text.replace("}\ncluster", &addon(objects)) }
+    };
+    let upper = "WL0208 not a DNS label: \"UPPER\"";
+    let map = "{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = { name = \"m\", namespace = \"default\" }";
+    for (text, faults) in [
+        (with("  name = \"UPPER\"\n", "") + wrong_output, &["WL0100 `zz`", upper][..]),
+        (with("  name = \"UPPER\"\n  pivt = true\n", ""), &["WL0101 `pivt`", upper][..]),
+        (with("  name = \"UPPER\"\n", "{ kind = \"x\" }"), &[upper, "WL0215 has no apiVersion"][..]),
+        // What has a fault is not missed, and neither is what is made of it.
+        (
+            with("  name = local.zz\n", "{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = { name = target.name } }"),
+            &["WL0100 `zz`"][..],
+        ),
+        (with("  pod_cidr = local.zz\n  vpc_cidr = local.yy\n", ""), &["WL0100 `zz`", "WL0100 `yy`"][..]),
+        (with("  pod_cird = \"x\"\n", ""), &["WL0101 `pod_cird`"][..]),
+        (
+            with("", &format!("{map}, data = local.zz }}, {map}, dta = {{}} }}").replacen("\"m\"", "\"k\"", 1)),
+            &["WL0100 `zz`", "WL0410 dta"],
+        ),
+        (with("", "local.zz, { kind = \"x\" }"), &["WL0100 `zz`", "WL0215 has no apiVersion"][..]),
+        (with("", "").replace("eu-west-1", "europe"), &["WL0350 no region"][..]),
+        (with("", "").replace("cloud.aws.main", "cloud.aws.mian").replace("shop", "SHOP"), &["WL0101 mian", "WL0208 \"SHOP\""][..]),
+        (with("", "").replacen("instance_type = \"m6i.large\"", "instance_type = null", 1), &["WL0204 lacks `instance_type`"][..]),
+        (with("", "").replacen("instance_type = \"m6i.large\"", "instance_tipe = \"x\"", 1), &["WL0101 instance_tipe"][..]),
+        (with("", "").replacen("instance_type =", "ami = \"foo\"\n      instance_type =", 1), &["WL0350 `ami`"][..]),
+        (with("", "").replacen("control_plane {", "control_plane {\n    replicas = -1", 1), &["WL0207 1, 3 or 5 replicas, not -1"][..]),
+        (
+            with("", "").replacen("control_plane {", "control_plane {\n    replicas = 2", 1).replacen("m6i.large", "x", 1),
+            &["WL0207 1, 3 or 5", "WL0350 \"x\""],
+        ),
+        (with("  dynamic \"x\" {\n  }\n", ""), &["WL0211 write each of its blocks out"][..]),
+        (with("", "").replace("[profile.base]", "[profile.base, profile.base]"), &["WL0207 name it once"][..]),
+    ] {
+        tells(&text, faults);
+    }
+}
+
+#[test]
+fn faults_of_layers_point_at_what_is_wrong() {
+    let text = cluster("", GROUPS);
+    let header = line() - 4;
+    let layer = |inside: &str| text.replace("}\ncluster", &format!("  addon \"a\" {{\n{inside}  }}\n}}\ncluster"));
+    let map = "{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = { namespace = \"default\", name = ";
+    for (inside, place, says) in [
+        (
+            format!("    objects = [\n      {map}\"a\" }} }},\n      {map}\"b\" }}, dta = {{}} }},\n    ]\n"),
+            format!("{}:7 WL0410", header + 3),
+            "did you mean `data`?",
+        ),
+        (format!("    objects = [{map}\"A_b\" }} }}]\n"), format!("{}:16 WL0410", header + 1), "metadata.name: \"A_b\""),
+        (
+            format!("    depends_on = [addon.zz]\n    objects = [{map}\"a\" }} }}]\n"),
+            format!("{}:19 WL0100", header + 1),
+            "layers of it are a, n, s",
+        ),
+        // The line of a Secret is not shown.
+        (
+            "    objects = [{ apiVersion = \"v1\", kind = \"Secret\", metadata = { name = \"a\", namespace = \"b\" }, dta = {} }]\n"
+                .to_owned(),
+            format!("{header}:3 WL0410"),
+            "did you mean `data`?",
+        ),
+    ] {
+        let (_, found) = wish(&layer(&inside));
+        assert!(matches!(found.as_slice(), [one] if one.starts_with(&place) && one.contains(says)), "{place} {says}\n{found:#?}");
+    }
+    let (_, found) = wish(&cluster("  profile_values = { base = { z = 1 } }\n", GROUPS));
+    assert!(matches!(found.as_slice(), [one] if one.starts_with(&format!("{}:20 WL0100", line()))), "{found:#?}");
+    let variable = "  version = \"1.0.0\"\n  variable \"x\" {\n  }\n";
+    let (_, found) = wish(&text.replace("  version = \"1.0.0\"\n", variable));
+    assert!(matches!(found.as_slice(), [one] if one.contains("`profile_values = { base = { … } }`")), "{found:#?}");
 }
 
 #[test]

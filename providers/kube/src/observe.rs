@@ -158,11 +158,12 @@ impl Observatory<'_> {
     /// What is to be said of a cluster's access Secret; nothing, if it cannot be read.
     async fn access(&self, cluster: &Plane, access: &ClusterAccess) -> Access {
         let Ok(management) = self.planes.plane(&access.management).await else { return Access::default() };
-        let kept = management.get_within(&access_secret_ref(access), PROBE_PATIENCE).await.ok().flatten();
-        let Some(kept) = kept.as_ref().and_then(|secret| secret_text(secret, "value")) else { return Access::default() };
+        let Ok(kept) = management.get_within(&access_secret_ref(access), PROBE_PATIENCE).await else { return Access::default() };
+        let kept = kept.as_ref().and_then(|secret| secret_text(secret, "value"));
         let own = cluster.get_within(&own_secret(access), PROBE_PATIENCE).await.ok().flatten();
         let own = own.as_ref().and_then(|secret| secret_text(secret, "value"));
-        Access { days: certificate_days(&kept, Timestamp::now()), outdated: own.is_some_and(|own| own != kept) }
+        let days = kept.as_deref().and_then(|kept| certificate_days(kept, Timestamp::now()));
+        Access { days, outdated: own.is_some() && own != kept }
     }
 }
 

@@ -69,6 +69,17 @@ impl Plane {
         Self { address, endpoint, ca_certificate, wire, kinds: Arc::default() }
     }
 
+    /// The same plane under another name, which is the one that messages tell.
+    pub fn called(&self, address: Address) -> Self {
+        Self {
+            endpoint: self.endpoint.clone(),
+            ca_certificate: self.ca_certificate.clone(),
+            wire: self.wire.called(address.clone()),
+            kinds: self.kinds.clone(),
+            address,
+        }
+    }
+
     /// The same plane for a step: answers that pass by themselves are waited for as long as the step may take, and told.
     pub fn for_step(&self, step: Insistence) -> Self {
         self.with(Manner::Step(step))

@@ -101,6 +101,12 @@ impl Planes {
         }
     }
 
+    /// The kubeconfig files that the user has named for a plane, which go before what is read live.
+    pub fn named_files(&self, plane: &Address) -> Option<String> {
+        let PlaneSource::Files { paths, .. } = self.sources.get(plane)? else { return None };
+        Some(paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", "))
+    }
+
     /// The way into a cluster, if it is known.
     pub fn way(&self, plane: &Address) -> Option<ClusterAccess> {
         self.ways.lock().unwrap_or_else(PoisonError::into_inner).get(plane).cloned()

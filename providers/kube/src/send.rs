@@ -110,6 +110,11 @@ impl Wire {
         Self { client, limit: Arc::new(Semaphore::new(PARALLEL_REQUESTS)), plane, manner: Manner::default() }
     }
 
+    /// The same way to a plane that is called otherwise.
+    pub fn called(&self, plane: Address) -> Self {
+        Self { plane, ..self.clone() }
+    }
+
     /// The same way in another manner.
     pub fn with(&self, manner: Manner) -> Self {
         Self { manner, ..self.clone() }

@@ -13,11 +13,11 @@ use windlass_run::summary::{Summary, Verdict};
 use super::approval::{Given, approve};
 use super::execution::{Go, Writer, duration, unfinished_plan};
 use super::plan::{Request, abandoned, has_changes, make, refuse_flags};
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, nothing_to_destroy, prepare};
 use super::world::{self, Banner, World};
 use super::{saved, secrets};
 use crate::arguments::{self, Arguments, Writing};
-use crate::exit::Exit;
+use crate::exit::{Exit, OK};
 use crate::failure::Failure;
 use crate::prompt::ask;
 use crate::view::{self, View};
@@ -42,6 +42,10 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
     let abandon = abandoned(mode, &command.destroying)?;
     refuse_flags(&command.planning)?;
+    if mode == Mode::Destroy && nothing_to_destroy(arguments, &command.module, folder.as_deref(), view)? {
+        view.out("\nDestroy complete! Resources: 0 destroyed.\n");
+        return Ok(OK);
+    }
     let prepared = prepare(arguments, &command.module, folder.as_deref(), mode, view)?;
     let allowed = allowed(&command.allow_destroy, &prepared, view)?;
     let management = prepared.loaded.model.management.clone();

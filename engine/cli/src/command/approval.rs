@@ -47,10 +47,11 @@ pub fn approve(plan: &Plan, recorded: &Recorded, given: Given<'_>, ask: Ask<'_>)
             .hint("-auto-approve approves it; or save the plan with -out and apply the file")
     };
     for Doomed { address, name, what } in &doomed {
-        let question = format!("\nThis {what} {address}. Type the name of the cluster, {name}, to confirm: ");
-        if ask(&question)?.ok_or_else(nobody)? != *name {
+        let question = format!("\nThis {what} {address}. Type the cluster's name, {name}, or its address to confirm: ");
+        let answer = ask(&question)?.ok_or_else(nobody)?;
+        if answer != *name && answer != address.to_string() {
             return Err(Failure::new(Code::NOT_APPROVED, format!("{address} was not confirmed; nothing has been changed"))
-                .hint(format!("the answer is the cluster's Kubernetes name: {name}")));
+                .hint(format!("the answer is the cluster's Kubernetes name, `{name}`, or its address, `{address}`")));
         }
     }
     if doomed.is_empty() && ask(QUESTION)?.ok_or_else(nobody)? != "yes" {

@@ -37,7 +37,7 @@ type Row<'a> = (&'a str, ChangeAction, Option<&'a str>, bool, &'a [Address], &'a
 #[test]
 fn the_name_of_each_cluster_that_goes_is_asked_for() {
     let allowed: [Address; 1] = ["cluster.web[\"eu\"]".parse().expect("an address")];
-    let destroys = "This destroys cluster.web[\"eu\"]. Type the name of the cluster, web-eu, to confirm:";
+    let destroys = "This destroys cluster.web[\"eu\"]. Type the cluster's name, web-eu, or its address to confirm:";
     let table: &[Row] = &[
         ("apply", ChangeAction::Create, Some("yes"), false, &[], "Only 'yes' will be accepted", true),
         ("apply", ChangeAction::Create, Some("y"), false, &[], "Only 'yes' will be accepted", false),
@@ -45,10 +45,13 @@ fn the_name_of_each_cluster_that_goes_is_asked_for() {
         ("apply", ChangeAction::Create, None, true, &[], "", true),
         ("apply", ChangeAction::Delete, Some("web-eu"), false, &[], destroys, true),
         ("apply", ChangeAction::Delete, Some("yes"), false, &[], destroys, false),
-        ("apply", ChangeAction::Delete, Some("cluster.web[\"eu\"]"), false, &[], destroys, false),
+        ("apply", ChangeAction::Delete, Some("cluster.web[\"eu\"]"), false, &[], destroys, true),
+        ("apply", ChangeAction::Delete, Some("cluster.web"), false, &[], destroys, false),
         ("apply", ChangeAction::Delete, None, true, &[], "", false),
         ("apply", ChangeAction::Delete, None, true, &allowed, "", true),
         ("destroy", ChangeAction::Delete, Some("web-eu"), false, &[], destroys, true),
+        ("destroy", ChangeAction::Delete, Some("cluster.web[\"eu\"]"), false, &[], destroys, true),
+        ("destroy", ChangeAction::Delete, Some("cluster.web[\"us\"]"), false, &[], destroys, false),
         ("destroy", ChangeAction::Delete, None, false, &[], destroys, false),
         ("destroy", ChangeAction::Delete, None, true, &[], "", true),
         ("apply", ChangeAction::Replace, Some("web-eu"), false, &[], "This destroys and creates anew cluster.web[\"eu\"].", true),

@@ -7,9 +7,10 @@ use windlass_core::plan::Mode;
 use super::apply::Job;
 use super::execution::duration;
 use super::plan::{Request, abandoned};
-use super::prepare::prepare;
+use super::prepare::{nothing_to_destroy, prepare};
 use super::world::{self, Banner};
 use crate::arguments::{self, Arguments, Planning};
+use crate::exit::OK;
 use crate::failure::Failure;
 use crate::view::View;
 
@@ -18,6 +19,10 @@ pub async fn run(arguments: &Arguments, command: &arguments::Destroy, view: &Vie
     let abandon = abandoned(Mode::Destroy, &command.destroying)?;
     // Before anything is started or written.
     duration(&command.writing.lock_timeout)?;
+    if nothing_to_destroy(arguments, &command.module, None, view)? {
+        view.out("\nDestroy complete! Resources: 0 destroyed.\n");
+        return Ok(OK);
+    }
     let prepared = prepare(arguments, &command.module, None, Mode::Destroy, view)?;
     let management = prepared.loaded.model.management.clone();
     let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;

@@ -19,7 +19,8 @@ use crate::view::{self, View};
 pub async fn run(arguments: &Arguments, command: &arguments::Drift, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
     let Known { recorded, key, .. } = read_state(&session)?;
-    let loaded = module::load_if_any(&session, &arguments.variables, &recorded)?;
+    let loaded = module::load_for_management(&session, &command.module, &arguments.variables, &recorded)?;
+    view.warnings(&loaded.warnings, &loaded.sources, command.module.compact_warnings);
     let management = &loaded.model.management;
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let world = world::open(&session, &command.module, management, &recorded, &key, view, banner).await?;

@@ -3,8 +3,10 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
-use serde_json::json;
+use serde_json::{Map, Value as Json, json};
 use windlass_core::diag::Code;
+use windlass_core::encode::{json_lines, json_text, json_type, number_text};
+use windlass_core::plan::show_json::show_json;
 use windlass_core::recorded::Recorded;
 
 use super::prepare::read_state;
@@ -26,7 +28,7 @@ pub fn show(arguments: &Arguments, command: &arguments::Show, view: &View) -> Re
             let plan = read_plan(&file, &bytes)?;
             let simulated = plan.planes.iter().any(|plane| plane.sandbox);
             if command.json {
-                view.data(&format!("{}\n", windlass_core::plan::show_json::show_json(&plan)));
+                view.data(&format!("{}\n", json_text(&show_json(&plan))));
             } else {
                 let banner = if simulated { sandbox::BANNER } else { "" };
                 view.out(&format!("{banner}\n{}", view::plan_text(&plan)));
@@ -35,7 +37,7 @@ pub fn show(arguments: &Arguments, command: &arguments::Show, view: &View) -> Re
         None => {
             let recorded = read_state(&session)?.recorded;
             if command.json {
-                view.data(&format!("{}\n", state_json(&recorded)));
+                view.data(&format!("{}\n", json_text(&state_json(&recorded))));
             } else {
                 view.out(&view::state_text(&recorded));
             }
@@ -45,12 +47,12 @@ pub fn show(arguments: &Arguments, command: &arguments::Show, view: &View) -> Re
 }
 
 /// The state for programs: what `state list` and `state show` tell, at once.
-fn state_json(recorded: &Recorded) -> serde_json::Value {
-    let resources: Vec<serde_json::Value> = recorded
+fn state_json(recorded: &Recorded) -> Json {
+    let resources: Vec<Json> = recorded
         .resources
         .iter()
         .map(|(address, resource)| {
-            let objects: Vec<serde_json::Value> = recorded
+            let objects: Vec<Json> = recorded
                 .objects
                 .iter()
                 .filter(|(_, object)| &object.resource == address)
@@ -71,12 +73,7 @@ pub fn output(arguments: &Arguments, command: &arguments::Output, view: &View) -
             return Err(Failure::new(Code::USAGE, "-raw needs the name of an output").hint("`windlass output` lists them"));
         }
         if command.json {
-            let all: serde_json::Map<String, serde_json::Value> = recorded
-                .outputs
-                .iter()
-                .map(|(name, value)| (name.clone(), json!({"sensitive": false, "type": type_of(value), "value": value})))
-                .collect();
-            view.data(&format!("{:#}\n", serde_json::Value::Object(all)));
+            view.data(&format!("{}\n", json_lines(&outputs_json(&recorded))));
         } else if recorded.outputs.is_empty() {
             view.note("The state holds no outputs.\n");
         } else {
@@ -88,27 +85,27 @@ pub fn output(arguments: &Arguments, command: &arguments::Output, view: &View) -
         Failure::new(Code::NO_SUCH_THING, format!("the state holds no output {name:?}"))
             .hint("sensitive outputs are not stored; `windlass output` lists the others")
     })?;
-    match (command.raw, command.json, value) {
-        (true, _, serde_json::Value::String(text)) => view.data(text),
-        (true, _, serde_json::Value::Number(_) | serde_json::Value::Bool(_)) => view.data(&value.to_string()),
-        (true, _, _) => return Err(Failure::new(Code::USAGE, format!("output {name:?} is no string")).hint("-json prints every type")),
-        (false, true, _) => view.data(&format!("{value}\n")),
-        (false, false, _) => view.out(&format!("{}\n", view::value_text(value, 0))),
+    match (command.raw, command.json) {
+        (true, _) => view.data(&raw(name, value)?),
+        (false, true) => view.data(&format!("{}\n", json_text(value))),
+        (false, false) => view.out(&format!("{}\n", view::value_text(value, 0))),
     }
     Ok(OK)
 }
 
-/// Terraform's type JSON of a plain value.
-fn type_of(value: &serde_json::Value) -> serde_json::Value {
-    use serde_json::Value as Json;
+/// All outputs for programs, in Terraform's shape.
+fn outputs_json(recorded: &Recorded) -> Json {
+    let output = |value: &Json| json!({"sensitive": false, "type": json_type(value), "value": value});
+    Json::Object(recorded.outputs.iter().map(|(name, value)| (name.clone(), output(value))).collect::<Map<_, _>>())
+}
+
+/// A scalar without quotes, for shells.
+fn raw(name: &str, value: &Json) -> Result<String, Failure> {
     match value {
-        Json::String(_) | Json::Null => json!("string"),
-        Json::Number(_) => json!("number"),
-        Json::Bool(_) => json!("bool"),
-        Json::Array(items) => json!(["tuple", items.iter().map(type_of).collect::<Vec<_>>()]),
-        Json::Object(entries) => {
-            json!(["object", entries.iter().map(|(key, value)| (key.clone(), type_of(value))).collect::<serde_json::Map<_, _>>()])
-        }
+        Json::String(text) => Ok(text.clone()),
+        Json::Bool(truth) => Ok(truth.to_string()),
+        other => number_text(other)
+            .ok_or_else(|| Failure::new(Code::USAGE, format!("output {name:?} is no string")).hint("-json prints every type")),
     }
 }
 
@@ -122,4 +119,27 @@ fn lines(recorded: &Recorded) -> String {
 /// `Outputs:` at the end of an apply.
 pub fn outputs_text(recorded: &Recorded) -> String {
     if recorded.outputs.is_empty() { String::new() } else { format!("\nOutputs:\n\n{}", lines(recorded)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_are_told_as_terraform_tells_them() {
+        let digits = "123456789012345678901234567890";
+        let big = json!({"$wl": "number", "value": digits});
+        let outputs = [("big", big.clone()), ("made", json!({"a": null, "d": big}))];
+        let recorded =
+            Recorded { outputs: outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(), ..Recorded::default() };
+        let want = format!(
+            "{{\"big\":{{\"sensitive\":false,\"type\":\"number\",\"value\":{digits}}},\"made\":{{\"sensitive\":false,\"type\":[\"object\",{{\"a\":\"dynamic\",\"d\":\"number\"}}],\"value\":{{\"a\":null,\"d\":{digits}}}}}}}"
+        );
+        assert_eq!(json_text(&outputs_json(&recorded)), want);
+        assert!(json_text(&state_json(&recorded)).contains(&format!("\"outputs\":{{\"big\":{digits},")));
+        assert_eq!(lines(&recorded), format!("big = {digits}\nmade = {{\n    a = null\n    d = {digits}\n}}\n"));
+        for (value, text) in [(&recorded.outputs["big"], Some(digits)), (&json!("a b"), Some("a b")), (&json!([1]), None)] {
+            assert_eq!(raw("x", value).ok().as_deref(), text);
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use windlass_core::addr::{Address, Root};
 use windlass_core::diag::Code;
 use windlass_core::facts::ClusterAccess;
+use windlass_core::plan::way_in;
 use windlass_core::recorded::Recorded;
 use windlass_kube::plane::PROBE_PATIENCE;
 
@@ -20,8 +21,9 @@ use crate::view::View;
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Kubeconfig, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
-    let loaded = module::load(&session, &arguments.variables)?;
     let Known { recorded, key, .. } = read_state(&session)?;
+    let loaded = module::load_for_management(&session, &command.module, &arguments.variables, &recorded)?;
+    view.warnings(&loaded.warnings, &loaded.sources, command.module.compact_warnings);
     let management = &loaded.model.management;
     let (address, access) = access(&recorded, &command.cluster, &management.address)?;
     let world = world::open(&session, &command.module, management, &recorded, &key, view, Banner::Note).await?;
@@ -33,8 +35,20 @@ pub async fn run(arguments: &Arguments, command: &arguments::Kubeconfig, view: &
             view.data(&text);
             Ok(OK)
         }
-        None => Err(Failure::new(Code::NO_SUCH_THING, format!("{address} has no kubeconfig yet"))
-            .hint("it exists once the first control plane machine is being made; `windlass apply` goes on")),
+        None => Err(no_kubeconfig(&recorded, &address)),
+    }
+}
+
+/// A cluster that has pivoted has had one, and windlass cannot get in without it.
+fn no_kubeconfig(recorded: &Recorded, cluster: &Address) -> Failure {
+    match way_in(recorded, cluster) {
+        Some(secret) => Failure::new(Code::NO_SUCH_THING, format!("{cluster}: {secret}, which holds its kubeconfig, is gone or empty"))
+            .hint(format!(
+                "with a kubeconfig that you have kept, `windlass apply -kubeconfig '{cluster}=FILE'` makes the Secret again; without one, \
+                 docs/how-to/recover.md says how to go on"
+            )),
+        None => Failure::new(Code::NO_SUCH_THING, format!("{cluster} has no kubeconfig yet"))
+            .hint("it exists once the first control plane machine is being made; `windlass apply` goes on"),
     }
 }
 

@@ -7,10 +7,13 @@ use std::process::ExitCode;
 use windlass_core::addr::Address;
 use windlass_core::desired::Desired;
 use windlass_core::diag::{Code, Diagnostic};
+use windlass_core::encode::json_text;
 use windlass_core::plan::file::{plan_digest, to_bytes, to_compressed_bytes};
+use windlass_core::plan::show_json::show_json;
 use windlass_core::plan::{self, ChangeAction, Mode, Plan, PlanOptions};
 
-use super::prepare::{Prepared, prepare};
+use super::execution::duration;
+use super::prepare::{Prepared, nothing_to_destroy, prepare};
 use super::world::{self, Banner, World};
 use crate::arguments::{self, Arguments, Destroying, Planning};
 use crate::exit::{Exit, OK};
@@ -25,6 +28,14 @@ pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) 
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
     let abandon = abandoned(mode, &command.destroying)?;
     refuse_flags(&command.planning)?;
+    if let Some(timeout) = &command.lock_timeout {
+        duration(timeout)?;
+    }
+    // A plan for others to read or to apply is of a state; that there is none is an error of those.
+    let for_people = command.out.is_none() && !command.json;
+    if mode == Mode::Destroy && for_people && nothing_to_destroy(arguments, &command.module, None, view)? {
+        return Ok(OK);
+    }
     let mut prepared = prepare(arguments, &command.module, None, mode, view)?;
     let banner = if command.json { Banner::Note } else { Banner::Out };
     let management = prepared.loaded.model.management.clone();
@@ -33,7 +44,7 @@ pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) 
     let request = Request { mode, planning, release_foreign: command.destroying.release_foreign, abandon: &abandon, compact };
     let plan = make(&mut prepared, &world, &request, view).await?;
     if command.json {
-        view.data(&format!("{}\n", windlass_core::plan::show_json::show_json(&plan)));
+        view.data(&format!("{}\n", json_text(&show_json(&plan))));
     } else {
         view.out(&format!("\n{}", view::plan_text(&plan)));
     }
@@ -153,7 +164,7 @@ pub fn save(plan: &Plan, path: &Path) -> Result<String, Failure> {
     if let Err(error) = written {
         // What is left of it is of no use to anybody.
         let _ = std::fs::remove_file(&beside);
-        return Err(io(path, "cannot be written", &error));
+        return Err(io(path, "cannot be written", &error).hint("-out names a file in a folder that is there and that this user may write"));
     }
     Ok(plan_digest(plan))
 }

@@ -34,10 +34,20 @@ pub struct Prepared {
     pub ended_runs: BTreeSet<String>,
 }
 
-/// Reads everything; a state file is made if there is none. What has been made can be destroyed when its configuration is gone.
+/// Whether there is nothing to destroy, which is told: no state file was ever made. One that was named must be there.
+pub fn nothing_to_destroy(arguments: &Arguments, given: &Module, folder: Option<&Path>, view: &View) -> Result<bool, Failure> {
+    let state = Session::new(arguments, given, folder)?.state;
+    if given.state.is_some() || state.exists() {
+        return Ok(false);
+    }
+    view.out(&format!("No changes. There is no state file {}, so there is nothing to destroy.\n", state.display()));
+    Ok(true)
+}
+
+/// Reads everything; a state file is made if there is none, but not to destroy what it holds. What has been made can be destroyed when its configuration is gone.
 pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, mode: Mode, view: &View) -> Result<Prepared, Failure> {
     let session = Session::new(arguments, given, folder)?;
-    let known = (mode == Mode::Destroy && session.state.exists()).then(|| read_state(&session)).transpose()?;
+    let known = (mode == Mode::Destroy).then(|| read_state(&session)).transpose()?;
     let mut loaded = match &known {
         Some(known) => module::load_if_any(&session, &arguments.variables, &known.recorded)?,
         None => module::load(&session, &arguments.variables)?,
@@ -48,6 +58,8 @@ pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, mod
     let mut diagnostics = std::mem::take(&mut loaded.warnings);
     diagnostics.extend(found);
     if diagnostics.has_errors() {
+        diagnostics.extend(windlass_core::plan::validate(&desired));
+        diagnostics.sort();
         return Err(Failure::in_configuration(diagnostics, loaded.sources));
     }
     view.warnings(&diagnostics, &loaded.sources, given.compact_warnings);

@@ -7,12 +7,9 @@ use windlass_core::expand::expand;
 use crate::arguments::{self, Arguments};
 use crate::exit::OK;
 use crate::failure::Failure;
-use crate::module;
+use crate::module::{self, NO_LINEAGE};
 use crate::session::Session;
 use crate::view::View;
-
-/// Lineage in objects that are rendered only to be checked.
-const NO_LINEAGE: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Runs the command. Nothing that lives is looked at, and nothing is written.
 pub fn run(arguments: &Arguments, command: &arguments::Validate, view: &View) -> Result<ExitCode, Failure> {

@@ -26,6 +26,8 @@ use crate::view::View;
 pub struct World {
     /// Looks at planes, holds them, changes them.
     pub kube: Arc<Kube>,
+    /// Looks after the sandbox meanwhile, if it is the management plane.
+    _keeper: Option<sandbox::Keeper>,
 }
 
 /// How long APIs of real planes must have answered without fail before a pivot.
@@ -65,12 +67,14 @@ pub async fn open(
 ) -> Result<World, Failure> {
     same_plane(management, recorded)?;
     let mut sources = overrides(session, given, management, recorded)?;
+    let mut keeper = None;
     if management.sandbox {
         match banner {
             Banner::Out => view.out(sandbox::BANNER),
             Banner::Note => view.note(sandbox::BANNER),
         }
         let found = sandbox::ensure(&session.sandbox()).await?;
+        keeper = Some(sandbox::Keeper::of(session.sandbox()));
         sources.insert(management.address.clone(), PlaneSource::Text { kubeconfig: found.kubeconfig, context: None });
     } else if !sources.contains_key(&management.address) {
         let paths = kubeconfig_paths(&session.folder, management.kubeconfig.as_deref())?;
@@ -78,7 +82,7 @@ pub async fn open(
     }
     sources.values().try_for_each(usable)?;
     let options = KubeOptions { lineage: recorded.lineage.clone(), digest_key: key.clone(), sources, stable_for: stable_for(management) };
-    Ok(World { kube: Arc::new(Kube::new(options)) })
+    Ok(World { kube: Arc::new(Kube::new(options)), _keeper: keeper })
 }
 
 /// A state belongs to the plane that it was made on, also when a `management` block comes or goes.

@@ -5,7 +5,7 @@ mod report;
 mod serve;
 mod settings;
 
-pub use process::{ensure, find, reset, stop};
+pub use process::{Keeper, ensure, find, reset, stop};
 pub use report::report;
 pub use serve::serve;
 

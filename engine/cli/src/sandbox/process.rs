@@ -20,6 +20,8 @@ const STOP: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(20);
 /// Time before it is started again if it has ended at once.
 const AGAIN: Duration = Duration::from_millis(500);
+/// Time between two looks at whether it has been killed.
+const KEEP: Duration = Duration::from_secs(2);
 /// Longest wait for the answer to one request.
 const REQUEST: Duration = Duration::from_secs(2);
 
@@ -115,6 +117,36 @@ pub async fn ensure(data: &Path) -> Result<Found, Failure> {
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// Starts the sandbox again when it is killed, for as long as this lives. One that was told to end stays away.
+pub struct Keeper(tokio::task::JoinHandle<()>);
+
+impl Keeper {
+    /// Looks after the sandbox of a data folder.
+    pub fn of(data: PathBuf) -> Self {
+        Self(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(KEEP).await;
+                if was_killed(&data) {
+                    // Its log says why it does not start; whoever waits for it tells meanwhile that it does not answer.
+                    let _ = ensure(&data).await;
+                }
+            }
+        }))
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Whether the process has gone and has left its record behind, which it removes when it ends in order.
+fn was_killed(data: &Path) -> bool {
+    let own = Server::recorded(data).filter(|server| real_path(data).as_ref() == Some(&server.data));
+    own.is_some_and(|server| !server.process().is_some_and(is_alive))
 }
 
 /// Ports and certificates are part of the data: two of the same cannot run at a time.
@@ -224,7 +256,10 @@ mod tests {
             assert_eq!((serves(&first), serves(&second)), (runs, false));
             assert_eq!(original(&second).map(|server| server.pid), runs.then_some(own));
             assert!(original(&first).is_none());
+            assert_eq!((was_killed(&first), was_killed(&second)), (!runs, false), "a copied record is about another folder");
         }
+        std::fs::remove_file(first.join(SERVER)).expect("a file");
+        assert!(!was_killed(&first), "it has ended in order");
         // Started again: the copy is of what was before.
         write(&first, &first, own);
         write(&second, &first, none);

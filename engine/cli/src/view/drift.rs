@@ -18,6 +18,9 @@ pub fn drift_text(report: &DriftReport) -> String {
     for failure in &report.failed {
         let _ = writeln!(text, "{} not compared: {failure}", paint(CHANGE, "!"));
     }
+    for note in &report.notes {
+        let _ = writeln!(text, "{} {note}", paint(CHANGE, "!"));
+    }
     let mut heading = None;
     for entry in &report.entries {
         if heading != Some(&entry.resource) {
@@ -104,6 +107,7 @@ pub fn drift_json(report: &DriftReport, sandbox: bool) -> Json {
         "unreachable": report.unreachable.iter().map(|plane| json!({"address": plane.address, "reason": plane.reason})).collect::<Vec<_>>(),
         "failed": report.failed,
         "compared": report.compared,
+        "notes": report.notes,
     })
 }
 

@@ -54,7 +54,7 @@ pub fn plan_text(plan: &Plan) -> String {
     text + &warnings(plan)
 }
 
-/// `Plan: N to add, N to change, N to destroy.` as Terraform prints it, with repaves and pivots on the next line.
+/// `Plan: N to add, N to change, N to destroy.` as Terraform prints it, with what it has no words for on the next line.
 pub fn summary_text(plan: &Plan) -> String {
     let count = |actions: &[ChangeAction]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
     let add = count(&[ChangeAction::Create, ChangeAction::Replace]);
@@ -67,9 +67,19 @@ pub fn summary_text(plan: &Plan) -> String {
         let machines: u32 = repaves.iter().map(|change| change.machines).sum();
         extra.push(format!("{} to repave ({machines} machines)", repaves.len()));
     }
+    match plan.changes.iter().map(replaced).sum::<usize>() {
+        0 => {}
+        1 => extra.push("1 object to replace".to_owned()),
+        many => extra.push(format!("{many} objects to replace")),
+    }
     let pivots = count(&[ChangeAction::Pivot]);
     if pivots > 0 {
         extra.push(format!("{pivots} to pivot"));
+    }
+    let is_back = |action: &Action| matches!(action, Action::Pivot { pivot } if pivot.from == pivot.cluster);
+    let back = plan.steps.iter().filter(|step| is_back(&step.action)).count();
+    if back > 0 {
+        extra.push(format!("{back} to pivot back"));
     }
     let forgotten = count(&[ChangeAction::Forget]);
     if forgotten > 0 {
@@ -79,6 +89,11 @@ pub fn summary_text(plan: &Plan) -> String {
         let _ = writeln!(text, "      {}.", extra.join(", "));
     }
     text
+}
+
+/// How many objects of a change are deleted and made again.
+fn replaced(change: &Change) -> usize {
+    change.objects.iter().filter(|object| object.action == ObjectAction::Replace).count()
 }
 
 /// The signs that the plan uses, and what they mean.
@@ -94,7 +109,9 @@ fn legend(changes: &[&Change]) -> String {
         (ChangeAction::Forget, "forget"),
     ];
     let mut text = "Resource actions are indicated with the following symbols:\n".to_owned();
-    for (action, words) in SIGNS.iter().filter(|(action, _)| changes.iter().any(|change| change.action == *action)) {
+    let shown =
+        |change: &Change, action: ChangeAction| change.action == action || (action == ChangeAction::Replace && replaced(change) > 0);
+    for (action, words) in SIGNS.iter().filter(|(action, _)| changes.iter().any(|change| shown(change, *action))) {
         let (mark, style, _) = sign(*action);
         let _ = writeln!(text, "{}{} {words}", " ".repeat(4usize.saturating_sub(mark.len() + 1)), paint(style, mark));
     }
@@ -117,6 +134,8 @@ fn sign(action: ChangeAction) -> (&'static str, Style, &'static str) {
 
 fn change_text(change: &Change) -> String {
     let (mark, style, words) = sign(change.action);
+    let words =
+        if change.action == ChangeAction::Update && replaced(change) > 0 { "will be updated, with objects replaced" } else { words };
     let mut text = format!("  {} {} {}\n", paint(BOLD, "#"), paint(BOLD, &change.address), paint(BOLD, words));
     for reason in &change.reasons {
         let field = reason.field.as_deref().map(|field| format!("{field}: ")).unwrap_or_default();
@@ -175,12 +194,15 @@ fn object_text(object: &ObjectChange, change: ChangeAction) -> String {
     let (mark, style) = match object.action {
         ObjectAction::Create => ("+", ADD),
         ObjectAction::Update => ("~", CHANGE),
+        ObjectAction::Replace => ("-/+", REMOVE),
         ObjectAction::Delete => ("-", REMOVE),
         ObjectAction::Move => (">", MOVE),
     };
-    let mut text = format!("      {} {} {}\n", paint(style, mark), object.key.short(), paint(DIM, format_args!("on {}", object.key.plane)));
+    let indent = " ".repeat(7usize.saturating_sub(mark.len()));
+    let on = paint(DIM, format_args!("on {}", object.key.plane));
+    let mut text = format!("{indent}{} {} {on}\n", paint(style, mark), object.key.short());
     // A new resource is shown by what the user wrote; its objects' leaves are in the JSON. A new object of an old resource is shown whole.
-    let listed = object.action == ObjectAction::Update
+    let listed = matches!(object.action, ObjectAction::Update | ObjectAction::Replace)
         || (object.action == ObjectAction::Create && !matches!(change, ChangeAction::Create | ChangeAction::Pivot));
     if listed {
         for leaf in object.leaves.iter().take(LEAVES) {
@@ -280,6 +302,47 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn objects_that_are_replaced_and_pivots_back_are_counted() {
+        let binding = json!({"plane": "cluster.a", "group": "rbac.authorization.k8s.io", "kind": "ClusterRoleBinding", "name": "b"});
+        let leaf = json!({"path": "roleRef.name", "before": "x", "after": "y"});
+        let pivot = json!({
+            "cluster": "cluster.a", "access": {"name": "a", "namespace": "a", "management": "management.m"},
+            "from": "cluster.a", "to": "management.m", "providers": [],
+        });
+        let mut plan: Plan = serde_json::from_value(json!({
+            "windlass_plan": 1, "tool_version": "0", "lineage": "l", "serial": 1, "mode": "apply", "desired_digest": "d",
+            "planes": [], "fingerprints": [],
+            "changes": [{
+                "address": "cluster.a.agent", "action": "update",
+                "objects": [{"key": binding, "action": "replace", "leaves": [leaf]}],
+            }],
+            "steps": [{"id": "p", "address": "cluster.a.pivot", "action": {"do": "pivot", "pivot": pivot}, "timeout_seconds": 1}],
+        }))
+        .expect("a plan");
+        let expected = [
+            "Resource actions are indicated with the following symbols:",
+            "  ~ update in-place",
+            "-/+ destroy and then create replacement",
+            "",
+            "Windlass will perform the following actions:",
+            "",
+            "  # cluster.a.agent will be updated, with objects replaced",
+            "  ~ cluster.a.agent {",
+            "    -/+ ClusterRoleBinding b on cluster.a",
+            "          ~ roleRef.name = \"x\" -> \"y\"",
+            "    }",
+            "",
+            "Plan: 0 to add, 1 to change, 0 to destroy.",
+            "      1 object to replace, 1 to pivot back.",
+            "",
+        ];
+        assert_eq!(anstream::adapter::strip_str(&plan_text(&plan)).to_string(), expected.join("\n"));
+        plan.steps.clear();
+        plan.changes.clear();
+        assert!(!summary_text(&plan).contains("pivot"));
+    }
 
     #[test]
     fn outputs_of_several_lines_are_shown_in_lines() {

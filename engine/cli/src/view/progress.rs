@@ -205,6 +205,10 @@ pub fn title(action: &Action) -> String {
             [one] => format!("deleting {} from {plane}", one.key.short()),
             many => format!("deleting {} objects from {plane}", many.len()),
         },
+        Action::MakeWay { plane, objects } => match objects.as_slice() {
+            [one] => format!("deleting {} from {plane}, to make it again", one.key.short()),
+            many => format!("deleting {} objects from {plane}, to make them again", many.len()),
+        },
         Action::RemoveLeftovers { plane, .. } => format!("removing leftovers from {plane}"),
         Action::StoreOutputs { .. } => "outputs".to_owned(),
         Action::Record => "recording".to_owned(),

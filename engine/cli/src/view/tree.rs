@@ -1,6 +1,7 @@
 //! JSON in placeholder form as HCL-like text, for plans, state and outputs.
 
 use serde_json::Value as Json;
+use windlass_core::encode::number_text;
 
 /// What a placeholder says, if the value is one.
 pub fn placeholder(value: &Json) -> Option<&'static str> {
@@ -16,10 +17,7 @@ pub fn leaf_text(value: &Json) -> String {
     if let Some(text) = placeholder(value) {
         return text.to_owned();
     }
-    if value.get("$wl").and_then(Json::as_str) == Some("number") {
-        return value.get("value").and_then(Json::as_str).unwrap_or_default().to_owned();
-    }
-    value.to_string()
+    number_text(value).unwrap_or_else(|| value.to_string())
 }
 
 fn is_leaf(value: &Json) -> bool {
@@ -99,6 +97,8 @@ mod tests {
             (json!("x\n\u{1b}[31m\n"), "\"x\\n\\u001b[31m\\n\""),
             (json!("one"), "\"one\""),
             (json!(["a", 1]), "[\"a\", 1]"),
+            (json!([1e21, {"$wl": "number", "value": "0.1"}]), "[1000000000000000000000, 0.1]"),
+            (json!({"a": null}), "{\n        a = null\n    }"),
         ] {
             assert_eq!(value_text(&value, 4), expected, "{value}");
         }

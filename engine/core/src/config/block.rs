@@ -8,7 +8,7 @@ use crate::files::Files;
 use crate::lang::{self, Evaluator, Expr, Scope};
 use crate::provider::Body;
 use crate::schema::{Attribute, AttributeType, BlockSchema, Count, Presence};
-use crate::value::{Entries, Value};
+use crate::value::{Entries, Type, Value};
 
 use super::toplevel::labelled;
 
@@ -33,8 +33,23 @@ pub struct Handled<'a> {
     pub refused: &'a [&'a str],
 }
 
+/// What an expression gives an attribute.
+enum Given {
+    /// A value that it may have.
+    Value(Value),
+    /// Null: as if it were not written.
+    Null,
+    /// Something that was refused, which has been told.
+    Refused,
+}
+
+/// Stands for what was meant to be there and could not be read: it is not missed, and what depends on it is not judged.
+fn unread() -> Value {
+    Value::unknown(Type::Any)
+}
+
 impl Reader<'_> {
-    /// Reads a block by the union of some schemas.
+    /// Reads a block by the union of some schemas. What could not be read of it is an unknown value.
     pub fn read(
         &self,
         body: &lang::Body,
@@ -50,21 +65,29 @@ impl Reader<'_> {
 
     /// One expression, by its type.
     pub fn expression(&self, expr: &Expr, attribute: &Attribute, diagnostics: &mut Diagnostics) -> Option<Value> {
+        match self.given(expr, attribute, diagnostics) {
+            Given::Value(value) => Some(value),
+            Given::Null | Given::Refused => None,
+        }
+    }
+
+    fn given(&self, expr: &Expr, attribute: &Attribute, diagnostics: &mut Diagnostics) -> Given {
         let (value, found) = Evaluator::new(self.scope, self.files).evaluate_as(expr, &attribute.ty.constraint());
         let failed = found.has_errors();
         diagnostics.extend(found);
-        if failed {
-            return None;
+        // Of a value with parts those without faults are judged; the others are unknown.
+        if failed && attribute.ty != AttributeType::Any {
+            return Given::Refused;
         }
-        self.allowed(value, expr.span, attribute, diagnostics)
+        if value.is_null() {
+            return Given::Null;
+        }
+        self.allowed(value, expr.span, attribute, diagnostics).map_or(Given::Refused, Given::Value)
     }
 
-    /// Marks, unknowns and nulls that the attribute may not have.
+    /// Marks and unknowns that the attribute may not have.
     fn allowed(&self, value: Value, span: Span, attribute: &Attribute, diagnostics: &mut Diagnostics) -> Option<Value> {
         let name = attribute.name;
-        if value.is_null() {
-            return None;
-        }
         if attribute.ty == AttributeType::Any {
             return Some(value);
         }
@@ -116,8 +139,10 @@ impl Reader<'_> {
             match schemas.iter().find_map(|schema| schema.attribute(name)) {
                 Some(attribute) => {
                     spans.insert(format!("{prefix}{name}"), written.expr.span);
-                    if let Some(value) = self.expression(&written.expr, attribute, diagnostics) {
-                        entries.insert(Arc::from(name), value);
+                    match self.given(&written.expr, attribute, diagnostics) {
+                        Given::Value(value) => drop(entries.insert(Arc::from(name), value)),
+                        Given::Refused => drop(entries.insert(Arc::from(name), unread())),
+                        Given::Null => {}
                     }
                 }
                 None => diagnostics.push(self.unknown_attribute(written, schemas, handled)),
@@ -127,25 +152,25 @@ impl Reader<'_> {
             if entries.contains_key(attribute.name) {
                 continue;
             }
+            // Written and null is as good as not written.
+            let null = body.attribute(attribute.name);
             match attribute.presence {
-                Presence::Default(text)
-                    if body.attribute(attribute.name).is_none_or(|_| !spans.contains_key(&format!("{prefix}{}", attribute.name))) =>
-                {
+                _ if null.is_none() && meant(body, attribute.name, schemas, handled) => {
+                    entries.insert(Arc::from(attribute.name), unread());
+                }
+                Presence::Default(text) => {
                     entries.insert(Arc::from(attribute.name), default_value(text, attribute.ty));
                 }
-                Presence::Required
-                    if body.attribute(attribute.name).is_none()
-                        && !handled.attributes.contains(&attribute.name)
-                        && !meant(body, attribute.name, schemas) =>
-                {
+                Presence::Required if !handled.attributes.contains(&attribute.name) => {
                     diagnostics.push(
                         Diagnostic::error(Code::MISSING_ATTRIBUTE, format!("{} lacks `{}`", self.what, attribute.name))
-                            .at(span)
+                            .at(null.map_or(span, |written| written.expr.span))
                             .detail(attribute.doc)
                             .hint(format!("add `{} = …` ({})", attribute.name, attribute.ty.word())),
                     );
+                    entries.insert(Arc::from(attribute.name), unread());
                 }
-                _ => {}
+                Presence::Required | Presence::Optional => {}
             }
         }
         self.nested(body, span, schemas, handled, prefix, spans, &mut entries, diagnostics);
@@ -206,11 +231,18 @@ impl Reader<'_> {
                 (Some(values), _) => {
                     entries.extend(values.into_iter().next().map(|value| (Arc::from(nested.name), value)));
                 }
-                (None, Count::One) if !handled.blocks.contains(&nested.name) => diagnostics.push(
-                    Diagnostic::error(Code::MISSING_BLOCK, format!("{} lacks a `{}` block", self.what, nested.name))
-                        .at(span)
-                        .detail(nested.doc),
-                ),
+                (None, _) if meant_block(body, nested.name, schemas, handled) => {
+                    entries.insert(Arc::from(nested.name), unread());
+                }
+                (None, Count::One) if !handled.blocks.contains(&nested.name) => {
+                    diagnostics.push(
+                        Diagnostic::error(Code::MISSING_BLOCK, format!("{} lacks a `{}` block", self.what, nested.name))
+                            .at(span)
+                            .detail(nested.doc)
+                            .hint(format!("add `{} {{ … }}`", nested.name)),
+                    );
+                    entries.insert(Arc::from(nested.name), unread());
+                }
                 (None, _) => {}
             }
         }
@@ -235,7 +267,9 @@ impl Reader<'_> {
         let kind = &*block.kind;
         let error = Diagnostic::error(Code::UNKNOWN_BLOCK, format!("{} has no `{kind}` block", self.what)).at(block.kind_span);
         if kind == "dynamic" {
-            return Diagnostic::error(Code::NOT_YET, "`dynamic` blocks are not supported by this release yet").at(block.kind_span);
+            return Diagnostic::error(Code::NOT_YET, "`dynamic` blocks are not supported by this release yet")
+                .at(block.kind_span)
+                .hint("write each of its blocks out; a `cluster` or `cloud` is repeated by `for_each`");
         }
         if schemas.iter().any(|schema| schema.attribute(kind).is_some()) {
             return error.hint(format!("`{kind}` is an attribute: write `{kind} = …`"));
@@ -251,10 +285,23 @@ impl Reader<'_> {
 }
 
 /// Whether an attribute that does not exist was told to be this one, misspelt.
-fn meant(body: &lang::Body, name: &str, schemas: &[&'static BlockSchema]) -> bool {
-    let known = || schemas.iter().flat_map(|schema| schema.attributes).map(|attribute| attribute.name);
-    let unknown = body.attributes.iter().filter(|written| known().all(|known| known != &*written.name));
-    unknown.into_iter().any(|written| nearest(&written.name, known()) == Some(name))
+fn meant(body: &lang::Body, name: &str, schemas: &[&'static BlockSchema], handled: Handled<'_>) -> bool {
+    let known = || {
+        let own = schemas.iter().flat_map(|schema| schema.attributes).map(|attribute| attribute.name);
+        own.chain(handled.attributes.iter().copied())
+    };
+    let foreign = |word: &str| known().all(|known| known != word) && !handled.refused.contains(&word);
+    body.attributes.iter().filter(|written| foreign(&written.name)).any(|written| nearest(&written.name, known()) == Some(name))
+}
+
+/// The same for a nested block.
+fn meant_block(body: &lang::Body, name: &str, schemas: &[&'static BlockSchema], handled: Handled<'_>) -> bool {
+    let known = || {
+        let own = schemas.iter().flat_map(|schema| schema.blocks).map(|nested| nested.name);
+        own.chain(handled.blocks.iter().copied())
+    };
+    let foreign = |word: &str| known().all(|known| known != word) && !handled.refused.contains(&word);
+    body.blocks.iter().filter(|block| foreign(&block.kind)).any(|block| nearest(&block.kind, known()) == Some(name))
 }
 
 fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {

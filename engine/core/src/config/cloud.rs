@@ -40,7 +40,7 @@ pub fn evaluate(
         let body = reader.read(&instance.block.body, instance.block.header_span, &[provider.schema().cloud], handled, diagnostics);
         let name =
             [Some(kind.as_str()), Some(label.name.as_str()), label.key.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("-");
-        if !crate::expand::is_dns_label(&name) || name.len() > 63 {
+        if !crate::kube_names::is_dns_label(&name) || name.len() > 63 {
             diagnostics.push(
                 Diagnostic::error(Code::INVALID_NAME, format!("{} gives no valid Kubernetes name: {name:?}", instance.address))
                     .at(instance.name_span().unwrap_or(instance.block.header_span))

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::addr::{Address, Root};
+use crate::addr::{Address, Instance, Root};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span, nearest};
 use crate::graph::{Cycle, Graph};
 use crate::lang::ir::ExprKind;
 use crate::lang::{Block, Names, Scope, as_reference};
 use crate::layer::LayerKind;
-use crate::provider::{ClusterInput, PoolInput, Provider};
+use crate::provider::{Body, CloudInput, ClusterInput, PoolInput, Provider};
 use crate::value::{Type, Value};
 
 use super::block::{Handled, Reader};
-use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, NodeModel};
+use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject, NodeModel, Reading};
 use super::naming::{BlockInstance, Instances};
 use super::profile::{self, Profiles, Target};
 use super::variable::Variables;
@@ -43,7 +43,12 @@ pub struct Context<'c, 'i> {
 pub fn evaluate(context: &mut Context<'_, '_>, instances: &Instances<'_>) -> BTreeMap<Address, ClusterModel> {
     let mut clusters = BTreeMap::new();
     for instance in &instances.clusters {
-        if let Some(cluster) = one(context, instance, instances).filter(|_| !instance.stand_in) {
+        // Apart from others, so that it can be asked what was found of this one.
+        let before = std::mem::take(context.diagnostics);
+        let cluster = one(context, instance, instances).filter(|_| !instance.stand_in);
+        let found = std::mem::replace(context.diagnostics, before);
+        context.diagnostics.extend(found);
+        if let Some(cluster) = cluster {
             clusters.insert(instance.address.clone(), cluster);
         }
     }
@@ -70,25 +75,30 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let name = text("name")
         .unwrap_or_else(|| [Some(label.name.as_str()), label.key.as_deref()].into_iter().flatten().collect::<Vec<_>>().join("-"));
     let namespace = text("namespace").unwrap_or_else(|| name.clone());
-    let (pod_cidr, service_cidr) = (text("pod_cidr").unwrap_or_default(), text("service_cidr").unwrap_or_default());
-    network::check(&body, &pod_cidr, &service_cidr, &what, block.header_span, context.diagnostics);
+    let named = ["name", "namespace"].iter().all(|key| !body.value.get(key).is_some_and(Value::is_unknown));
+    let (pod_cidr, service_cidr) = (text("pod_cidr"), text("service_cidr"));
+    network::check(&body, pod_cidr.as_deref(), service_cidr.as_deref(), &what, block.header_span, context.diagnostics);
     let (chosen, whole) = profiles(context, &body.value, body.span_of("profiles").unwrap_or(block.header_span), &what);
     let target = Target {
         address: &instance.address,
-        name: &name,
+        name: if named && crate::kube_names::is_dns_label(&name) { Value::string(&name) } else { Value::unknown(Type::String) },
         cloud: provider.name(),
         region: match cloud {
-            Some(cloud) => provider.region(&cloud.input).map_or(Value::Null, Value::string),
-            None => Value::unknown(Type::String),
+            Some(cloud) if !cloud.input.body.value.contains_unknown() => provider.region(&cloud.input).map_or(Value::Null, Value::string),
+            _ => Value::unknown(Type::String),
         },
         whole,
-        pod_cidr: &pod_cidr,
-        service_cidr: &service_cidr,
+        pod_cidr: network::known(pod_cidr.as_deref()),
+        service_cidr: network::known(service_cidr.as_deref()),
         span: block.header_span,
+        values_span: body.span_of("profile_values").unwrap_or(block.header_span),
     };
+    let referred = [&target.name, &target.region, &target.pod_cidr, &target.service_cidr].iter().all(|value| !value.is_unknown());
+    let sound = !spoils(context.diagnostics, 0);
     let module: (&dyn Scope, &Variables) = (&scope, context.variables);
     let evaluation =
         profile::evaluate(context.inputs, &chosen, &target, body.value.get("profile_values"), module, context.sources, context.diagnostics);
+    let since = context.diagnostics.len();
     let pools = pools(&reader, block, provider, context.diagnostics);
     let ssh_authorized_keys = strings(body.value.get("ssh_authorized_keys"));
     let place = body.span_of("ssh_authorized_keys").unwrap_or(block.header_span);
@@ -110,29 +120,38 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let timeout_seconds = timeout(&body, block.header_span, context.diagnostics);
     let patches = overrides::read(&body, &what, context.diagnostics);
     let depends_on = depends_on(context.inputs, block, &what, instances, context.diagnostics);
-    let (cloud, (control_plane, worker_pools, nodes)) = (cloud?, pools?);
-    let (os, (kubernetes_version, kubernetes_span)) = (evaluation.os?, evaluation.kubernetes?);
-    let of_profiles = [("kubernetes_version", Some(kubernetes_span)), ("os_version", os.written("version"))];
+    let (control_plane, worker_pools, nodes) = pools;
+    let os = evaluation.os.unwrap_or_else(|| unread(block.header_span));
+    let (kubernetes_version, kubernetes_span) =
+        evaluation.kubernetes.map_or((String::new(), None), |(version, span)| (version, Some(span)));
+    let of_profiles = [("kubernetes_version", kubernetes_span), ("os_version", os.written("version"))];
     let of_profiles = of_profiles.into_iter().filter_map(|(path, place)| Some((path.to_owned(), place?)));
+    let stand_in = || CloudInput {
+        address: Address::cloud(provider.name(), Instance::new("unread")),
+        name: String::new(),
+        body: unread(block.header_span),
+    };
     let input = ClusterInput {
         address: instance.address.clone(),
         name,
         namespace,
-        cloud: cloud.input.clone(),
+        cloud: cloud.map_or_else(stand_in, |cloud| cloud.input.clone()),
         kubernetes_version,
         os,
-        pod_cidrs: vec![pod_cidr],
-        service_cidrs: vec![service_cidr],
+        pod_cidrs: pod_cidr.into_iter().collect(),
+        service_cidrs: service_cidr.into_iter().collect(),
         ssh_authorized_keys,
         control_plane,
         worker_pools,
-        body: provider_part(body.clone(), cloud),
+        body: provider_part(body.clone(), provider),
     };
-    check_version(&input, cloud, kubernetes_span, context.diagnostics);
+    check_version(&input, provider, kubernetes_span.unwrap_or(block.header_span), context.diagnostics);
+    let known = referred && named && !input.kubernetes_version.is_empty();
+    let whole = known && sound && !spoils(context.diagnostics, since) && is_read(&input);
     let mut layers = evaluation.layers;
-    cloud_controller(&mut layers, evaluation.cloud_controller, cloud, &input);
+    cloud_controller(&mut layers, evaluation.cloud_controller, provider, &input, whole);
     Some(ClusterModel {
-        provider: cloud.provider,
+        provider,
         pivot: flag(&["pivot"], true),
         agent,
         prevent_destroy: flag(&["lifecycle", "prevent_destroy"], false),
@@ -142,6 +161,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         nodes,
         profiles: evaluation.versions,
         layers,
+        reading: Reading { named, known, whole },
         places: body.spans.iter().cloned().chain(of_profiles).collect(),
         name_span: body.written("name").or_else(|| instance.name_span()),
         span: Some(block.header_span),
@@ -149,13 +169,31 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     })
 }
 
+/// A block that stands for one that is not there or could not be read, which has been told.
+fn unread(span: Span) -> Body {
+    Body { value: Value::unknown(Type::Any), span: Some(span), spans: Vec::new() }
+}
+
+/// Whether one of the findings from that one on is of something that is there, so that what is made of it would be wrong too.
+fn spoils(diagnostics: &Diagnostics, since: usize) -> bool {
+    let absent = |code: Code| matches!(code, Code::UNKNOWN_ATTRIBUTE | Code::UNKNOWN_BLOCK);
+    diagnostics.iter().skip(since).any(|found| found.is_error() && !absent(found.code))
+}
+
+/// Whether nothing of what a provider renders a cluster from is a stand-in.
+fn is_read(input: &ClusterInput) -> bool {
+    let machines = std::iter::once(&input.control_plane).chain(&input.worker_pools).map(|pool| &pool.machine);
+    let bodies = [&input.body, &input.cloud.body, &input.os].into_iter().chain(machines);
+    profile::is_patch_version(&input.kubernetes_version) && bodies.into_iter().all(|body| !body.value.contains_unknown())
+}
+
 fn strings(value: Option<&Value>) -> Vec<String> {
     value.and_then(Value::as_elements).unwrap_or_default().iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
 /// The body with nothing but the provider's attributes, name and namespace in its value.
-fn provider_part(mut body: crate::provider::Body, cloud: &CloudModel) -> crate::provider::Body {
-    let schema = cloud.provider.schema().cluster;
+fn provider_part(mut body: Body, provider: &dyn Provider) -> Body {
+    let schema = provider.schema().cluster;
     let entries = body.value.as_entries().cloned().unwrap_or_default();
     let own = entries.into_iter().filter(|(key, _)| schema.attribute(key).is_some() || schema.block(key).is_some());
     body.value = Value::object(own);
@@ -172,14 +210,8 @@ fn meant_provider(context: &Context<'_, '_>, block: &Block) -> Option<&'static d
 
 /// The cloud that the block refers to.
 fn cloud<'c>(context: &mut Context<'c, '_>, reader: &Reader<'_>, block: &Block) -> Option<&'c CloudModel> {
-    let Some(attribute) = block.body.attribute("cloud") else {
-        context.diagnostics.push(
-            Diagnostic::error(Code::MISSING_ATTRIBUTE, format!("{} lacks `cloud`", reader.what))
-                .at(block.header_span)
-                .hint("add `cloud = cloud.aws.name`"),
-        );
-        return None;
-    };
+    // Without the attribute: that is told with the others that are missing.
+    let attribute = block.body.attribute("cloud")?;
     let found =
         schema::CLUSTER.attribute("cloud").and_then(|declared| reader.expression(&attribute.expr, declared, context.diagnostics))?;
     let address = found.get("address").and_then(Value::as_str).and_then(|text| text.parse::<Address>().ok());
@@ -207,7 +239,11 @@ fn profiles<'c, 'i>(context: &mut Context<'c, 'i>, body: &Value, span: Span, wha
         let name = element.get("address").and_then(Value::as_str).and_then(|address| address.strip_prefix("profile."));
         match name.and_then(|name| context.profiles.get_key_value(name)) {
             Some((name, _)) if chosen.iter().any(|(other, _)| other == name) => {
-                context.diagnostics.push(Diagnostic::error(Code::INVALID_VALUE, format!("{what} names profile {name:?} twice")).at(span));
+                context.diagnostics.push(
+                    Diagnostic::error(Code::INVALID_VALUE, format!("{what} names profile {name:?} twice"))
+                        .at(span)
+                        .hint("name it once: a second time it would hold the same layers again"),
+                );
             }
             Some((name, block)) => chosen.push((name, block)),
             None if element.is_unknown() => whole = false,
@@ -226,7 +262,7 @@ fn profiles<'c, 'i>(context: &mut Context<'c, 'i>, body: &Value, span: Span, wha
 
 type Pools = (PoolInput, Vec<PoolInput>, BTreeMap<Option<String>, NodeModel>);
 
-fn pools(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnostics: &mut Diagnostics) -> Option<Pools> {
+fn pools(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnostics: &mut Diagnostics) -> Pools {
     let mut nodes = BTreeMap::new();
     let mut control_planes = block.body.blocks_of("control_plane");
     let first = control_planes.next();
@@ -278,11 +314,12 @@ fn pools(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnostic
             workers.insert(name, (input, inner.header_span));
         }
     }
-    Some((control_plane?, workers.into_values().map(|(input, _)| input).collect(), nodes))
+    let missing = || PoolInput { pool: None, replicas: 1, machine: unread(block.header_span), failure_domain: None };
+    (control_plane.unwrap_or_else(missing), workers.into_values().map(|(input, _)| input).collect(), nodes)
 }
 
 /// Seconds of `timeouts { wait }`.
-fn timeout(body: &crate::provider::Body, span: Span, diagnostics: &mut Diagnostics) -> u64 {
+fn timeout(body: &Body, span: Span, diagnostics: &mut Diagnostics) -> u64 {
     const DEFAULT: u64 = 3600;
     // A million hours.
     const LONGEST: u64 = 3_600_000_000;
@@ -300,40 +337,52 @@ fn timeout(body: &crate::provider::Body, span: Span, diagnostics: &mut Diagnosti
 }
 
 /// The Kubernetes minor must be one that the cloud's releases support.
-fn check_version(input: &ClusterInput, cloud: &CloudModel, span: Span, diagnostics: &mut Diagnostics) {
+fn check_version(input: &ClusterInput, provider: &dyn Provider, span: Span, diagnostics: &mut Diagnostics) {
     let minor = input.kubernetes_version.split('.').nth(1).and_then(|minor| minor.parse::<u32>().ok());
-    let (Some(minor), Some(release)) = (minor, cloud.provider.releases().last()) else { return };
+    let (Some(minor), Some(release)) = (minor, provider.releases().last()) else { return };
     let (first, last) = release.kubernetes;
     if !input.kubernetes_version.starts_with("1.") || minor < first || minor > last {
         diagnostics.push(
-            Diagnostic::error(Code::UNKNOWN_VERSION, format!("Kubernetes {} is not supported", input.kubernetes_version)).at(span).detail(
-                format!(
+            Diagnostic::error(Code::UNKNOWN_VERSION, format!("Kubernetes {} is not supported", input.kubernetes_version))
+                .at(span)
+                .detail(format!(
                     "Provider {} {} and Cluster API carry workload clusters of Kubernetes 1.{first} to 1.{last}.",
-                    cloud.provider.name(),
+                    provider.name(),
                     release.version
-                ),
-            ),
+                ))
+                .hint(format!("set `version` of the `kubernetes` layer to a release of 1.{first} to 1.{last}")),
         );
     }
 }
 
 /// The layer that initialises nodes: the provider's, the profile's own, or none.
-fn cloud_controller(layers: &mut Vec<LayerModel>, chosen: Option<(bool, Vec<Value>, Span)>, cloud: &CloudModel, input: &ClusterInput) {
+fn cloud_controller(
+    layers: &mut Vec<LayerModel>,
+    chosen: Option<(bool, Vec<LayerObject>, Span)>,
+    provider: &dyn Provider,
+    input: &ClusterInput,
+    whole: bool,
+) {
     let (objects, span) = match chosen {
         Some((false, _, _)) => return,
         Some((true, objects, span)) if !objects.is_empty() => (objects, Some(span)),
-        _ => (cloud.provider.cloud_controller(input).into_iter().map(|rendered| rendered.object).collect(), None),
+        _ if !whole => return,
+        _ => {
+            let rendered = provider.cloud_controller(input).into_iter();
+            (rendered.map(|rendered| LayerObject { value: rendered.object, span: None }).collect(), None)
+        }
     };
     if objects.is_empty() {
         return;
     }
     let shown = Value::object([
         ("kind", Value::string(CLOUD_CONTROLLER)),
-        ("pack", Value::string(cloud.provider.name())),
-        ("objects", Value::list(objects.iter().map(layer::title))),
+        ("pack", Value::string(provider.name())),
+        ("objects", Value::list(objects.iter().map(|object| layer::title(&object.value)))),
     ]);
     let name = CLOUD_CONTROLLER.to_owned();
-    layers.insert(0, LayerModel { name, kind: LayerKind::CloudController, depends_on: BTreeSet::new(), objects, input: shown, span });
+    let (depends_on, depends_places) = (BTreeSet::new(), BTreeMap::new());
+    layers.insert(0, LayerModel { name, kind: LayerKind::CloudController, depends_on, depends_places, objects, input: shown, span });
 }
 
 /// Clusters and clouds in `depends_on`.

@@ -4,23 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use windlass_kubeschema::facts::Scope as KindScope;
 
-use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
 use crate::lang::ir::ExprKind;
-use crate::lang::{Block, as_reference, as_written};
+use crate::lang::{Block, as_reference};
 use crate::layer::LayerKind;
 use crate::object::split_api_version;
+use crate::provider::Body;
 use crate::value::Value;
 
 use super::block::{Handled, Reader};
-use super::model::LayerModel;
-use super::schema;
+use super::model::{LayerModel, LayerObject};
+use super::{manifest, schema};
 
 /// Block types of layers that hold objects.
 pub const KINDS: [(&str, LayerKind); 3] = [("network", LayerKind::Network), ("storage", LayerKind::Storage), ("addon", LayerKind::Addon)];
 
 /// Reads a `network`, `storage` or `addon` block.
-pub fn read(reader: &Reader<'_>, block: &Block, kind: LayerKind, diagnostics: &mut Diagnostics) -> Option<LayerModel> {
+pub fn read(
+    reader: &Reader<'_>,
+    block: &Block,
+    kind: LayerKind,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Option<LayerModel> {
     let name = block.label(0)?.to_string();
     for chart in block.body.blocks_of("chart") {
         diagnostics.push(
@@ -40,9 +47,13 @@ pub fn read(reader: &Reader<'_>, block: &Block, kind: LayerKind, diagnostics: &m
         Handled { attributes: &["depends_on"], blocks: &[], refused: &["chart"] },
         diagnostics,
     );
-    let mut objects = manifests(&inner, body.value.get("manifests"), body.span_of("manifests").unwrap_or(block.header_span), diagnostics);
-    objects.extend(given(&body.value, body.span_of("objects").unwrap_or(block.header_span), &what, diagnostics));
-    if objects.is_empty() && !has_chart && !diagnostics.has_errors() {
+    let before = diagnostics.len();
+    let place = body.span_of("manifests").unwrap_or(block.header_span);
+    let mut objects = manifests(&inner, body.value.get("manifests"), place, sources, diagnostics);
+    objects.extend(given(block, &body, &what, sources, diagnostics));
+    // What could not be read of it has been told.
+    let unread = ["manifests", "objects"].iter().any(|key| body.value.get(key).is_some_and(Value::is_unknown));
+    if objects.is_empty() && !has_chart && !unread && diagnostics.len() == before {
         diagnostics.push(
             Diagnostic::error(Code::MISSING_ATTRIBUTE, format!("{what} holds no objects"))
                 .at(block.header_span)
@@ -50,12 +61,13 @@ pub fn read(reader: &Reader<'_>, block: &Block, kind: LayerKind, diagnostics: &m
         );
     }
     let objects = with_namespaces(objects);
-    let depends_on = depends_on(block, &what, diagnostics);
+    let depends_places = depends_on(block, &what, diagnostics);
+    let depends_on = depends_places.keys().cloned().collect();
     let input = input(block, kind, &objects, &depends_on);
-    Some(LayerModel { name, kind, depends_on, objects, input, span: Some(block.header_span) })
+    Some(LayerModel { name, kind, depends_on, depends_places, objects, input, span: Some(block.header_span) })
 }
 
-fn input(block: &Block, kind: LayerKind, objects: &[Value], depends_on: &BTreeSet<String>) -> Value {
+fn input(block: &Block, kind: LayerKind, objects: &[LayerObject], depends_on: &BTreeSet<String>) -> Value {
     let pack = block.label(0).map(|label| label.to_string()).unwrap_or_default();
     let kind = match kind {
         LayerKind::Network => "network",
@@ -63,8 +75,11 @@ fn input(block: &Block, kind: LayerKind, objects: &[Value], depends_on: &BTreeSe
         LayerKind::Storage => "storage",
         LayerKind::Addon => "addon",
     };
-    let mut entries =
-        vec![("kind", Value::string(kind)), ("pack", Value::string(pack)), ("objects", Value::list(objects.iter().map(title)))];
+    let mut entries = vec![
+        ("kind", Value::string(kind)),
+        ("pack", Value::string(pack)),
+        ("objects", Value::list(objects.iter().map(|object| title(&object.value)))),
+    ];
     if !depends_on.is_empty() {
         entries.push(("depends_on", Value::list(depends_on)));
     }
@@ -80,9 +95,9 @@ pub fn title(object: &Value) -> String {
     }
 }
 
-/// Names of layers in `depends_on = [addon.x, network.y]`.
-fn depends_on(block: &Block, what: &str, diagnostics: &mut Diagnostics) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
+/// Names of layers in `depends_on = [addon.x, network.y]`, with their places.
+fn depends_on(block: &Block, what: &str, diagnostics: &mut Diagnostics) -> BTreeMap<String, Span> {
+    let mut names = BTreeMap::new();
     let Some(attribute) = block.body.attribute("depends_on") else { return names };
     let ExprKind::Tuple(elements) = &attribute.expr.kind else {
         diagnostics.push(
@@ -101,7 +116,7 @@ fn depends_on(block: &Block, what: &str, diagnostics: &mut Diagnostics) -> BTree
             .and_then(|reference| reference.name(0).map(str::to_owned));
         match name {
             Some(name) => {
-                names.insert(name);
+                names.entry(name).or_insert(element.span);
             }
             None => diagnostics.push(
                 Diagnostic::error(Code::NOT_STATIC, format!("`depends_on` of {what} takes references to layers"))
@@ -113,23 +128,40 @@ fn depends_on(block: &Block, what: &str, diagnostics: &mut Diagnostics) -> BTree
     names
 }
 
-fn given(body: &Value, span: Span, what: &str, diagnostics: &mut Diagnostics) -> Vec<Value> {
-    match body.get("objects") {
+/// What is sensitive is told at the block's header: the line of the attribute may hold the value.
+fn given(block: &Block, body: &Body, what: &str, sources: &SourceMap, diagnostics: &mut Diagnostics) -> Vec<LayerObject> {
+    let header = block.header_span;
+    match body.value.get("objects") {
         None => Vec::new(),
         Some(objects) if objects.is_secret() => {
             diagnostics.push(
                 Diagnostic::error(Code::SECRET_NOT_ALLOWED, format!("`objects` of {what} is sensitive as a whole"))
-                    .at(span)
+                    .at(header)
                     .hint("only `data` and `stringData` of v1 Secrets may be sensitive: mark the values, not the list"),
             );
             Vec::new()
         }
         Some(objects) => match objects.as_elements() {
-            Some(elements) => elements.to_vec(),
+            Some(elements) => {
+                let mut places = places(block, body, elements, sources).into_iter();
+                let mut object = |value: &Value| {
+                    let span = places.next().flatten();
+                    has_open_identity(value, header, what, diagnostics).then(|| LayerObject { value: value.clone(), span })
+                };
+                elements.iter().filter_map(&mut object).collect()
+            }
+            None if objects.is_unknown() => {
+                diagnostics.push(
+                    Diagnostic::error(Code::UNKNOWN_NOT_ALLOWED, format!("`objects` of {what} is not known before apply"))
+                        .at(body.span_of("objects").unwrap_or(header))
+                        .hint("which objects there are must be known when the plan is reviewed"),
+                );
+                Vec::new()
+            }
             None => {
                 diagnostics.push(
                     Diagnostic::error(Code::WRONG_TYPE, format!("`objects` of {what} must be a list of objects"))
-                        .at(span)
+                        .at(body.span_of("objects").unwrap_or(header))
                         .hint("write `objects = [{ apiVersion = …, kind = …, … }]`"),
                 );
                 Vec::new()
@@ -138,13 +170,70 @@ fn given(body: &Value, span: Span, what: &str, diagnostics: &mut Diagnostics) ->
     }
 }
 
+/// Where each element of `objects` is written: its first line in a list literal, else that of the whole expression. Lines of what may hold
+/// a secret are shown for none.
+fn places(block: &Block, body: &Body, objects: &[Value], sources: &SourceMap) -> Vec<Option<Span>> {
+    let line = |span: Span, start: u32| sources.locate(Span { start, len: 0, ..span }).map_or(0, |place| place.line);
+    let first_line = |span: Span| {
+        let line = sources.text(span).and_then(|text| text.lines().next()).and_then(|line| u32::try_from(line.len()).ok());
+        Span { len: line.unwrap_or(span.len).min(span.len), ..span }
+    };
+    match block.body.attribute("objects").map(|attribute| &attribute.expr.kind) {
+        Some(ExprKind::Tuple(elements)) if elements.len() == objects.len() => {
+            let secret = elements.iter().zip(objects).filter(|(_, object)| holds_secret(object)).map(|(element, _)| element.span);
+            let hidden: Vec<_> = secret.map(|span| line(span, span.start)..=line(span, span.end())).collect();
+            let shown = |span: Span| hidden.iter().all(|lines| !lines.contains(&line(span, span.start)));
+            elements.iter().map(|element| shown(element.span).then(|| first_line(element.span))).collect()
+        }
+        _ if objects.iter().any(holds_secret) => vec![None; objects.len()],
+        _ => vec![body.span_of("objects").map(first_line); objects.len()],
+    }
+}
+
+/// Whether the lines of an object may hold what nobody should see.
+fn holds_secret(object: &Value) -> bool {
+    object.contains_secret() || object.get("kind").and_then(Value::as_str) == Some("Secret")
+}
+
+/// Whether what names an object, and what windlass's own marks are laid on, can be seen: it stands in addresses and plans, and a
+/// sensitive container would be taken for an empty one.
+fn has_open_identity(object: &Value, header: Span, what: &str, diagnostics: &mut Diagnostics) -> bool {
+    const SHOWN: [&[&str]; 8] = [
+        &[],
+        &["apiVersion"],
+        &["kind"],
+        &["metadata"],
+        &["metadata", "name"],
+        &["metadata", "namespace"],
+        &["metadata", "labels"],
+        &["metadata", "annotations"],
+    ];
+    let Some(path) = SHOWN.into_iter().find(|path| object.get_path(path).is_some_and(Value::is_secret)) else { return true };
+    let summary = match path {
+        [] => format!("an object of {what} is sensitive as a whole"),
+        _ => format!("`{}` of an object of {what} is sensitive", path.join(".")),
+    };
+    diagnostics.push(
+        Diagnostic::error(Code::SECRET_NOT_ALLOWED, summary)
+            .at(header)
+            .hint("only values in `data` and `stringData` of v1 Secrets may be sensitive: mark those, not what holds them"),
+    );
+    false
+}
+
 /// Reads the files that patterns name, each document an object; a `List` counts as its items.
-pub fn manifests(reader: &Reader<'_>, patterns: Option<&Value>, span: Span, diagnostics: &mut Diagnostics) -> Vec<Value> {
+pub fn manifests(
+    reader: &Reader<'_>,
+    patterns: Option<&Value>,
+    span: Span,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) -> Vec<LayerObject> {
     let mut objects = Vec::new();
     for pattern in patterns.and_then(Value::as_elements).unwrap_or_default().iter().filter_map(Value::as_str) {
         for path in matching(reader.files, pattern, reader.what, span, diagnostics) {
             match reader.files.read(&path) {
-                Ok(bytes) => documents(&path, &bytes, span, &mut objects, diagnostics),
+                Ok(bytes) => objects.extend(manifest::documents(&path, &bytes, span, sources, diagnostics)),
                 Err(error) => diagnostics.push(
                     Diagnostic::error(Code::FILE_UNREADABLE, format!("a manifest of {} {error}", reader.what))
                         .at(span)
@@ -185,41 +274,11 @@ fn matching(files: &dyn Files, pattern: &str, what: &str, span: Span, diagnostic
     }
 }
 
-fn documents(path: &str, bytes: &[u8], span: Span, objects: &mut Vec<Value>, diagnostics: &mut Diagnostics) {
-    let mut refuse = |summary: String| diagnostics.push(Diagnostic::error(Code::INVALID_MANIFEST, summary).at(span));
-    let Ok(text) = std::str::from_utf8(bytes) else {
-        return refuse(format!("{path} is not UTF-8 text"));
-    };
-    match serde_saphyr::from_multiple::<serde_json::Value>(&as_written(text)) {
-        Ok(found) => {
-            for (position, document) in (1u32..).zip(found) {
-                match document {
-                    serde_json::Value::Null => {}
-                    serde_json::Value::Object(ref entries) => {
-                        match (entries.get("kind").and_then(|kind| kind.as_str()), entries.get("items")) {
-                            (Some(kind), Some(serde_json::Value::Array(items))) if kind.ends_with("List") => {
-                                objects.extend(items.iter().map(Value::from_json))
-                            }
-                            _ => objects.push(Value::from_json(&document)),
-                        }
-                    }
-                    _ => refuse(format!("{path}: document {position} is no Kubernetes object")),
-                }
-            }
-        }
-        Err(error) => {
-            let place = error.location().map(|location| format!(":{}:{}", location.line(), location.column())).unwrap_or_default();
-            // The parser's own text may quote the content; a manifest may hold a Secret.
-            refuse(format!("{path}{place}: not valid YAML"));
-        }
-    }
-}
-
 /// Objects of namespaced kinds get namespace `default` where none is written, as kubectl does; what only a server writes is dropped.
-fn with_namespaces(objects: Vec<Value>) -> Vec<Value> {
+fn with_namespaces(objects: Vec<LayerObject>) -> Vec<LayerObject> {
     let mut custom: BTreeMap<(String, String), bool> = BTreeMap::new();
     for object in &objects {
-        let text = |path: &[&str]| object.get_path(path).and_then(Value::as_str).map(str::to_owned);
+        let text = |path: &[&str]| object.value.get_path(path).and_then(Value::as_str).map(str::to_owned);
         if text(&["kind"]).as_deref() == Some("CustomResourceDefinition")
             && let (Some(group), Some(kind), Some(scope)) =
                 (text(&["spec", "group"]), text(&["spec", "names", "kind"]), text(&["spec", "scope"]))
@@ -227,7 +286,7 @@ fn with_namespaces(objects: Vec<Value>) -> Vec<Value> {
             custom.insert((group, kind), scope == "Namespaced");
         }
     }
-    objects.into_iter().map(|object| completed(object, &custom)).collect()
+    objects.into_iter().map(|object| LayerObject { value: completed(object.value, &custom), ..object }).collect()
 }
 
 fn completed(object: Value, custom: &BTreeMap<(String, String), bool>) -> Value {
@@ -235,7 +294,8 @@ fn completed(object: Value, custom: &BTreeMap<(String, String), bool>) -> Value 
     let (api_version, kind) = (text(&["apiVersion"]), text(&["kind"]));
     let (group, version) = split_api_version(&api_version);
     let namespaced = custom.get(&(group.to_owned(), kind.clone())).copied().or_else(|| built_in(group, version, &kind)).unwrap_or(false);
-    let mut entries = object.as_entries().cloned().unwrap_or_default();
+    // What is no object is told when it is marked.
+    let Some(mut entries) = object.as_entries().cloned() else { return object };
     entries.remove("status");
     let bare = Value::from(entries);
     if namespaced && text(&["metadata", "namespace"]).is_empty() {

@@ -53,7 +53,7 @@ pub fn evaluate(
     let reader = Reader { scope: names, files: inputs.files, what: &what };
     let body = reader.read(&block.body, block.header_span, &[&schema::MANAGEMENT], Handled::default(), diagnostics);
     let text = |key: &str| body.value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let install_providers = body.value.get("install_providers").and_then(Value::as_bool).unwrap_or(true);
+    let install_providers = body.value.get("install_providers").is_none_or(|install| install.as_bool() == Some(true));
     if install_providers {
         diagnostics.push(
             Diagnostic::error(Code::NOT_YET, "this release cannot install CAPI providers on a real plane yet")

@@ -11,6 +11,7 @@ mod cloud;
 mod cluster;
 mod layer;
 mod management;
+mod manifest;
 mod model;
 mod naming;
 mod network;
@@ -24,13 +25,13 @@ pub mod schema;
 mod toplevel;
 mod variable;
 
-use crate::diag::{Code, Diagnostics, SourceMap};
+use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap};
 use crate::files::Files;
 use crate::lang::{Body, Names};
 use crate::provider::Provider;
 use crate::value::{Type, Value};
 
-pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, Model, NodeModel};
+pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject, Model, NodeModel, Reading};
 pub(crate) use output::made_of_unknown;
 pub use overrides::{CAPI_OVERRIDE, OverrideModel};
 pub use variable::{VariableInput, VariableOrigin, VariableText, parse_variable_file};
@@ -66,7 +67,7 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
     let (management, provider_versions) = management::evaluate(inputs, &names, &mut diagnostics);
     let agent_image = management::agent_image(inputs, &names, &mut diagnostics);
     let clouds = cloud::evaluate(inputs, &instances, &names, &mut diagnostics);
-    let clusters = {
+    let mut clusters = {
         let mut context = cluster::Context {
             inputs,
             clouds: &clouds,
@@ -80,9 +81,16 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
     };
     naming::name_clusters(&clusters, &instances, &mut names);
     let outputs = output::evaluate(inputs, &names, &mut diagnostics);
-    let names_missing = !inputs.body.spoilt.is_empty() || !instances.unknown_keys.is_empty();
-    forget_consequences(names_missing, &mut diagnostics);
+    let unread = clusters.values().any(|cluster| !cluster.reading.known);
+    let names_missing = unread || !inputs.body.spoilt.is_empty() || !instances.unknown_keys.is_empty();
+    if forget_consequences(names_missing, &mut diagnostics) {
+        let layers = clusters.values_mut().flat_map(|cluster| &mut cluster.layers);
+        layers.flat_map(|layer| &mut layer.objects).for_each(|object| object.value = forgiven(&object.value));
+    }
     diagnostics.extend(instances.unknown_keys);
+    if inputs.body.spoilt.is_empty() && !diagnostics.has_errors() {
+        diagnostics.extend(clusters.values().filter_map(unexplained));
+    }
     diagnostics.sort();
     (Model { management, provider_versions, agent_image, clouds, clusters, outputs }, diagnostics)
 }
@@ -97,11 +105,41 @@ fn forgive(body: &Body, names: &mut Names<'_>, kind: &str, group: &str) {
     }
 }
 
-/// What could not be evaluated has an unknown value: that it is not known where it is needed is no fault of its own.
-fn forget_consequences(names_missing: bool, diagnostics: &mut Diagnostics) {
+/// A cluster that cannot be made though nothing was told of it: its cloud or a profile is a value that only a living cluster has. A name
+/// that is none is told with the names.
+fn unexplained(cluster: &ClusterModel) -> Option<Diagnostic> {
+    let named = crate::kube_names::is_dns_label(&cluster.input.name);
+    let summary = format!("{} is made of a value that is known only after apply", cluster.input.address);
+    let mut fault = Diagnostic::error(Code::UNKNOWN_NOT_ALLOWED, summary)
+        .hint("`cloud` and `profiles` take references: `cloud = cloud.aws.name`, `profiles = [profile.base]`");
+    fault.primary = cluster.span;
+    (named && !cluster.reading.whole).then_some(fault)
+}
+
+/// What a value with a fault is known by where values of a living cluster may stand.
+pub(crate) const STAND_IN: &str = "(a value with a fault)";
+
+/// Whether a value stands for one with a fault, which has been told.
+pub(crate) fn stands_in(value: &Value) -> bool {
+    matches!(value.reveal(), Value::Unknown(unknown) if unknown.reference.as_deref() == Some(STAND_IN))
+}
+
+/// The object with stand-ins where nobody can say any more why something is not known.
+fn forgiven(object: &Value) -> Value {
+    object.map_leaves(|_, leaf| match leaf.reveal() {
+        Value::Unknown(unknown) if unknown.reference.is_none() => Value::unknown_reference(unknown.ty.clone(), STAND_IN),
+        _ => leaf.clone(),
+    })
+}
+
+/// What could not be evaluated has an unknown value: that it is not known where it is needed is no fault of its own. Tells whether there is
+/// such a thing.
+fn forget_consequences(names_missing: bool, diagnostics: &mut Diagnostics) -> bool {
     let leaves_unknown =
         |code: Code| (Code::UNKNOWN_NAME..=Code::FILE_UNREADABLE).contains(&code) || matches!(code, Code::MISSING_VARIABLE | Code::CYCLE);
-    if names_missing || diagnostics.iter().any(|diagnostic| diagnostic.is_error() && leaves_unknown(diagnostic.code)) {
+    let forget = names_missing || diagnostics.iter().any(|diagnostic| diagnostic.is_error() && leaves_unknown(diagnostic.code));
+    if forget {
         diagnostics.0.retain(|diagnostic| diagnostic.code != Code::UNKNOWN_NOT_ALLOWED);
     }
+    forget
 }

@@ -37,6 +37,17 @@ pub struct CloudModel {
     pub provider: &'static dyn Provider,
 }
 
+/// How much of a cluster could be read. Faults are told where they stand; this keeps what would only follow from them silent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Whether its own name and namespace are known.
+    pub named: bool,
+    /// Whether all is known that profiles and outputs may refer to.
+    pub known: bool,
+    /// Whether its own objects can be rendered: nothing that they are made of has a fault.
+    pub whole: bool,
+}
+
 /// `agent { … }` of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AgentModel {
@@ -73,6 +84,8 @@ pub struct ClusterModel {
     pub profiles: Vec<(String, String)>,
     /// Layers with objects, in profile order.
     pub layers: Vec<LayerModel>,
+    /// What could be read of it.
+    pub reading: Reading,
     /// Where attributes of it stand, those that its profiles hold included: dotted path → value.
     pub places: BTreeMap<String, Span>,
     /// Where its Kubernetes name comes from: the attribute, the `for_each`, or the label.
@@ -98,6 +111,15 @@ pub struct NodeModel {
     pub span: Option<Span>,
 }
 
+/// An object of a layer.
+#[derive(Debug, Clone)]
+pub struct LayerObject {
+    /// The object.
+    pub value: Value,
+    /// Where it is written, if that may be shown: the element of `objects` or the document of a manifest.
+    pub span: Option<Span>,
+}
+
 /// A layer as evaluated for one cluster.
 #[derive(Debug, Clone)]
 pub struct LayerModel {
@@ -107,8 +129,10 @@ pub struct LayerModel {
     pub kind: LayerKind,
     /// Layers that come before.
     pub depends_on: BTreeSet<String>,
+    /// Where each of these is written.
+    pub depends_places: BTreeMap<String, Span>,
     /// Its objects, as written by the user or rendered by the provider, unmarked.
-    pub objects: Vec<Value>,
+    pub objects: Vec<LayerObject>,
     /// What the plan shows for it.
     pub input: Value,
     /// Where the block stands.

@@ -245,9 +245,10 @@ pub fn name_clusters(clusters: &BTreeMap<Address, ClusterModel>, instances: &Ins
     for (address, cluster) in clusters {
         let crate::addr::Root::Cluster(instance) = &address.root else { continue };
         let mut parts = unknown_parts(address);
-        parts.push(("name", Value::string(&cluster.input.name)));
-        parts.push(("namespace", Value::string(&cluster.input.namespace)));
-        parts.push(("kubernetes_version", Value::string(&cluster.input.kubernetes_version)));
+        let read = |text: &str, known: bool| if known { Value::string(text) } else { Value::unknown(Type::String) };
+        parts.push(("name", read(&cluster.input.name, cluster.reading.named)));
+        parts.push(("namespace", read(&cluster.input.namespace, cluster.reading.named)));
+        parts.push(("kubernetes_version", read(&cluster.input.kubernetes_version, !cluster.input.kubernetes_version.is_empty())));
         let entry = values.entry(Arc::from(instance.name.as_str())).or_default();
         match &instance.key {
             None => entry.0 = Some(Value::object(parts)),

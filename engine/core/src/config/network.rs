@@ -4,10 +4,17 @@ use ipnet::IpNet;
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::provider::Body;
+use crate::value::{Type, Value};
 
-/// Checks `pod_cidr` and `service_cidr` of a cluster, each of them written or a default.
-pub fn check(body: &Body, pods: &str, services: &str, what: &str, span: Span, diagnostics: &mut Diagnostics) {
-    let mut block = |key: &str, text: &str| -> Option<IpNet> {
+/// A block as profiles may know it: one with a fault is told once, and not by each that computes with it.
+pub fn known(text: Option<&str>) -> Value {
+    text.filter(|text| text.parse::<IpNet>().is_ok()).map_or(Value::unknown(Type::String), Value::string)
+}
+
+/// Checks `pod_cidr` and `service_cidr` of a cluster, each of them written or a default; `None`: it could not be read.
+pub fn check(body: &Body, pods: Option<&str>, services: Option<&str>, what: &str, span: Span, diagnostics: &mut Diagnostics) {
+    let mut block = |key: &str, text: Option<&str>| -> Option<IpNet> {
+        let text = text?;
         let parsed = text.parse::<IpNet>().ok();
         if parsed.is_none() {
             let error = Diagnostic::error(Code::INVALID_VALUE, format!("`{key}` of {what} is no CIDR block: {text:?}"));

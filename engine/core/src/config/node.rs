@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::kube_names::{KEY_FORM, VALUE_FORM, is_label_value, is_qualified_name};
 use crate::provider::Body;
 use crate::value::Value;
 
@@ -36,8 +37,6 @@ const KEY_TYPES: [&str; 8] = [
     "sk-ssh-ed25519@openssh.com",
     "sk-ecdsa-sha2-nistp256@openssh.com",
 ];
-const KEY_FORM: &str = "a key is `name` or `prefix/name`: the name has up to 63 letters, digits, `-`, `_` and `.`, and begins and ends with a letter or digit; the prefix is a DNS name";
-const VALUE_FORM: &str = "a value is empty or has up to 63 letters, digits, `-`, `_` and `.`, and begins and ends with a letter or digit";
 
 /// A taint: key, value, effect.
 pub type Taint = (String, Option<String>, String);
@@ -48,7 +47,7 @@ pub fn labels<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>, what: &str, 
         diagnostics.push(Diagnostic::error(Code::INVALID_VALUE, format!("{summary} in `labels` of {what}")).at(place).hint(hint));
     };
     for (key, value) in labels {
-        if !is_key(key) {
+        if !is_qualified_name(key) {
             refuse(format!("{key:?} is no key of a label"), KEY_FORM);
         } else if is_refused_by_kubelet(key) {
             refuse(
@@ -56,7 +55,7 @@ pub fn labels<'l>(labels: impl Iterator<Item = (&'l str, &'l str)>, what: &str, 
                 "under kubernetes.io and k8s.io only node.kubernetes.io/…, kubelet.kubernetes.io/… and the well-known labels are allowed; use a prefix of your own",
             );
         }
-        if !is_value(value) {
+        if !is_label_value(value) {
             refuse(format!("{value:?} is no value of label {key:?}"), VALUE_FORM);
         }
     }
@@ -77,11 +76,11 @@ pub fn taints(body: &Body, span: Span, what: &str, diagnostics: &mut Diagnostics
         if !EFFECTS.contains(&effect.as_str()) {
             refuse("effect", format!("{effect:?} is no effect of a taint"), &format!("effects are {}", EFFECTS.join(", ")));
         }
-        if !is_key(&key) {
+        if !is_qualified_name(&key) {
             refuse("key", format!("{key:?} is no key of a taint"), KEY_FORM);
         }
         let value = text("value");
-        if let Some(value) = value.as_deref().filter(|value| !is_value(value)) {
+        if let Some(value) = value.as_deref().filter(|value| !is_label_value(value)) {
             refuse("value", format!("{value:?} is no value of a taint"), VALUE_FORM);
         }
         if !seen.insert((key.clone(), effect.clone())) {
@@ -108,28 +107,6 @@ fn is_public_key(text: &str) -> bool {
     !text.chars().any(char::is_control) && words.get(at + 1).is_some_and(base64)
 }
 
-/// `name` or `prefix/name` (Kubernetes' IsQualifiedName).
-fn is_key(key: &str) -> bool {
-    match key.split_once('/') {
-        Some((prefix, name)) => is_subdomain(prefix) && !name.is_empty() && is_value(name),
-        None => !key.is_empty() && is_value(key),
-    }
-}
-
-/// Empty, or letters, digits, `-`, `_`, `.` between letters or digits (Kubernetes' IsValidLabelValue).
-fn is_value(value: &str) -> bool {
-    let edge = |c: char| c.is_ascii_alphanumeric();
-    value.is_empty()
-        || value.len() <= 63
-            && value.chars().all(|c| edge(c) || matches!(c, '-' | '_' | '.'))
-            && value.starts_with(edge)
-            && value.ends_with(edge)
-}
-
-fn is_subdomain(text: &str) -> bool {
-    text.len() <= 253 && text.split('.').all(crate::expand::is_dns_label)
-}
-
 fn is_refused_by_kubelet(key: &str) -> bool {
     let Some((prefix, _)) = key.split_once('/') else { return false };
     let under = |domain: &str| prefix == domain || prefix.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
@@ -139,21 +116,7 @@ fn is_refused_by_kubelet(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_key, is_public_key, is_refused_by_kubelet, is_value};
-
-    #[test]
-    fn keys_and_values_are_those_of_kubernetes() {
-        let long = "a".repeat(63);
-        for key in ["tier", "a", "Tier_1.x", "example.com/tier", "node.kubernetes.io/x", &long] {
-            assert!(is_key(key), "{key}");
-        }
-        for key in ["", "a,b", "a=b", "-a", "a-", "a b", "/a", "a/", "a/b/c", "Example.com/a", "a_b/c", "é", &format!("{long}a")] {
-            assert!(!is_key(key), "{key}");
-        }
-        for (value, valid) in [("", true), ("web", true), ("a,b=c", false), ("-", false), ("a\n", false), (long.as_str(), true)] {
-            assert_eq!(is_value(value), valid, "{value}");
-        }
-    }
+    use super::{is_public_key, is_refused_by_kubelet};
 
     #[test]
     fn the_kubelet_sets_few_labels_of_kubernetes_own() {

@@ -59,7 +59,7 @@ pub fn made_of_unknown(value: &Value, name: &str) -> Option<Diagnostic> {
         {
             let place = if path.is_empty() { String::new() } else { format!(" at `{path}`") };
             let summary = format!("output {name:?} is made of a value that is known only after apply{place}");
-            let hint = "an output may be cluster.X.endpoint or .ca_certificate itself, not text around it";
+            let hint = "an output may be cluster.X.endpoint or .ca_certificate itself; nothing is computed after apply: no text around it, no function such as `try`";
             fault.get_or_insert_with(|| Diagnostic::error(Code::UNKNOWN_NOT_ALLOWED, summary).hint(hint));
         }
     });

@@ -6,7 +6,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::lang::Block;
 use crate::provider::{Body, PoolInput, Provider};
 use crate::schema::BlockSchema;
-use crate::value::Value;
+use crate::value::{Type, Value};
 
 use super::block::{Handled, Reader};
 use super::model::NodeModel;
@@ -39,10 +39,14 @@ pub fn read(
 fn replicas_of(replicas: i64, control_plane: bool, what: &str, place: Span, diagnostics: &mut Diagnostics) -> u32 {
     let error = |summary: String, hint: &str| Diagnostic::error(Code::INVALID_VALUE, summary).at(place).hint(hint);
     match u32::try_from(replicas) {
-        Ok(count) if control_plane && !matches!(count, 1 | 3 | 5) => {
+        Ok(count) if control_plane && matches!(count, 1 | 3 | 5) => count,
+        _ if control_plane => {
             diagnostics.push(
-                error(format!("{what} may have 1, 3 or 5 replicas, not {count}"), "etcd needs an odd number of members to keep a majority")
-                    .detail("Cluster API refuses even numbers when etcd is stacked."),
+                error(
+                    format!("{what} may have 1, 3 or 5 replicas, not {replicas}"),
+                    "etcd needs an odd number of members to keep a majority",
+                )
+                .detail("Cluster API refuses even numbers when etcd is stacked."),
             );
             1
         }
@@ -62,7 +66,7 @@ fn machine(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnost
                 .at(block.header_span)
                 .hint("add `machine { … }` with what the cloud needs to know of a machine"),
         );
-        return Body { value: Value::object::<&str, Value>([]), span: Some(block.header_span), spans: Vec::new() };
+        return Body { value: Value::unknown(Type::Any), span: Some(block.header_span), spans: Vec::new() };
     };
     if let Some(second) = machines.next() {
         diagnostics.push(

@@ -11,7 +11,7 @@ use crate::value::{Type, Value};
 
 use super::block::{Handled, Reader};
 use super::layer;
-use super::model::LayerModel;
+use super::model::{LayerModel, LayerObject};
 use super::variable::{self, VariableInput, VariableOrigin, VariableText, Variables};
 use super::{Inputs, schema};
 
@@ -58,40 +58,42 @@ pub struct Evaluation {
     /// Layers with objects.
     pub layers: Vec<LayerModel>,
     /// `cloud_controller` block, if one stands in a profile: enabled, own objects.
-    pub cloud_controller: Option<(bool, Vec<Value>, Span)>,
+    pub cloud_controller: Option<(bool, Vec<LayerObject>, Span)>,
 }
 
 /// What profiles may know of the cluster that they are evaluated for.
 pub struct Target<'a> {
     /// Its address.
     pub address: &'a Address,
-    /// Kubernetes name.
-    pub name: &'a str,
+    /// Kubernetes name; not known if it has a fault.
+    pub name: Value,
     /// Provider.
     pub cloud: &'a str,
     /// Region: text, null if the cloud has none, or not known.
     pub region: Value,
     /// Whether all of the cluster's profiles could be read: else nothing of them is missed.
     pub whole: bool,
-    /// Pods.
-    pub pod_cidr: &'a str,
-    /// Services.
-    pub service_cidr: &'a str,
+    /// Pods; not known if it has a fault.
+    pub pod_cidr: Value,
+    /// Services; not known if it has a fault.
+    pub service_cidr: Value,
     /// Where the cluster's block stands.
     pub span: Span,
+    /// Where its `profile_values` stand.
+    pub values_span: Span,
 }
 
 impl Target<'_> {
-    fn value(&self, kubernetes: Option<&str>) -> Value {
+    fn value(&self, kubernetes: Option<Value>) -> Value {
         let mut parts = vec![
-            ("name", Value::string(self.name)),
+            ("name", self.name.clone()),
             ("cloud", Value::string(self.cloud)),
             ("region", self.region.clone()),
-            ("pod_cidr", Value::string(self.pod_cidr)),
-            ("service_cidr", Value::string(self.service_cidr)),
+            ("pod_cidr", self.pod_cidr.clone()),
+            ("service_cidr", self.service_cidr.clone()),
             ("endpoint", Value::unknown_reference(Type::String, format!("{}.endpoint", self.address))),
         ];
-        parts.extend(kubernetes.map(|version| ("kubernetes_version", Value::string(version))));
+        parts.extend(kubernetes.map(|version| ("kubernetes_version", version)));
         Value::object(parts)
     }
 }
@@ -117,21 +119,21 @@ pub fn evaluate(
         let mut names = Names::on(scope);
         names.set("target", target.value(None));
         let mut variables = module_variables.clone();
-        variables.extend(own_variables(inputs, name, block, values, &names, sources, diagnostics));
+        variables.extend(own_variables(inputs, (*name, *block), values, target, &names, sources, diagnostics));
         variable::name(&variables, &mut names);
         let what = format!("profile {name:?}");
         let reader = Reader { scope: &names, files: inputs.files, what: &what };
-        head(&reader, name, block, &mut evaluation, diagnostics);
+        head(&reader, name, block, &mut evaluation, sources, diagnostics);
         scopes.push(names);
     }
-    let kubernetes = evaluation.kubernetes.as_ref().map(|(version, _)| version.clone());
+    let kubernetes = evaluation.kubernetes.as_ref().map_or(Value::unknown(Type::String), |(version, _)| Value::string(version));
     for ((name, block), mut names) in chosen.iter().zip(scopes) {
-        names.set("target", target.value(kubernetes.as_deref()));
+        names.set("target", target.value(Some(kubernetes.clone())));
         let what = format!("profile {name:?}");
         let reader = Reader { scope: &names, files: inputs.files, what: &what };
         for layer in &block.body.blocks {
             if let Some((_, kind)) = layer::KINDS.iter().find(|(kind, _)| *kind == &*layer.kind) {
-                evaluation.layers.extend(layer::read(&reader, layer, *kind, diagnostics));
+                evaluation.layers.extend(layer::read(&reader, layer, *kind, sources, diagnostics));
             }
         }
     }
@@ -140,25 +142,38 @@ pub fn evaluate(
 }
 
 fn check_values(chosen: &[(&str, &Block)], values: Option<&Value>, target: &Target<'_>, diagnostics: &mut Diagnostics) {
-    for name in values.and_then(Value::as_entries).into_iter().flat_map(|entries| entries.keys()) {
+    if values.is_some_and(Value::is_secret) {
+        diagnostics.push(sensitive_values("profile_values", target));
+    }
+    for (name, given) in values.and_then(Value::as_entries).into_iter().flatten() {
+        if given.is_secret() {
+            diagnostics.push(sensitive_values(&format!("profile_values.{name}"), target));
+        }
         if !chosen.iter().any(|(profile, _)| *profile == &**name) {
             diagnostics.push(
                 Diagnostic::error(
                     Code::UNKNOWN_NAME,
                     format!("`profile_values` of {} names profile {:?}, which it does not use", target.address, &**name),
                 )
-                .at(target.span)
+                .at(target.values_span)
                 .did_you_mean(name, chosen.iter().map(|(profile, _)| *profile)),
             );
         }
     }
 }
 
+/// A map that is sensitive with its keys: which variables are set is no secret, and messages tell it.
+fn sensitive_values(place: &str, target: &Target<'_>) -> Diagnostic {
+    Diagnostic::error(Code::SECRET_NOT_ALLOWED, format!("`{place}` of {} is sensitive as a whole", target.address)).at(target.span).hint(
+        "names of profiles and variables are shown: write plain keys with sensitive values, `{ shop = { password = var.creds.password } }`",
+    )
+}
+
 fn own_variables(
     inputs: &Inputs<'_>,
-    name: &str,
-    block: &Block,
+    (name, block): (&str, &Block),
     values: Option<&Value>,
+    target: &Target<'_>,
     scope: &dyn Scope,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
@@ -172,11 +187,28 @@ fn own_variables(
             kind: VariableOrigin::CommandLine,
         })
         .collect();
-    variable::evaluate(&block.body, &given, inputs.files, scope, sources, diagnostics)
+    let mut found = Diagnostics::new();
+    let variables = variable::evaluate(&block.body, &given, inputs.files, scope, sources, &mut found);
+    for mut fault in found {
+        // Neither the command line nor the environment gives values to a profile.
+        if fault.code == Code::MISSING_VARIABLE {
+            fault.hint = Some(format!("give one in the cluster with `profile_values = {{ {name} = {{ … }} }}`, or declare a default"));
+        }
+        fault.primary = fault.primary.or(Some(target.values_span));
+        diagnostics.push(fault);
+    }
+    variables
 }
 
 /// Version, `os`, `kubernetes` and `cloud_controller` of a profile.
-fn head(reader: &Reader<'_>, name: &str, block: &Block, evaluation: &mut Evaluation, diagnostics: &mut Diagnostics) {
+fn head(
+    reader: &Reader<'_>,
+    name: &str,
+    block: &Block,
+    evaluation: &mut Evaluation,
+    sources: &mut SourceMap,
+    diagnostics: &mut Diagnostics,
+) {
     let handled = Handled { attributes: &[], blocks: &BLOCKS, refused: &["for_each"] };
     let body = reader.read(&block.body, block.header_span, &[&schema::PROFILE], handled, diagnostics);
     let version = body.value.get("version").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -230,6 +262,7 @@ fn head(reader: &Reader<'_>, name: &str, block: &Block, evaluation: &mut Evaluat
                     &reader,
                     body.value.get("manifests"),
                     body.span_of("manifests").unwrap_or(inner.header_span),
+                    sources,
                     diagnostics,
                 );
                 if evaluation.cloud_controller.replace((enabled, objects, inner.header_span)).is_some() {
@@ -241,7 +274,8 @@ fn head(reader: &Reader<'_>, name: &str, block: &Block, evaluation: &mut Evaluat
     }
 }
 
-fn is_patch_version(text: &str) -> bool {
+/// Whether a version has all three numbers.
+pub fn is_patch_version(text: &str) -> bool {
     let parts: Vec<&str> = text.split('.').collect();
     parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit()))
 }
@@ -271,9 +305,16 @@ fn complete(evaluation: &Evaluation, target: &Target<'_>, diagnostics: &mut Diag
             format!("{} has {count} `{kind}` layers", target.address)
         };
         diagnostics.push(
-            Diagnostic::error(Code::WRONG_LAYERS, summary).at(target.span).detail(
-                "A cluster has exactly one layer of each of os, kubernetes, network and storage, from all of its profiles together.",
-            ),
+            Diagnostic::error(Code::WRONG_LAYERS, summary)
+                .at(target.span)
+                .detail(
+                    "A cluster has exactly one layer of each of os, kubernetes, network and storage, from all of its profiles together.",
+                )
+                .hint(if count == 0 {
+                    format!("add a `{kind}` block to one of its profiles, or name a profile that has one")
+                } else {
+                    format!("keep one `{kind}` block in its profiles; what else it needs goes into an `addon`")
+                }),
         );
     }
     let mut names: BTreeMap<&str, Option<Span>> = BTreeMap::new();
@@ -294,8 +335,9 @@ fn complete(evaluation: &Evaluation, target: &Target<'_>, diagnostics: &mut Diag
                 Code::UNKNOWN_NAME,
                 format!("layer {:?} depends on {missing:?}, which is no layer of {}", layer.name, target.address),
             )
+            .hint(format!("layers of it are {}", names.keys().copied().collect::<Vec<_>>().join(", ")))
             .did_you_mean(missing, names.keys().copied());
-            diagnostic.primary = layer.span;
+            diagnostic.primary = layer.depends_places.get(missing).copied().or(layer.span);
             diagnostics.push(diagnostic);
         }
     }

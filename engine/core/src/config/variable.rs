@@ -155,10 +155,12 @@ pub fn evaluate(
         };
         let default = block.body.attribute("default").map(|attribute| {
             let (value, found) = Evaluator::new(scope, files).evaluate_as(&attribute.expr, &ty);
-            diagnostics.extend(found);
+            // The line of a sensitive default is not shown.
+            let span = if sensitive { block.header_span } else { attribute.expr.span };
+            diagnostics.extend(if sensitive { unseen(found, &format!("the default of {what}"), Some(span), &ty) } else { found });
             if value.is_null() && !nullable {
                 let fault = Diagnostic::error(Code::NULL_VALUE, format!("{what} may not be null, and its default is null"));
-                diagnostics.push(fault.at(attribute.expr.span).hint("give another default or none, or take `nullable = false` away"));
+                diagnostics.push(fault.at(span).hint("give another default or none, or take `nullable = false` away"));
                 return Value::unknown(ty.clone());
             }
             value
@@ -186,6 +188,19 @@ pub fn evaluate(
         undeclared(input, &names, diagnostics);
     }
     variables
+}
+
+/// Faults in a sensitive value, without the texts and keys that it is made of; all at `span`, if one is given.
+fn unseen(found: Diagnostics, what: &str, span: Option<Span>, ty: &Type) -> Diagnostics {
+    let told = |fault: Diagnostic| Diagnostic {
+        summary: format!("{what} has a fault, and is sensitive"),
+        detail: fault.code.meaning().to_owned(),
+        primary: span.or(fault.primary),
+        related: Vec::new(),
+        hint: (fault.code == Code::WRONG_TYPE && *ty != Type::Any).then(|| lang::how_to_write(ty)),
+        ..fault
+    };
+    found.into_iter().map(told).collect()
 }
 
 fn undeclared(input: &VariableInput, names: &[&str], diagnostics: &mut Diagnostics) {
@@ -241,7 +256,8 @@ impl Declared<'_> {
             VariableText::Value(value) => (value.clone(), None),
             VariableText::Expression(expr) => {
                 let (value, found) = Evaluator::new(scope, files).evaluate(expr);
-                diagnostics.extend(found);
+                let given = || format!("the value that {} gives to {}", input.origin, self.what);
+                diagnostics.extend(if self.sensitive { unseen(found, &given(), None, self.ty) } else { found });
                 (value, Some(expr.span))
             }
         };

@@ -114,6 +114,7 @@ codes! {
     416 OVERRIDE "A capi_override would change what is not its to change, or names a kind that is not there."
     417 NOT_ABANDONED "A cluster cannot be abandoned."
     418 GOING_DOWN "Somebody deletes an object that the machines of a cluster depend on."
+    419 UNCHANGEABLE "An object that holds data is not as it was applied, and Kubernetes never changes the field."
     500 USAGE "The command line asks for something that cannot be."
     501 FILE_SYSTEM "A file or folder cannot be used."
     502 NO_CONFIGURATION "The folder holds no configuration."

@@ -89,6 +89,18 @@ impl SourceMap {
         id
     }
 
+    /// The id of this text under this name; it is added unless it is there. `hidden`: it is never shown.
+    pub fn add_once(&mut self, name: &str, text: &str, hidden: bool) -> FileId {
+        if let Some((id, _)) = self.files().find(|(_, file)| &*file.name == name && &*file.text == text) {
+            return id;
+        }
+        let id = self.add(name, text);
+        if hidden {
+            self.hide_last();
+        }
+        id
+    }
+
     /// The text that was added last is never shown.
     pub fn hide_last(&mut self) {
         if let Some(file) = self.files.last_mut() {

@@ -9,6 +9,7 @@ mod live;
 mod merge_patch;
 mod object;
 mod placeholder;
+mod plain_json;
 mod secrets;
 
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub use live::hide_secret_data;
 pub use merge_patch::merge_patch;
 pub use object::{Encoder, is_secret_object};
 pub use placeholder::{MARK, Placeholder, contains_placeholder, resolve_unknowns};
+pub use plain_json::{json_lines, json_text, json_type, number_text};
 pub use secrets::collect_secrets;

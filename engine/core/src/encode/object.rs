@@ -29,6 +29,8 @@ struct Place<'a> {
     unknowns: bool,
     /// Digests of large leaves may stand in it: it was rendered by us and not written by a user.
     contents: bool,
+    /// Null attributes are values; else they mean "not there", as to every Kubernetes API.
+    nulls: bool,
     /// For messages.
     what: String,
     span: Option<Span>,
@@ -36,6 +38,9 @@ struct Place<'a> {
     /// Real values of secret leaves, where somebody asks for them.
     revealed: Option<&'a mut BTreeMap<String, Json>>,
 }
+
+/// Keys of a Secret are seen in plan, state and cluster; only its values are hidden.
+const SENSITIVE_KEYS: &str = "keys of a Secret are shown: write plain keys with sensitive values, such as `{ password = var.creds.password }`; for keys that are no secrets `{ for key in nonsensitive(keys(var.creds)) : key => var.creds[key] }`";
 
 /// Whether an object is a v1 Secret, whose data never stands anywhere in clear.
 pub fn is_secret_object(key: &ObjectKey) -> bool {
@@ -59,7 +64,7 @@ impl Encoder<'_> {
 
     /// A resource's input as the plan shows it: secrets are digests, unknowns are allowed.
     pub fn input(&self, value: &Value, owner: &Address) -> Json {
-        self.shown(value, format!("{owner}"))
+        self.shown(value, format!("{owner}"), false)
     }
 
     /// An output's value: secrets are digests, and it is wholly secret if `sensitive`. Unknown leaves must be references and nothing
@@ -69,10 +74,10 @@ impl Encoder<'_> {
         diagnostics.extend(crate::config::made_of_unknown(value, name));
         let hidden = sensitive && !value.is_unknown();
         let value = if hidden { Value::secret(value) } else { value.clone() };
-        self.shown(&value, format!("output.{name}"))
+        self.shown(&value, format!("output.{name}"), true)
     }
 
-    fn shown(&self, value: &Value, source: String) -> Json {
+    fn shown(&self, value: &Value, source: String, nulls: bool) -> Json {
         let mut diagnostics = Diagnostics::new();
         let what = source.clone();
         let mut place = Place {
@@ -80,6 +85,7 @@ impl Encoder<'_> {
             secrets: true,
             unknowns: true,
             contents: false,
+            nulls,
             what,
             span: None,
             diagnostics: &mut diagnostics,
@@ -95,7 +101,8 @@ impl Encoder<'_> {
         }
         let what = object.key.short();
         let source = format!("{owner}.{what}");
-        let mut place = Place { source, secrets: false, unknowns: false, contents: true, what, span, diagnostics, revealed: None };
+        let mut place =
+            Place { source, secrets: false, unknowns: false, contents: true, nulls: false, what, span, diagnostics, revealed: None };
         self.value(&object.content, &mut ValuePath::default(), &mut place)
     }
 
@@ -110,8 +117,8 @@ impl Encoder<'_> {
         revealed: Option<&mut BTreeMap<String, Json>>,
     ) -> Json {
         let what = object.key.short();
-        let mut place =
-            Place { source: format!("{owner}.{what}"), secrets: false, unknowns, contents: false, what, span, diagnostics, revealed };
+        let source = format!("{owner}.{what}");
+        let mut place = Place { source, secrets: false, unknowns, contents: false, nulls: false, what, span, diagnostics, revealed };
         let Some(entries) = object.content.as_entries().filter(|_| is_secret_object(&object.key)) else {
             return self.value(&object.content, &mut ValuePath::default(), &mut place);
         };
@@ -139,15 +146,24 @@ impl Encoder<'_> {
     fn secret_entries(&self, value: &Value, plain: bool, data: &mut Map<String, Json>, place: &mut Place<'_>) {
         let field = if plain { "stringData" } else { "data" };
         let Some(entries) = value.reveal().as_entries() else {
-            if !value.is_null() {
+            if !value.is_null() && !crate::config::stands_in(value) {
                 place.refuse(Code::WRONG_TYPE, format!("`{field}` of {} must be a map of texts", place.what), None);
             }
             return;
         };
+        if value.is_secret() {
+            place.refuse(
+                Code::SECRET_NOT_ALLOWED,
+                format!("`{field}` of {} is sensitive as a whole, with its keys", place.what),
+                Some(SENSITIVE_KEYS),
+            );
+            return;
+        }
         for (name, value) in entries {
             let text = match value.reveal() {
                 Value::Null => continue,
                 Value::String(text) => text.to_string(),
+                Value::Unknown(_) if crate::config::stands_in(value) => continue,
                 Value::Unknown(_) => {
                     place.refuse_unknown(&format!("{field}.{name}"));
                     continue;
@@ -211,8 +227,7 @@ impl Encoder<'_> {
                         );
                     }
                     let json = self.value(value, path, place);
-                    // `null` means "not there" to every Kubernetes API.
-                    if !json.is_null() {
+                    if place.nulls || !json.is_null() {
                         out.insert(name.to_string(), json);
                     }
                     path.0.pop();
@@ -234,6 +249,7 @@ impl Encoder<'_> {
                     secrets: true,
                     unknowns: true,
                     contents: false,
+                    nulls: place.nulls,
                     what: String::new(),
                     span: None,
                     diagnostics: place.diagnostics,

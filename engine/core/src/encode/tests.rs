@@ -22,7 +22,7 @@ fn object(kind: &str, fields: Vec<(&str, Value)>) -> DesiredObject {
     let key = ObjectKey { plane: owner(), group: String::new(), kind: kind.into(), namespace: Some("n".into()), name: "x".into() };
     let mut all = vec![("apiVersion", Value::string("v1")), ("kind", Value::string(kind))];
     all.extend(fields);
-    DesiredObject { home: Home::Workload, api_version: "v1".into(), key, content: Value::object(all) }
+    DesiredObject { home: Home::Workload, api_version: "v1".into(), key, content: Value::object(all), span: None }
 }
 
 fn encoded(object: &DesiredObject, unknowns: bool) -> (Json, Vec<Code>) {
@@ -53,8 +53,8 @@ fn secrets_of_secrets_become_digests_whether_marked_or_not() {
         );
         assert!(json.get("stringData").is_none());
     }
-    // A wholly secret map, and both fields: the plain one wins, as on the server.
-    let both = vec![("data", data("a", Value::string("YQ=="))), ("stringData", Value::secret(data("a", Value::string("b"))))];
+    // Both fields: the plain one wins, as on the server.
+    let both = vec![("data", data("a", Value::string("YQ=="))), ("stringData", data("a", Value::secret(Value::string("b"))))];
     let (json, codes) = encoded(&object("Secret", both), false);
     assert_eq!((json["data"]["a"]["digest"].clone(), codes), (json!(KEY.digest(&json!("Yg=="))), vec![]));
 }
@@ -68,6 +68,16 @@ fn what_would_be_seen_or_guessed_is_refused() {
         (object("ConfigMap", vec![("data", data("a", secret()))]), true, Code::SECRET_NOT_ALLOWED),
         (object("ConfigMap", vec![("data", Value::secret(data("a", Value::string("b"))))]), true, Code::SECRET_NOT_ALLOWED),
         (object("Secret", vec![("metadata", data("annotation", secret()))]), true, Code::SECRET_NOT_ALLOWED),
+        // The mark of a map covers its keys, which are shown.
+        (object("Secret", vec![("stringData", Value::secret(data("hunter2", Value::string("a"))))]), true, Code::SECRET_NOT_ALLOWED),
+        (object("Secret", vec![("data", Value::secret(data("hunter2", Value::string("YQ=="))))]), true, Code::SECRET_NOT_ALLOWED),
+        (object("Secret", vec![("data", Value::secret(data("hunter2", Value::from(5))))]), true, Code::SECRET_NOT_ALLOWED),
+        (
+            object("Secret", vec![("metadata", data("labels", Value::secret(data("hunter2", Value::string("a")))))]),
+            true,
+            Code::SECRET_NOT_ALLOWED,
+        ),
+        (object("ConfigMap", vec![("data", Value::secret(data("hunter2", Value::string("a"))))]), true, Code::SECRET_NOT_ALLOWED),
         (object("ConfigMap", vec![("data", data("a", unknown()))]), false, Code::UNKNOWN_NOT_ALLOWED),
         (object("ConfigMap", vec![("data", data("a", derived))]), true, Code::UNKNOWN_NOT_ALLOWED),
         (object("Secret", vec![("stringData", data("a", unknown()))]), true, Code::UNKNOWN_NOT_ALLOWED),
@@ -77,9 +87,10 @@ fn what_would_be_seen_or_guessed_is_refused() {
         (object("ConfigMap", vec![("data", data("$wl", Value::string("secret")))]), true, Code::RESERVED_KEY),
     ];
     for (object, unknowns, code) in rows {
-        let (json, codes) = encoded(&object, unknowns);
-        assert_eq!(codes, [code], "{object:?}");
-        assert!(!json.to_string().contains("hunter2"));
+        let mut diagnostics = Diagnostics::new();
+        let json = Encoder { key: &KEY }.object(&object, &owner(), unknowns, None, &mut diagnostics);
+        assert_eq!(diagnostics.iter().map(|diagnostic| diagnostic.code).collect::<Vec<_>>(), [code], "{object:?}");
+        assert!(!format!("{json}{diagnostics:?}").contains("hunter2"), "{diagnostics:?}");
     }
     let (json, codes) = encoded(&object("ConfigMap", vec![("data", data("a", unknown()))]), true);
     assert_eq!((json["data"]["a"].clone(), codes), (json!({"$wl": "unknown", "ref": "cluster.shop.endpoint"}), vec![]));
@@ -98,6 +109,18 @@ fn inputs_and_outputs_hide_what_is_sensitive() {
     assert!(diagnostics.is_empty());
     encoder.output(&Value::unknown(Type::String), "made", false, &mut diagnostics);
     assert_eq!(diagnostics.len(), 1);
+}
+
+#[test]
+fn null_attributes_stay_in_outputs_and_nowhere_else() {
+    let encoder = Encoder { key: &KEY };
+    let value = Value::object([("a", Value::Null), ("b", Value::from(vec![Value::Null, data("c", Value::Null)]))]);
+    let mut diagnostics = Diagnostics::new();
+    assert_eq!(encoder.output(&value, "x", false, &mut diagnostics), json!({"a": null, "b": [null, {"c": null}]}));
+    assert_eq!(encoder.output(&Value::Null, "x", false, &mut diagnostics), Json::Null);
+    assert_eq!(encoder.input(&value, &owner()), json!({"b": [null, {}]}));
+    let (json, _) = encoded(&object("ConfigMap", vec![("data", value)]), false);
+    assert_eq!(json["data"], json!({"b": [null, {}]}));
 }
 
 #[test]

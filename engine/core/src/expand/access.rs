@@ -14,7 +14,8 @@ use super::providers::release;
 /// Adds one resource for each cloud.
 pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
     let plane = &model.management.address;
-    for (address, cloud) in &model.clouds {
+    // What could not be read of a cloud has been told, and its objects would lack it.
+    for (address, cloud) in model.clouds.iter().filter(|(_, cloud)| !cloud.input.body.value.contains_unknown()) {
         // An unknown version has been reported with the providers.
         let Ok(release) = release(model, cloud.provider) else { continue };
         let objects = cloud

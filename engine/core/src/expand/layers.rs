@@ -19,7 +19,10 @@ pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, di
         let mut objects: Vec<DesiredObject> = layer
             .objects
             .iter()
-            .filter_map(|object| marker.mark(object, &address, Home::Workload, plane, layer.span, diagnostics))
+            .filter_map(|object| {
+                let marked = marker.mark(&object.value, &address, Home::Workload, plane, object.span.or(layer.span), diagnostics)?;
+                Some(DesiredObject { span: object.span, ..marked })
+            })
             .collect();
         refuse_our_namespace(layer, plane, &mut objects, diagnostics);
         objects.sort_by_key(|object| application_rank(&object.key.group, &object.key.kind));
@@ -48,7 +51,7 @@ fn refuse_our_namespace(layer: &LayerModel, plane: &Address, objects: &mut Vec<D
         let summary = format!("layer {:?} of {plane} cannot hold {}: {SYSTEM_NAMESPACE} is windlass's own", layer.name, key.short());
         let mut diagnostic =
             Diagnostic::error(Code::INVALID_NAME, summary).hint("put it into a namespace of the layer's own, or of another name");
-        diagnostic.primary = layer.span;
+        diagnostic.primary = object.span.or(layer.span);
         diagnostics.push(diagnostic);
         false
     });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::addr::Address;
+use crate::config::stands_in;
 use crate::desired::{DesiredObject, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
@@ -11,6 +12,9 @@ use crate::value::{Entries, Value};
 
 /// Annotation in which `kubectl apply` keeps what it sent.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What every object has, as text.
+const IDENTITY: [&[&str]; 3] = [&["apiVersion"], &["kind"], &["metadata", "name"]];
 
 /// Puts marks on objects.
 pub struct Marker {
@@ -25,7 +29,7 @@ impl Marker {
 
     /// The object with label and annotation, and its identity on `plane`.
     ///
-    /// Returns `None` with a diagnostic when the value is no Kubernetes object.
+    /// Returns `None` with a diagnostic when the value is no Kubernetes object; without one when a fault that was told has taken it.
     pub fn mark(
         &self,
         object: &Value,
@@ -37,12 +41,18 @@ impl Marker {
     ) -> Option<DesiredObject> {
         let text = |path: &[&str]| object.get_path(path).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
         let mut lacking = Vec::new();
-        for path in [&["apiVersion"][..], &["kind"], &["metadata", "name"]] {
+        for path in IDENTITY {
             if text(path).is_none() {
                 lacking.push(path.join("."));
             }
         }
         let (Some(api_version), Some(kind), Some(name)) = (text(&["apiVersion"]), text(&["kind"]), text(&["metadata", "name"])) else {
+            if IDENTITY
+                .iter()
+                .any(|path| (0..=path.len()).any(|depth| path.get(..depth).and_then(|path| object.get_path(path)).is_some_and(stands_in)))
+            {
+                return None;
+            }
             let mut diagnostic =
                 Diagnostic::error(Code::NOT_AN_OBJECT, format!("an object of {owner} has no {}", lacking.join(" and no ")))
                     .detail("Every Kubernetes object needs apiVersion, kind and metadata.name as text that is known at plan time.")
@@ -56,7 +66,7 @@ impl Marker {
         let object = &without_last_applied(object, owner, &key, span, diagnostics);
         let content = with_entry(object, &["metadata", "labels", LABEL_LINEAGE], self.lineage.clone());
         let content = with_entry(&content, &["metadata", "annotations", ANNOTATION_ADDRESS], Value::string(owner.to_string()));
-        Some(DesiredObject { home, api_version, key, content })
+        Some(DesiredObject { home, api_version, key, content, span: None })
     }
 }
 

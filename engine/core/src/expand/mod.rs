@@ -18,7 +18,6 @@ mod template;
 mod webhooks;
 
 pub(crate) use mark::with_entry;
-pub(crate) use names::is_dns_label;
 pub(crate) use providers::core_providers;
 
 use crate::config::Model;
@@ -35,12 +34,20 @@ pub fn expand(model: &Model, lineage: &str) -> (Desired, Diagnostics) {
     let marker = mark::Marker::new(lineage);
     providers::expand(model, &marker, &mut desired, &mut diagnostics);
     access::expand(model, &marker, &mut desired, &mut diagnostics);
+    for cloud in model.clouds.values() {
+        diagnostics.extend(cloud.provider.check_cloud(&cloud.input));
+    }
     for cluster in model.clusters.values() {
         let checked = cluster.provider.check(&cluster.input);
         let refused = checked.has_errors();
-        diagnostics.extend(checked);
-        if !refused && !misnamed.contains(&cluster.input.address) {
+        // What is wrong with a cloud is wrong with each of its clusters, and told once.
+        let fresh: Vec<_> = checked.into_iter().filter(|found| !diagnostics.iter().any(|told| told == found)).collect();
+        diagnostics.extend(fresh);
+        if cluster.reading.whole && !refused && !misnamed.contains(&cluster.input.address) {
             cluster::expand(model, cluster, &marker, &mut desired, &mut diagnostics);
+        } else {
+            // Its layers can be judged whatever is wrong with the rest of it.
+            layers::expand(cluster, &marker, &mut desired, &mut diagnostics);
         }
     }
     owners::check(&desired, &mut diagnostics);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::addr::Address;
 use crate::config::{ClusterModel, Model};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::kube_names::is_dns_label;
 use crate::marks::SYSTEM_NAMESPACE;
 
 /// Longest name of a cluster: room is left for `-control-plane-` and CAPI's suffixes in 63 characters.
@@ -24,7 +25,7 @@ pub fn check(model: &Model) -> (Diagnostics, BTreeSet<&Address>) {
     let mut misnamed = BTreeSet::new();
     let mut clusters: BTreeMap<(&str, &str), &Address> = BTreeMap::new();
     let mut namespaces: BTreeMap<&str, (&Address, Option<Span>)> = BTreeMap::new();
-    for (address, cluster) in &model.clusters {
+    for (address, cluster) in model.clusters.iter().filter(|(_, cluster)| cluster.reading.named) {
         let before = diagnostics.len();
         let (name, namespace) = (cluster.input.name.as_str(), cluster.input.namespace.as_str());
         let span = cluster.name_span.or(cluster.span);
@@ -113,10 +114,4 @@ fn limit(diagnostics: &mut Diagnostics, span: Option<Span>, what: &str, name: &s
     };
     diagnostics.push(at(error, span));
     false
-}
-
-/// RFC 1123 label, without its limit of 63.
-pub fn is_dns_label(name: &str) -> bool {
-    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    !name.is_empty() && name.chars().all(|c| inner(c) || c == '-') && name.starts_with(inner) && name.ends_with(inner)
 }

@@ -28,9 +28,10 @@ pub fn check(desired: &Desired, diagnostics: &mut Diagnostics) {
     let (layers, others): (Vec<_>, Vec<_>) = desired.resources.values().partition(|resource| is_layer(resource));
     for resource in others.into_iter().chain(layers) {
         for object in &resource.objects {
-            claim(&mut owners, object.key.clone(), (&resource.address, resource.span), diagnostics);
+            let owner = (&resource.address, object.span.or(resource.span));
+            claim(&mut owners, object.key.clone(), owner, diagnostics);
             if let Some(there) = after_pivot(desired, resource, object) {
-                claim(&mut owners, there, (&resource.address, resource.span), diagnostics);
+                claim(&mut owners, there, owner, diagnostics);
             }
         }
     }

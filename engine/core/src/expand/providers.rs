@@ -123,7 +123,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
         };
         let address = management.address.with(Part::Provider(name.to_owned()));
         let mut credentials: BTreeMap<_, DesiredObject> = BTreeMap::new();
-        for cloud in clouds {
+        for cloud in clouds.into_iter().filter(|cloud| !cloud.input.body.value.contains_unknown()) {
             for rendered in provider.manager_credentials(&cloud.input, release) {
                 let span = cloud.input.body.span;
                 if let Some(object) = marker.mark(&rendered.object, &address, Home::Management, &management.address, span, diagnostics) {

@@ -134,6 +134,13 @@ pub enum Action {
         /// The objects.
         objects: Vec<DoomedObject>,
     },
+    /// Objects that no update makes what is wished are deleted, and waited for; a later step makes them again, so the state keeps them.
+    MakeWay {
+        /// The plane.
+        plane: Address,
+        /// The objects.
+        objects: Vec<DoomedObject>,
+    },
     /// Objects that only this cluster used are deleted if nothing else uses them (namespaces that are empty).
     RemoveLeftovers {
         /// The plane.

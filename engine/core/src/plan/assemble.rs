@@ -8,6 +8,7 @@ use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
 
 use super::demands::planes;
+use super::kept_facts::kept_input;
 use super::saga::{Abandoned, Draft};
 use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
 use super::wish::{Placed, Wish};
@@ -17,7 +18,7 @@ use super::{
 };
 use crate::addr::{Address, Part};
 use crate::desired::Home;
-use crate::diff::path_to_text;
+use crate::diff::{LeafDiff, path_to_text};
 use crate::encode::{Placeholder, contains_placeholder};
 use crate::kinds::known_kind;
 use crate::object::ObjectKey;
@@ -47,8 +48,8 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
             if let Some(reasons) = parts.settings.get(address) {
                 change_settings(&mut change, reasons);
             }
-            if matches!(address.part, Some(Part::Pivot)) && matches!(verdict, Verdict::Keep) {
-                access_change(&mut change, address, &draft);
+            if matches!(address.part, Some(Part::Pivot)) {
+                access_change(view, &mut change, &draft);
             }
             changes.insert(address.clone(), change);
         }
@@ -153,8 +154,8 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
                 if repair.key.kind == "MachineDeployment" && repair.drift.deleting.is_some() {
                     change.notes.push("Cluster API takes the machines of this pool down; new ones are made once they are gone".to_owned());
                 }
-                change.reasons.extend(reasons(repair, matches!(verdict, Verdict::Update(_))));
-                change.objects.push(object_change(repair));
+                change.reasons.extend(reasons(view, wish, repair, matches!(verdict, Verdict::Update(_))));
+                change.objects.push(object_change(view, repair));
             }
             let rolled = repairs.iter().any(rolls_machines);
             if rolled {
@@ -214,8 +215,12 @@ fn new_leaves(object: &Placed) -> Vec<LeafChange> {
     leaves.into_iter().map(leaf).collect()
 }
 
-fn object_change(repair: &Repair) -> ObjectChange {
-    let action = if repair.drift.is_lost() { ObjectAction::Create } else { ObjectAction::Update };
+fn object_change(view: &View<'_>, repair: &Repair) -> ObjectChange {
+    let action = match view.in_the_way(repair) {
+        _ if repair.drift.is_lost() => ObjectAction::Create,
+        Some(_) => ObjectAction::Replace,
+        None => ObjectAction::Update,
+    };
     let leaves = match (&repair.wish, repair.drift.is_lost()) {
         (Some(wish), true) => new_leaves(wish),
         _ => repair.drift.leaves.iter().map(crate::diff::LeafDiff::to_change).collect(),
@@ -223,7 +228,7 @@ fn object_change(repair: &Repair) -> ObjectChange {
     ObjectChange { key: repair.key.clone(), action, leaves }
 }
 
-fn reasons(repair: &Repair, rendered: bool) -> Vec<Reason> {
+fn reasons(view: &View<'_>, wish: &Wish<'_>, repair: &Repair, rendered: bool) -> Vec<Reason> {
     let object = repair.key.short();
     if repair.drift.deleted {
         let rule = if rendered { "new in this release's rendering".to_owned() } else { "deleted outside of windlass".to_owned() };
@@ -244,14 +249,29 @@ fn reasons(repair: &Repair, rendered: bool) -> Vec<Reason> {
     }
     for leaf in &repair.drift.leaves {
         let rule = match (&leaf.actor, rendered) {
+            (_, true) if is_image_of_agent(view, wish, leaf) => {
+                "another agent_image: the one in the configuration, or without one this release's".to_owned()
+            }
             (_, true) => "rendered in another way than it was applied".to_owned(),
             (Some(actor), false) => format!("changed outside of windlass by {}", actor.manager),
             (None, false) => "removed outside of windlass, actor unknown".to_owned(),
         };
+        let rule = if view.is_fixed(repair, leaf) { format!("{rule}, forces replacement") } else { rule };
         let (old, new) = (leaf.live.clone().unwrap_or(Json::Null), leaf.applied.clone().unwrap_or(Json::Null));
         reasons.push(Reason { field: Some(format!("{object} {}", leaf.path_text())), old, new, rule });
     }
     reasons
+}
+
+/// Whether a field is sent in another way because the agent's image, which is a part of the wish, is another one.
+fn is_image_of_agent(view: &View<'_>, wish: &Wish<'_>, leaf: &LeafDiff) -> bool {
+    let address = &wish.resource.address;
+    let before = view.recorded.resources.get(address).and_then(|recorded| kept_input(recorded).get("image"));
+    let now = wish.input.get("image");
+    matches!(address.part, Some(Part::Agent))
+        && before.is_some()
+        && before != now
+        && (leaf.live.as_ref(), leaf.applied.as_ref()) == (before, now)
 }
 
 /// Whether putting this right rolls machines (reference/cluster-api.md 3.1 and 3.2).
@@ -284,12 +304,17 @@ fn change_settings(change: &mut Change, reasons: &[Reason]) {
     change.reasons.extend(reasons.iter().cloned());
 }
 
-fn access_change(change: &mut Change, address: &Address, draft: &Draft) {
-    if draft.steps.iter().any(|step| &step.address == address && matches!(step.action, Action::RefreshAccess { .. })) {
-        change.action = ChangeAction::Update;
-        let rule = "the access Secret is older than the cluster's kubeconfig".to_owned();
-        change.reasons.push(Reason { field: Some("access".to_owned()), old: Json::Null, new: Json::Null, rule });
+fn access_change(view: &View<'_>, change: &mut Change, draft: &Draft) {
+    let planned = |step: &super::Step| step.address == change.address && matches!(step.action, Action::RefreshAccess { .. });
+    if !draft.steps.iter().any(planned) {
+        return;
     }
+    let Some((secret, fault)) = view.access_fault(&change.address.root()) else { return };
+    if change.action == ChangeAction::NoOp {
+        change.action = ChangeAction::Update;
+    }
+    change.reasons.push(Reason { field: Some(fault.field(&secret)), old: Json::Null, new: Json::Null, rule: fault.rule() });
+    change.objects.push(ObjectChange { action: fault.action(), key: secret, leaves: Vec::new() });
 }
 
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {

@@ -82,6 +82,8 @@ pub enum ObjectAction {
     Create,
     /// Leaves of it change.
     Update,
+    /// It is deleted and made again, since the API never changes a leaf of it.
+    Replace,
     /// It is deleted.
     Delete,
     /// It goes to another plane.

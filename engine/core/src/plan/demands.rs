@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use super::access::recorded_access;
 use super::kept_facts::{KeptCluster, KeptLayer, KeptProvider, kept};
+use super::published::content_secrets;
 use super::wish::providers_of;
 use super::{Mode, ProviderSpec};
 use crate::addr::{Address, Part};
@@ -40,9 +42,9 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
     let wished = desired.clusters.values().filter(|cluster| cluster.agent && recorded.planes.contains_key(&cluster.address));
     let with_agent = wished.map(|cluster| cluster.address.clone());
     for plane in with_agent.chain(recorded_layer_objects(recorded).into_iter().map(|(_, key)| key.plane)) {
-        let (api_version, kind) = (marks::AGENT_API_VERSION.to_owned(), LAYER_KIND.to_owned());
-        asked.insert(Demand::List { plane, api_version, kind });
+        asked.extend(of_agent(plane));
     }
+    asked.extend(recorded_access(recorded).into_iter().map(|(_, secret)| secrets_on(secret.plane)));
     for cluster in doomed(desired, recorded, mode) {
         for (api_version, kind) in [
             ("v1", "Service"),
@@ -53,6 +55,8 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
         ] {
             asked.insert(Demand::ListAll { plane: cluster.clone(), api_version: api_version.to_owned(), kind: kind.to_owned() });
         }
+        let kept = recorded.resources.get(&cluster).and_then(kept::<KeptCluster>);
+        asked.extend(kept.map(|kept| Demand::Get { key: access_secret(&kept.kind.access()), api_version: "v1".to_owned() }));
     }
     asked.extend(doomed_content(desired, recorded, mode));
     asked.into_iter().collect()
@@ -102,12 +106,9 @@ pub fn drift_demands(recorded: &Recorded) -> Vec<Demand> {
     });
     let managers = recorded_providers(recorded).into_iter().map(|(_, plane, provider)| manager(&plane, &provider));
     let managers = managers.map(|key| Demand::Get { key, api_version: "apps/v1".to_owned() });
-    let layers = recorded_layer_objects(recorded).into_iter().map(|(_, key)| Demand::List {
-        plane: key.plane,
-        api_version: marks::AGENT_API_VERSION.to_owned(),
-        kind: LAYER_KIND.to_owned(),
-    });
-    let unique: BTreeSet<Demand> = planes.chain(lists).chain(managers).chain(layers).collect();
+    let layers = recorded_layer_objects(recorded).into_iter().flat_map(|(_, key)| of_agent(key.plane));
+    let access = recorded_access(recorded).into_iter().map(|(_, secret)| secrets_on(secret.plane));
+    let unique: BTreeSet<Demand> = planes.chain(lists).chain(managers).chain(layers).chain(access).collect();
     unique.into_iter().collect()
 }
 
@@ -126,15 +127,25 @@ pub fn abandon_demands(recorded: &Recorded, abandon: &[Address]) -> Vec<Demand> 
     planes.into_iter().flat_map(|plane| [(plane, "Machine"), (plane, "Cluster")]).map(demand).chain(keys).collect()
 }
 
-/// The second round: recorded objects that no LIST by label has brought. Their label may have been taken away, which is not the same
-/// as their being gone. Empty for a healthy world.
+/// What agents have of layers beside the layers' objects.
+fn of_agent(plane: Address) -> [Demand; 2] {
+    let (api_version, kind) = (marks::AGENT_API_VERSION.to_owned(), LAYER_KIND.to_owned());
+    [secrets_on(plane.clone()), Demand::List { plane, api_version, kind }]
+}
+
+fn secrets_on(plane: Address) -> Demand {
+    Demand::List { plane, api_version: "v1".to_owned(), kind: "Secret".to_owned() }
+}
+
+/// The second round: objects that must be there and that no LIST by label has brought. Their label may have been taken away, which is not
+/// the same as their being gone. Empty for a healthy world.
 pub fn follow_up(recorded: &Recorded, facts: &Facts) -> Vec<Demand> {
-    recorded
-        .objects
-        .iter()
-        .filter(|(key, _)| facts.reachable(&key.plane).is_some() && facts.object(key).is_none())
-        .map(|(key, object)| Demand::Get { key: key.clone(), api_version: object.api_version.clone() })
-        .collect()
+    let missing = |key: &ObjectKey| facts.reachable(&key.plane).is_some() && facts.object(key).is_none();
+    let objects = recorded.objects.iter().filter(|(key, _)| missing(key));
+    let objects = objects.map(|(key, object)| Demand::Get { key: key.clone(), api_version: object.api_version.clone() });
+    let layers = recorded_layer_objects(recorded).into_iter().flat_map(|(_, layer)| content_secrets(&layer, facts));
+    let secrets = layers.chain(recorded_access(recorded).into_iter().map(|(_, secret)| secret)).filter(missing);
+    objects.chain(secrets.map(|key| Demand::Get { key, api_version: "v1".to_owned() })).collect()
 }
 
 /// The Deployment of a provider's manager.

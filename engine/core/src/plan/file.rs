@@ -1,6 +1,7 @@
 //! The plan file: canonical JSON text with a digest over itself. Every changed byte is found; nothing panics.
 
 use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
 
 use super::{PLAN_FORMAT, Plan};
 use crate::encode::{canonical_text, sha256_digest};
@@ -9,6 +10,10 @@ use crate::encode::{canonical_text, sha256_digest};
 const MAX_PLAN_BYTES: u64 = 1 << 30;
 /// First bytes of a zstd stream.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// Begin of the seal: a frame of 32 bytes that zstd skips (RFC 8878, 3.1.2).
+const SEAL_HEAD: [u8; 8] = [0x50, 0x2a, 0x4d, 0x18, 32, 0, 0, 0];
+/// Length of a seal: its begin and a SHA-256.
+const SEAL_BYTES: usize = 40;
 
 /// Why a file is no plan that can be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,12 +43,17 @@ pub fn to_bytes(plan: &Plan) -> Vec<u8> {
     text.into_bytes()
 }
 
-/// The same, compressed with zstd.
+/// The same, compressed with zstd, and a seal after it; `zstd -d` reads it.
 ///
 /// # Errors
 /// What the compressor says.
 pub fn to_compressed_bytes(plan: &Plan) -> std::io::Result<Vec<u8>> {
-    zstd::bulk::compress(&to_bytes(plan), 3)
+    let mut compressor = zstd::bulk::Compressor::new(3)?;
+    compressor.include_checksum(true)?;
+    let mut bytes = compressor.compress(&to_bytes(plan))?;
+    let seal = seal(&bytes);
+    bytes.extend_from_slice(&seal);
+    Ok(bytes)
 }
 
 /// `sha256:…` of a plan, as it stands in its file.
@@ -58,7 +68,7 @@ pub fn plan_digest(plan: &Plan) -> String {
 pub fn from_bytes(bytes: &[u8]) -> Result<Plan, PlanFileError> {
     let unpacked;
     let bytes = if bytes.starts_with(&ZSTD_MAGIC) {
-        unpacked = unpack(bytes).map_err(|error| PlanFileError::NotAPlan(error.to_string()))?;
+        unpacked = unpack(bytes)?;
         unpacked.as_slice()
     } else {
         bytes
@@ -115,9 +125,22 @@ fn body(plan: &Plan) -> (Json, String) {
     (body, digest)
 }
 
-fn unpack(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, PlanFileError> {
     use std::io::Read;
+    // The text's own digest is not enough: a frame's header holds bits whose change gives the same text.
+    let parts = bytes.len().checked_sub(SEAL_BYTES).and_then(|at| bytes.split_at_checked(at));
+    let Some((frame, _)) = parts.filter(|(frame, end)| seal(frame) == *end) else { return Err(PlanFileError::Damaged) };
+    let unreadable = |error: std::io::Error| PlanFileError::NotAPlan(error.to_string());
     let mut text = Vec::new();
-    zstd::stream::read::Decoder::new(bytes)?.take(MAX_PLAN_BYTES).read_to_end(&mut text)?;
+    let decoder = zstd::stream::read::Decoder::new(frame).map_err(unreadable)?;
+    decoder.take(MAX_PLAN_BYTES).read_to_end(&mut text).map_err(unreadable)?;
     Ok(text)
+}
+
+/// What stands after a compressed plan: a digest of its very bytes.
+fn seal(frame: &[u8]) -> Vec<u8> {
+    let digest = Sha256::digest(frame);
+    let mut seal = SEAL_HEAD.to_vec();
+    seal.extend_from_slice(&digest);
+    seal
 }

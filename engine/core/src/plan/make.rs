@@ -231,7 +231,8 @@ fn outputs(view: &View<'_>, draft: &mut Draft) -> BTreeMap<String, (Option<Json>
     let mut changed: BTreeMap<String, (Option<Json>, Option<Json>)> = BTreeMap::new();
     let destroy = view.destroys_all();
     let mut set = BTreeMap::new();
-    for (name, value) in view.wishes.outputs.iter().filter(|_| !destroy) {
+    // An output that is null is not stored, as in Terraform.
+    for (name, value) in view.wishes.outputs.iter().filter(|(_, value)| !destroy && !value.is_null()) {
         let sensitive = view.desired.outputs.get(*name).is_some_and(|output| output.sensitive)
             || contains_placeholder(value, &|p| matches!(p, Placeholder::Secret { .. }));
         if sensitive {
@@ -247,7 +248,7 @@ fn outputs(view: &View<'_>, draft: &mut Draft) -> BTreeMap<String, (Option<Json>
             set.insert((*name).to_owned(), value.clone());
         }
     }
-    let wanted = |name: &String| !destroy && view.wishes.outputs.contains_key(name.as_str());
+    let wanted = |name: &String| !destroy && view.wishes.outputs.get(name.as_str()).is_some_and(|value| !value.is_null());
     let removed: Vec<String> = view.recorded.outputs.keys().filter(|name| !wanted(name)).cloned().collect();
     for name in &removed {
         changed.insert(name.clone(), (view.recorded.outputs.get(name).cloned(), None));

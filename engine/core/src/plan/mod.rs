@@ -15,15 +15,19 @@ pub mod options;
 pub mod secret_leaves;
 pub mod show_json;
 
+pub(crate) mod access;
 mod assemble;
 mod day_two;
 mod going;
 mod index;
+mod object_meta;
 mod others_providers;
 mod planes;
+pub(crate) mod published;
 pub mod reach;
 mod read;
 mod rendering;
+mod replacing;
 mod saga;
 mod validate;
 mod verdict;
@@ -41,6 +45,7 @@ use crate::addr::Address;
 use crate::facts::ClusterAccess;
 use crate::object::ObjectKey;
 
+pub use access::{no_kubeconfig, way_in};
 pub use action::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 pub use demands::{abandon_demands, demands, drift_demands, follow_up};
 pub use inspect::{desired_digest, validate};

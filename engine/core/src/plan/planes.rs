@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::Unplanned;
+use super::access::no_kubeconfig;
 use super::demands::planes;
+use super::published::unready_layers;
 use crate::addr::Address;
 use crate::desired::Desired;
 use crate::diag::{Code, Diagnostic, Diagnostics};
@@ -74,7 +76,7 @@ pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagn
     let mut reach = Reach { management: true, ..Reach::default() };
     let all = planes(desired, recorded);
     for address in all.iter().filter(|(_, access)| access.is_none()).map(|(address, _)| address) {
-        if let Some(reason) = silent(facts.planes.get(address)) {
+        if let Some(reason) = silent(recorded, facts, address) {
             reach.management = false;
             reach.unplanned.push(Unplanned { address: address.clone(), reason });
         }
@@ -82,7 +84,7 @@ pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagn
     for address in all.iter().filter(|(_, access)| access.is_some()).map(|(address, _)| address) {
         let known = recorded.planes.contains_key(address);
         let going = recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Deleting);
-        match silent(facts.planes.get(address)) {
+        match silent(recorded, facts, address) {
             Some(reason) if known && !going => {
                 reach.blocked.insert(address.clone());
                 reach.unplanned.push(Unplanned { address: address.clone(), reason });
@@ -111,11 +113,11 @@ fn refuse_other_management(desired: &Desired, recorded: &Recorded, diagnostics: 
 }
 
 /// Why a plane says nothing; `None`: it answers.
-fn silent(fact: Option<&PlaneFact>) -> Option<String> {
-    match fact {
+fn silent(recorded: &Recorded, facts: &Facts, plane: &Address) -> Option<String> {
+    match facts.planes.get(plane) {
         Some(PlaneFact::Reachable(_)) => None,
         Some(PlaneFact::Unreachable { reason }) => Some(reason.clone()),
-        Some(PlaneFact::Absent) => Some("there is no kubeconfig for it".to_owned()),
+        Some(PlaneFact::Absent) => Some(no_kubeconfig(recorded, plane)),
         None => Some("it was not asked".to_owned()),
     }
 }
@@ -139,5 +141,6 @@ pub(super) fn warnings(recorded: &Recorded, facts: &Facts) -> Vec<String> {
             warnings.push(format!("{address}: the certificate in its access Secret ends in {days} days"));
         }
     }
+    warnings.extend(unready_layers(recorded, facts));
     warnings
 }

@@ -19,6 +19,7 @@ impl Action {
             | Action::WaitAgent { plane }
             | Action::ReleaseCloudResources { plane, .. }
             | Action::Delete { plane, .. }
+            | Action::MakeWay { plane, .. }
             | Action::RemoveLeftovers { plane, .. } => (plane, None),
             Action::OpenPlane { plane, access } => (plane, Some(&access.management)),
             Action::WaitNodes { plane, machines, .. } => (plane, Some(machines)),
@@ -58,6 +59,7 @@ impl Action {
             Action::DeleteLayer { objects, .. }
             | Action::ReleaseCloudResources { objects, .. }
             | Action::Delete { objects, .. }
+            | Action::MakeWay { objects, .. }
             | Action::RemoveLeftovers { objects, .. } => doomed(objects).collect(),
             Action::RefreshAccess { access, .. } => vec![access_secret(&access.management, &access.name)],
             Action::Pivot { pivot } => vec![access_secret(&pivot.access.management, &pivot.access.name)],

@@ -1,5 +1,6 @@
 //! A plan in the shape of Terraform's `show -json`, format 1.2, so that tools that read Terraform plans read ours; what Terraform has no
 //! words for stands under the one extra key `windlass` (reference/terraform.md 3.6). Secrets are `null` with a mark, as digests help no reader.
+//! Numbers beyond JSON stay placeholders: `encode::json_text` writes their digits.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::file::plan_digest;
 use super::{Change, ChangeAction, Plan, PlanOutput};
 use crate::addr::{Address, Instance, Part, Root};
-use crate::encode::Placeholder;
+use crate::encode::{Placeholder, json_type};
 
 /// Version of Terraform whose shape this is; tools refuse what they cannot place.
 const TERRAFORM_VERSION: &str = "1.11.0";
@@ -150,9 +151,8 @@ fn part(value: &Json, leaf: &impl Fn(&Json) -> Json) -> Json {
 
 fn plain(leaf: &Json) -> Json {
     match Placeholder::of(leaf) {
-        Some(Placeholder::Number { value }) => json!(value),
+        Some(Placeholder::Number { .. }) | None => leaf.clone(),
         Some(_) => Json::Null,
-        None => leaf.clone(),
     }
 }
 
@@ -278,7 +278,8 @@ fn configuration(plan: &Plan) -> Json {
 }
 
 fn planned_outputs(plan: &Plan) -> Json {
-    let shown = plan.outputs.iter().filter(|(_, output)| !output.after.is_null());
+    // An output that is null before and after is a wish, not one that goes.
+    let shown = plan.outputs.iter().filter(|(_, output)| !output.after.is_null() || output.before.is_null());
     Json::Object(shown.map(|(name, output)| (name.clone(), output_value(&output.after, output.sensitive))).collect())
 }
 
@@ -290,7 +291,9 @@ fn prior_outputs(plan: &Plan) -> Json {
 fn output_value(value: &Json, sensitive: bool) -> Json {
     let mut out = json!({"sensitive": sensitive});
     if let (Some(map), false) = (out.as_object_mut(), matches!(Placeholder::of(value), Some(Placeholder::Unknown { .. }))) {
-        map.insert("value".into(), part(value, &|leaf| plain(leaf)));
+        let value = part(value, &|leaf| plain(leaf));
+        map.insert("type".into(), json_type(&value));
+        map.insert("value".into(), value);
     }
     out
 }

@@ -13,6 +13,7 @@ use super::index::Index;
 use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
 use super::others_providers::check;
+use super::published::content_drift;
 use super::rendering::rendering;
 use super::wish::{Placed, Wish, Wishes, providers_of};
 use super::{Fingerprint, Mode};
@@ -147,6 +148,8 @@ impl<'a> View<'a> {
         diagnostics.extend(rendered.into_iter().filter(|(root, _)| !follows(root)).flat_map(|(_, anew)| anew));
         self.refuse_removed_parts(planned, diagnostics);
         verdicts.warnings.extend(self.refuse_losses(planned, diagnostics));
+        self.refuse_foreign_access(planned, diagnostics);
+        self.refuse_unchangeable(&verdicts.by_address, diagnostics);
         verdicts.warnings.extend(self.paused(&verdicts.by_address));
         verdicts
     }
@@ -243,7 +246,10 @@ impl<'a> View<'a> {
         self.refuse_dropped_objects(address, wish, &expected, &renamed, anew);
         match &address.part {
             Some(Part::Provider(_) | Part::Pivot) => repairs.extend(self.lost_managers(address)),
-            Some(Part::Layer(name)) => repairs.extend(self.lost_layer_object(address, name)),
+            Some(Part::Layer(name)) => {
+                repairs.extend(self.lost_layer_object(address, name));
+                repairs.extend(self.lost_content(address, name));
+            }
             _ => {}
         }
         match (updates.is_empty(), repairs.is_empty()) {
@@ -335,6 +341,16 @@ impl<'a> View<'a> {
         self.desired.clusters.get(&root).filter(|cluster| cluster.agent)?;
         let key = layer_object(&root, layer);
         self.lost(&key).map(|drift| Repair { key, wish: None, drift })
+    }
+
+    /// The Secrets that the agent takes a layer's content from, if they are gone or not as they were published while there is an agent.
+    fn lost_content(&self, address: &Address, layer: &str) -> Vec<Repair> {
+        let root = address.root();
+        if !self.desired.clusters.get(&root).is_some_and(|cluster| cluster.agent) || self.facts.reachable(&root).is_none() {
+            return Vec::new();
+        }
+        let contents = content_drift(&layer_object(&root, layer), self.facts).into_iter();
+        contents.filter_map(|(key, drift)| Some(Repair { key, wish: None, drift: drift? })).collect()
     }
 
     /// A pool, layer, agent or pivot that is new in a cluster that is ready.

@@ -21,11 +21,13 @@ pub(super) struct Placed {
     pub(super) key: ObjectKey,
     pub(super) api_version: String,
     pub(super) content: Json,
+    /// Where it is written, if that is somewhere else than its resource.
+    pub(super) span: Option<Span>,
 }
 
 impl Placed {
     fn of(object: &DesiredObject, content: Json) -> Self {
-        Self { home: object.home, key: object.key.clone(), api_version: object.api_version.clone(), content }
+        Self { home: object.home, key: object.key.clone(), api_version: object.api_version.clone(), content, span: object.span }
     }
 
     /// The same object in a cluster, where another resource owns it.
@@ -34,7 +36,7 @@ impl Placed {
         if let Some(annotations) = content.pointer_mut("/metadata/annotations").and_then(Json::as_object_mut) {
             annotations.insert(ANNOTATION_ADDRESS.to_owned(), Json::String(owner.to_string()));
         }
-        Placed { home: Home::Workload, key: self.key.on(cluster), api_version: self.api_version.clone(), content }
+        Placed { home: Home::Workload, key: self.key.on(cluster), api_version: self.api_version.clone(), content, span: self.span }
     }
 
     /// To be applied on a plane; `create`: nothing of this name may be there that is not ours.
@@ -126,7 +128,7 @@ fn placed(
     encoder: &Encoder<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Vec<Placed> {
-    objects.iter().map(|object| Placed::of(object, encoder.object(object, owner, unknowns, span, diagnostics))).collect()
+    objects.iter().map(|object| Placed::of(object, encoder.object(object, owner, unknowns, object.span.or(span), diagnostics))).collect()
 }
 
 fn facts(desired: &Desired, address: &Address, input: &Json) -> Json {

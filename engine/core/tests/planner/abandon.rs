@@ -121,12 +121,13 @@ Cluster shop/shop stays on management.sandbox, and Cluster API goes on with its 
 fn what_was_seen_last_is_told_and_what_was_not_looked_at_is_no_claim() {
     let wish = desired(&[Wanted::new("shop")]);
     let stays = desired(&[Wanted { pivot: false, agent: false, ..Wanted::new("shop") }]);
+    let last_key = "Secret windlass-system/windlass-access-shop stays on management.sandbox: it is the last key to the cluster";
     let whole = "whether Secret windlass-system/windlass-access-shop, the last key to the cluster, is still on management.sandbox was not \
                  looked at, since that does not answer";
     let cluster_too = "whether Cluster shop/shop is still on management.sandbox was not looked at, since that does not answer; Cluster API \
                        goes on with its machines there";
     for (wish, plane, gone, expected) in [
-        (&wish, false, false, None),
+        (&wish, false, false, Some(last_key)),
         (&wish, true, false, Some(whole)),
         (&stays, true, false, Some(cluster_too)),
         (&stays, false, true, Some("Cluster shop/shop is no longer on management.sandbox")),

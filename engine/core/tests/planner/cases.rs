@@ -23,7 +23,7 @@ fn shop() -> Address {
 }
 
 /// Changes that are no no-ops, and what the steps do, one line each.
-fn shown(plan: &Plan) -> Vec<String> {
+pub fn shown(plan: &Plan) -> Vec<String> {
     let changes = plan.changes.iter().filter(|change| change.action != ChangeAction::NoOp);
     let changes = changes.map(|change| format!("{} {}", format!("{:?}", change.action).to_lowercase(), change.address));
     let steps = plan.steps.iter().map(|step| {
@@ -33,18 +33,18 @@ fn shown(plan: &Plan) -> Vec<String> {
     changes.chain(steps).collect()
 }
 
-fn reasons(plan: &Plan) -> Vec<String> {
+pub fn reasons(plan: &Plan) -> Vec<String> {
     let all = plan.changes.iter().flat_map(|change| &change.reasons);
     all.map(|reason| format!("{}: {} -> {} ({})", reason.field.as_deref().unwrap_or(""), reason.old, reason.new, reason.rule)).collect()
 }
 
-fn good(world: &World, desired: &Desired) -> Plan {
+pub fn good(world: &World, desired: &Desired) -> Plan {
     let (plan, diagnostics) = world.plan(desired, Mode::Apply);
     assert!(diagnostics.is_empty(), "{diagnostics:#?}");
     plan
 }
 
-fn found(world: &World, desired: &Desired) -> Vec<(Code, String)> {
+pub fn found(world: &World, desired: &Desired) -> Vec<(Code, String)> {
     let diagnostics = world.plan(desired, Mode::Apply).1;
     diagnostics.iter().map(|diagnostic| (diagnostic.code, format!("{}. {}", diagnostic.summary, diagnostic.detail))).collect()
 }
@@ -311,6 +311,86 @@ const HURTS: &[Hurt] = &[
             world.objects.remove(&key);
         },
         shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &[],
+    },
+    Hurt {
+        what: "a layer's content deleted",
+        hurt: |world| {
+            let key = world.find(&shop(), "Secret", "spaces-content-0");
+            world.objects.remove(&key);
+        },
+        shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &["Secret windlass-system/spaces-content-0: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "a layer's content being deleted",
+        hurt: |world| {
+            let key = world.find(&shop(), "Secret", "spaces-content-0");
+            world.delete_held(&key, "example.com/hold");
+        },
+        shown: &[
+            "update cluster.shop.layer[\"spaces\"]",
+            "  wait cluster.shop.layer[\"spaces\"]",
+            "  publish_layer cluster.shop.layer[\"spaces\"]",
+        ],
+        reasons: &[],
+    },
+    Hurt {
+        what: "a layer's content changed",
+        hurt: |world| {
+            let key = world.find(&shop(), "Secret", "spaces-content-0");
+            world.edit(&key, "/data/content", json!({"$wl": "secret", "digest": "d"}), "kubectl-edit");
+        },
+        shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &["Secret windlass-system/spaces-content-0 data.content: {\"$wl\":\"secret\",\"digest\":\"d\"} -> \
+                    {\"$wl\":\"secret\",\"digest\":\"\"} (changed outside of windlass by kubectl-edit)"],
+    },
+    Hurt {
+        what: "a layer's content of another digest",
+        hurt: |world| {
+            let key = world.find(&shop(), "Secret", "spaces-content-0");
+            world.objects.get_mut(&key).unwrap()["metadata"]["annotations"] = json!({});
+        },
+        shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &[],
+    },
+    Hurt {
+        what: "the access Secret deleted",
+        hurt: |world| {
+            let key = world.find(&management(), "Secret", "windlass-access-shop");
+            world.objects.remove(&key);
+        },
+        shown: &["update cluster.shop.pivot", "  refresh_access cluster.shop.pivot"],
+        reasons: &["Secret windlass-system/windlass-access-shop: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "the access Secret made by hand",
+        hurt: |world| {
+            let key = world.find(&management(), "Secret", "windlass-access-shop");
+            world.make_again(&key, Some("kubectl-create"));
+            world.objects.get_mut(&key).unwrap()["metadata"]["labels"] = json!({});
+        },
+        shown: &["update cluster.shop.pivot", "  refresh_access cluster.shop.pivot"],
+        reasons: &[
+            "Secret windlass-system/windlass-access-shop: null -> null (made outside of windlass by kubectl-create; it is taken over)",
+        ],
+    },
+    Hurt {
+        what: "the access Secret and a manager deleted",
+        hurt: |world| {
+            for (plane, kind, name) in [(management(), "Secret", "windlass-access-shop"), (shop(), "Deployment", "aws-manager")] {
+                let key = world.find(&plane, kind, name);
+                world.objects.remove(&key);
+            }
+        },
+        shown: &[
+            "update cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  ensure_provider cluster.shop.pivot",
+            "  apply cluster.shop",
+            "  apply cloud.aws.main",
+            "  refresh_access cluster.shop.pivot",
+        ],
         reasons: &[],
     },
     Hurt {
@@ -673,6 +753,10 @@ fn warnings_tell_of_silent_agents_and_ending_certificates() {
     assert_eq!(plan.warnings.len(), 2, "{:?}", plan.warnings);
     assert!(plan.warnings[0].contains("91 s old") && plan.warnings[1].contains("59 days"));
     assert_eq!(shown(&plan), ["update cluster.shop.pivot", "  refresh_access cluster.shop.pivot"]);
+    assert_eq!(
+        reasons(&plan),
+        ["Secret windlass-system/windlass-access-shop data.value: null -> null (older than the cluster's kubeconfig)"]
+    );
 }
 
 #[test]
@@ -726,6 +810,8 @@ fn the_agent_follows_the_release_in_place() {
     }
     let plan = good(&world, &newer);
     assert_eq!(shown(&plan), ["update cluster.shop.agent", "  apply cluster.shop.agent", "  wait_agent cluster.shop.agent"]);
+    let change = plan.changes.iter().find(|change| change.address == shop().with(Part::Agent)).unwrap();
+    assert!(change.reasons.iter().any(|reason| reason.rule.starts_with("another agent_image: ")), "{:?}", change.reasons);
     world.apply(&plan, usize::MAX);
     assert_eq!(shown(&good(&world, &newer)), Vec::<String>::new());
 }

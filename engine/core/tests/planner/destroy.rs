@@ -58,6 +58,8 @@ record management.sandbox";
     assert!(outputs.needs.len() >= 3, "outputs go after all else: {:?}", outputs.needs);
     let of = |text: &str| plan.changes.iter().find(|change| change.address.to_string() == text).map(|change| change.action);
     assert_eq!(of("cluster.shop"), Some(ChangeAction::Delete));
+    let pivot = plan.changes.iter().find(|change| change.address.to_string() == "cluster.shop.pivot").unwrap();
+    assert_eq!(pivot.notes, ["before that, the Cluster API objects of cluster.shop move back to management.sandbox"]);
     assert_eq!(of("cluster.shop.layer[\"cilium\"]"), Some(ChangeAction::Delete));
     assert_eq!(of("management.sandbox.provider[\"cluster-api\"]"), Some(ChangeAction::Forget));
     world.apply(&plan, usize::MAX);
@@ -67,6 +69,23 @@ record management.sandbox";
             && world.state.planes.is_empty()
             && world.state.outputs.is_empty()
     );
+}
+
+#[test]
+fn an_access_secret_that_is_not_ours_stays_and_stops_nothing() {
+    let wish = desired(&[Wanted::new("shop")]);
+    for labels in [json!({}), json!({"windlass.dev/lineage": "other"})] {
+        let mut world = up(&wish);
+        let secret = world.find(&management(), "Secret", "windlass-access-shop");
+        world.objects.get_mut(&secret).unwrap()["metadata"]["labels"] = labels;
+        let plan = destroy(&world, &wish);
+        let change = plan.changes.iter().find(|change| change.address == cluster("shop")).unwrap();
+        let note = "Secret windlass-system/windlass-access-shop on management.sandbox stays, since it is not marked as ours; delete it \
+                    yourself if it may go";
+        assert!(change.notes.iter().any(|line| line == note), "{:?}", change.notes);
+        world.apply(&plan, usize::MAX);
+        assert!(world.objects.contains_key(&secret) && world.state.resources.is_empty());
+    }
 }
 
 #[test]

@@ -34,7 +34,8 @@ fn a_healthy_world_has_none_and_everything_was_looked_at() {
     let world = up(&desired(&[Wanted::new("shop")]));
     let report = report(&world);
     assert_eq!((lines(&report), report.unreachable.len(), report.failed.len()), (vec![], 0, 0));
-    assert_eq!(report.compared, world.state.objects.len());
+    let beside = world.objects.keys().filter(|key| key.kind == "Secret" && key.namespace.as_deref() == Some("windlass-system")).count();
+    assert_eq!((report.compared, beside), (world.state.objects.len() + beside, 6), "contents of five layers, one way in");
     let of_providers = world.state.objects.values().filter(|object| object.applied["spec"]["names"]["kind"] == "Thing").count();
     assert_eq!(of_providers, 4, "two providers on two planes");
 }
@@ -52,6 +53,36 @@ fn managers_and_layer_objects_that_are_gone_are_drift() {
     let owners: Vec<&str> = found.iter().filter_map(|line| line.split(' ').next()).collect();
     assert_eq!(owners, ["management.sandbox.provider[\"aws\"]", "cluster.shop.pivot", "cluster.shop.layer[\"spaces\"]"], "{found:?}");
     assert!(found.iter().all(|line| line.contains(" deleted ") && line.ends_with("by unknown")), "{found:?}");
+}
+
+#[test]
+fn secrets_that_steps_made_for_themselves_are_missed() {
+    let mut world = up(&desired(&[Wanted::new("shop")]));
+    let (shop, access) = (cluster("shop"), world.find(&management(), "Secret", "windlass-access-shop"));
+    let gone = world.find(&shop, "Secret", "spaces-content-0");
+    world.objects.remove(&gone);
+    let changed = world.find(&shop, "Secret", "ebs-content-0");
+    world.edit(&changed, "/data/content", json!({"$wl": "secret", "digest": "d"}), "kubectl-edit");
+    // A label that is taken away hides it from the LIST, and nothing is lost by that.
+    let unmarked = world.find(&shop, "Secret", "cilium-content-0");
+    world.objects.get_mut(&unmarked).unwrap()["metadata"]["labels"] = json!({});
+    let mut others = world.clone();
+    others.objects.get_mut(&access).unwrap()["metadata"]["labels"] = json!({});
+    world.objects.remove(&access);
+    let secret = |digest: &str| json!({"$wl": "secret", "digest": digest}).to_string();
+    let contents = [
+        format!(
+            "cluster.shop.layer[\"ebs\"] Secret windlass-system/ebs-content-0 leaf data.content {} -> {} by kubectl-edit",
+            secret(""),
+            secret("d")
+        ),
+        "cluster.shop.layer[\"spaces\"] Secret windlass-system/spaces-content-0 deleted  null -> null by unknown".to_owned(),
+    ];
+    let found = lines(&report(&world));
+    assert_eq!(found[..1], ["cluster.shop.pivot Secret windlass-system/windlass-access-shop deleted  null -> null by unknown"]);
+    assert_eq!(found[1..], contents);
+    let found = lines(&report(&others));
+    assert!(found[0].contains("cluster.shop.pivot Secret windlass-system/windlass-access-shop leaf metadata.labels"), "{found:?}");
 }
 
 #[test]

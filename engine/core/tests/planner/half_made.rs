@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 use windlass_core::diag::Code;
+use windlass_core::layer::LayerKind;
 use windlass_core::plan::{Action, Mode, ObjectAction, Plan};
 
 use crate::wish::{Wanted, cluster, desired, management};
@@ -78,6 +79,39 @@ fn a_layer_that_is_not_finished_may_be_mended_and_what_it_loses_is_shown() {
     assert_eq!(shown, [(ObjectAction::Create, "other"), (ObjectAction::Delete, "spaces")]);
     assert_eq!(change.reasons[0].old, Json::Null);
     assert!(world.planes.contains_key(&management()));
+}
+
+/// The engine applies some layers, the agent others, and with an agent the early ones are both's.
+#[test]
+fn after_a_layer_that_was_mended_half_made_the_next_plan_is_empty() {
+    let mut mended = std::collections::BTreeSet::new();
+    for (agent, pivot) in [(true, true), (true, false), (false, false)] {
+        let wanted = Wanted { agent, pivot, ..Wanted::new("shop") };
+        let (whole, _) = World::empty().plan(&desired(std::slice::from_ref(&wanted)), Mode::Apply);
+        for (at, step) in whole.steps.iter().enumerate() {
+            let (Action::ApplyLayer { layer, .. } | Action::PublishLayer { layer, .. }) = &step.action else { continue };
+            // Its objects are applied, and then it does not become ready.
+            let mut world = World::empty();
+            world.apply(&whole, at);
+            world.begin(step);
+            world.act(&step.action, &step.address);
+            let mut wanted = wanted.clone();
+            let content = wanted.layers.iter_mut().find(|(name, ..)| *name == layer.name).expect("it is there");
+            content.3 = vec![crate::wish::object(
+                serde_json::json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other", "namespace": "kube-system"}}),
+            )];
+            let wish = desired(&[wanted]);
+            let (plan, diagnostics) = world.plan(&wish, Mode::Apply);
+            assert!(diagnostics.is_empty(), "{} after {at} steps: {diagnostics:#?}", layer.name);
+            world.apply(&plan, usize::MAX);
+            let (again, diagnostics) = world.plan(&wish, Mode::Apply);
+            assert!(diagnostics.is_empty(), "{} after {at} steps: {diagnostics:#?}", layer.name);
+            assert!(again.steps.is_empty(), "{} after {at} steps: {:#?}", layer.name, again.steps);
+            mended.insert((layer.kind, agent, matches!(step.action, Action::ApplyLayer { .. })));
+        }
+    }
+    assert!(mended.contains(&(LayerKind::Network, true, true)) && mended.contains(&(LayerKind::Network, true, false)), "{mended:?}");
+    assert!(mended.contains(&(LayerKind::Addon, true, false)) && mended.contains(&(LayerKind::Network, false, true)), "{mended:?}");
 }
 
 /// A template is named by what it holds; its change is told as what it holds, once.

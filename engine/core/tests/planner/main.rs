@@ -8,6 +8,8 @@ mod destroy;
 mod drift;
 mod half_made;
 mod laws;
+mod own_secrets;
+mod replacing;
 mod show;
 mod wish;
 mod world;

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
-use windlass_core::encode::collect_secrets;
+use windlass_core::desired::DesiredOutput;
+use windlass_core::encode::{collect_secrets, json_text};
 use windlass_core::plan::secret_leaves::{StaleSecret, secret_leaves, stale_secrets};
 use windlass_core::plan::show_json::show_json;
 use windlass_core::plan::{Mode, Plan};
+use windlass_core::value::{Number, Value};
 
 use crate::laws::up;
 use crate::wish::{Wanted, cluster, desired};
@@ -70,6 +72,36 @@ fn creating_repairing_and_destroying_in_terraforms_words() {
     assert_eq!(change(&shown, "cluster.shop")["change"]["after"], Json::Null);
     assert_eq!(change(&shown, "management.sandbox.provider[\"cluster-api\"]")["change"]["actions"], json!(["forget"]));
     assert_eq!(shown["planned_values"]["root_module"]["resources"], json!([]));
+}
+
+#[test]
+fn outputs_have_the_values_and_types_that_terraform_writes() {
+    let mut wish = desired(&[Wanted::new("shop")]);
+    let third = Number::from(1).div(&Number::from(3)).unwrap();
+    let made = Value::object([("a", Value::Null), ("b", Value::from(vec![Value::Null])), ("c", Value::Number(third))]);
+    for (name, value) in [("made", made), ("none", Value::Null)] {
+        wish.outputs.insert(name.to_owned(), DesiredOutput { value, sensitive: false });
+    }
+    let shown = show_json(&World::empty().plan(&wish, Mode::Apply).0);
+    let outputs = &shown["planned_values"]["outputs"];
+    assert_eq!(outputs["made"]["type"], json!(["object", {"a": "dynamic", "b": ["tuple", ["dynamic"]], "c": "number"}]));
+    let text = json_text(&outputs["made"]["value"]);
+    assert!(text.starts_with("{\"a\":null,\"b\":[null],\"c\":0.33333333333333333333333333333333"), "{text}");
+    assert_eq!(outputs["none"], json!({"sensitive": false, "type": "dynamic", "value": null}));
+    assert_eq!(shown["output_changes"]["none"]["actions"], json!(["no-op"]));
+    assert_eq!(outputs["shop_endpoint"], json!({"sensitive": false}), "what is not known has neither value nor type");
+
+    // What is null is not stored, its null attributes are; and what is stored is no change.
+    let mut world = up(&wish);
+    assert!(!world.state.outputs.contains_key("none"));
+    assert!(world.state.outputs["made"].get("a").is_some_and(Json::is_null));
+    let again = world.plan(&wish, Mode::Apply).0;
+    assert!(again.steps.is_empty() && again.outputs.values().all(|output| output.before == output.after), "{:?}", again.outputs);
+    // An output that becomes null goes from the state.
+    wish.outputs.insert("made".to_owned(), DesiredOutput { value: Value::Null, sensitive: false });
+    let gone = world.plan(&wish, Mode::Apply).0;
+    world.apply(&gone, usize::MAX);
+    assert!(!world.state.outputs.contains_key("made"));
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn marked(value: &Value, owner: &Address, home: Home, plane: &Address) -> Desire
     let annotations =
         with(&metadata.get("annotations").cloned().unwrap_or_else(empty), marks::ANNOTATION_ADDRESS, Value::string(owner.to_string()));
     let metadata = with(&with(metadata, "labels", labels), "annotations", annotations);
-    DesiredObject { home, api_version, key, content: with(value, "metadata", metadata) }
+    DesiredObject { home, api_version, key, content: with(value, "metadata", metadata), span: None }
 }
 
 fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {

@@ -9,9 +9,9 @@ use windlass_core::belonging::is_furniture;
 use windlass_core::desired::Desired;
 use windlass_core::diag::Diagnostics;
 use windlass_core::encode::{DigestKey, resolve_unknowns};
-use windlass_core::facts::{Demand, Facts, PlaneFact, PlaneIdentity};
+use windlass_core::facts::{ClusterAccess, Demand, Facts, PlaneFact, PlaneIdentity};
 use windlass_core::kinds::known_kind;
-use windlass_core::marks::{FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE};
+use windlass_core::marks::{ANNOTATION_LAYER_DIGEST, FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE, access_secret};
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::action::{DoomedObject, LayerContent};
 use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Readiness, Step, abandon_demands, demands, follow_up, plan};
@@ -177,7 +177,9 @@ impl World {
                 };
                 let content = json!({"apiVersion": "agent.windlass.dev/v1alpha1", "kind": "Layer",
                     "metadata": {"name": layer.name, "namespace": SYSTEM_NAMESPACE, "labels": {LABEL_LINEAGE: LINEAGE}},
-                    "spec": {"digest": layer.digest, "secrets": []}});
+                    "spec": {"digest": layer.digest, "secrets": [format!("{}-content-0", layer.name)]}});
+                let data = json!({"content": "eA==", "sha256": "eA=="});
+                self.own_secret(plane, &format!("{}-content-0", layer.name), json!({ANNOTATION_LAYER_DIGEST: layer.digest}), data);
                 self.apply_object(
                     &PlannedObject { key, api_version: "agent.windlass.dev/v1alpha1".to_owned(), content, create: false },
                     &layer.address,
@@ -196,11 +198,21 @@ impl World {
                 for key in moving {
                     self.move_object(&key, &pivot.to);
                 }
+                if pivot.to == pivot.cluster {
+                    self.write_access(&pivot.access);
+                }
             }
             Action::DeleteLayer { objects, .. }
             | Action::ReleaseCloudResources { objects, .. }
             | Action::Delete { objects, .. }
             | Action::RemoveLeftovers { objects, .. } => self.delete(objects),
+            Action::MakeWay { objects, .. } => {
+                for object in objects {
+                    let uid = self.objects[&object.key]["metadata"]["uid"].as_str();
+                    assert_eq!(uid, object.uid.as_deref(), "{} is another object", object.key);
+                    self.objects.remove(&object.key);
+                }
+            }
             Action::StoreOutputs { outputs, removed } => {
                 for (name, value) in outputs {
                     let value = self.resolved(value);
@@ -220,12 +232,29 @@ impl World {
                 }
             }
             Action::PivotPreflight { pivot } => assert!(self.planes.contains_key(&pivot.to)),
-            Action::WaitNodes { .. }
-            | Action::WaitAgent { .. }
-            | Action::VerifyPivot { .. }
-            | Action::RefreshAccess { .. }
-            | Action::Record => {}
+            Action::WaitNodes { .. } | Action::WaitAgent { .. } | Action::VerifyPivot { .. } | Action::Record => {}
+            Action::RefreshAccess { access, .. } => self.write_access(access),
         }
+    }
+
+    fn write_access(&mut self, access: &ClusterAccess) {
+        self.own_secret(&access.management, &access_secret(&access.name), json!({}), json!({"value": "eA=="}));
+    }
+
+    /// A Secret that a step makes for itself; the state does not hear of it.
+    fn own_secret(&mut self, plane: &Address, name: &str, annotations: Json, data: Json) {
+        let namespace = Some(SYSTEM_NAMESPACE.to_owned());
+        let key = ObjectKey { plane: plane.clone(), group: String::new(), kind: "Secret".to_owned(), namespace, name: name.to_owned() };
+        let uid = match self.objects.get(&key) {
+            Some(live) => live["metadata"]["uid"].clone(),
+            None => json!(self.uid()),
+        };
+        let owned: BTreeMap<String, Json> = data.as_object().unwrap().keys().map(|entry| (format!("f:{entry}"), json!({}))).collect();
+        let fields = json!([{"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:data": owned}}]);
+        let metadata = json!({"name": name, "namespace": SYSTEM_NAMESPACE, "uid": uid, "labels": {LABEL_LINEAGE: LINEAGE},
+            "annotations": annotations, "managedFields": fields});
+        self.objects.insert(key, json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}));
     }
 
     /// One object of a pivot, with its effect.
@@ -239,6 +268,12 @@ impl World {
 
     fn apply_layer(&mut self, layer: &LayerContent) {
         layer.objects.iter().for_each(|object| self.apply_object(object, &layer.address));
+        // Whoever applies a layer takes away what its inventory lists and it has no more; the state hears only of what the step names.
+        let recorded = &self.state.objects;
+        let owned = |key: &ObjectKey| recorded.get(key).is_some_and(|object| object.resource == layer.address);
+        let kept =
+            |key: &ObjectKey| key.namespace.as_deref() == Some(SYSTEM_NAMESPACE) || layer.objects.iter().any(|object| &object.key == key);
+        self.objects.retain(|key, _| !owned(key) || kept(key));
         self.delete(&layer.prune);
     }
 
@@ -370,16 +405,21 @@ impl World {
 }
 
 fn take_ownership(fields: &mut Json, pointer: &str) {
-    let steps: Vec<String> = pointer.trim_start_matches('/').split('/').map(|step| format!("f:{}", step.replace("~1", "/"))).collect();
-    let (last, parents) = steps.split_last().unwrap();
-    let mut at = fields;
-    for step in parents {
-        match at.get_mut(step) {
-            Some(below) => at = below,
-            None => return,
+    let (step, rest) =
+        pointer.trim_start_matches('/').split_once('/').map_or((pointer.trim_start_matches('/'), None), |(a, b)| (a, Some(b)));
+    let step = format!("f:{}", step.replace("~1", "/"));
+    let Some(fields) = fields.as_object_mut() else { return };
+    match (fields.get_mut(&step), rest) {
+        (Some(below), Some(rest)) => {
+            let had = below != &json!({});
+            take_ownership(below, rest);
+            // An empty set would say that the whole field is ours.
+            if had && below == &json!({}) {
+                fields.remove(&step);
+            }
         }
+        _ => drop(fields.remove(&step)),
     }
-    at.as_object_mut().unwrap().remove(last);
 }
 
 /// CAPI's own objects and the Secrets beside them; what lives on the workload plane anyway is not.

@@ -289,6 +289,20 @@ async fn a_plane_held_by_another_run_is_noticed_before_anything_is_written() {
     assert_eq!((bench.state.ended.lock().unwrap().clone(), bench.world.log()), (Vec::new(), Vec::<String>::new()));
 }
 
+/// The other run has written with a newer serial by then, so that a copy of the state is old, too: who holds the plane comes first.
+#[tokio::test]
+async fn a_plane_held_by_another_run_comes_before_the_age_of_the_state() {
+    let bench = Bench::new();
+    bench.world.planes.lock().unwrap().insert(management(), answers("here", Some(3)));
+    *bench.world.held.lock().unwrap() = Some("run 17".into());
+    let summary = bench.run(&three_and_a_branch()).await;
+    assert_eq!((summary.verdict, summary.verdict.exit_code(), bench.state.commits()), (Verdict::Locked, 6, 0));
+    assert!(errors(&summary)[0].contains("run 17"), "{:?}", errors(&summary));
+    *bench.world.held.lock().unwrap() = None;
+    let summary = bench.run(&three_and_a_branch()).await;
+    assert!(errors(&summary)[0].contains("this state is older"), "{:?}", errors(&summary));
+}
+
 #[tokio::test]
 async fn a_plane_taken_by_another_run_after_the_look_ends_ours_without_an_effect() {
     let bench = Bench::new();

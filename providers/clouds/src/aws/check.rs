@@ -1,15 +1,14 @@
 //! The rules of AWS that a schema cannot say: the cloud's region and credentials here, network and machines beside; renders nothing.
 
 use windlass_core::diag::{Code, Diagnostic, Diagnostics};
-use windlass_core::provider::{Body, ClusterInput};
+use windlass_core::provider::{Body, CloudInput, ClusterInput};
 
 use super::{check_machine, check_network};
 use crate::body::Attributes;
 
 /// Everything that is wrong with a cluster's AWS attributes, those of its cloud included.
 pub fn check(cluster: &ClusterInput) -> Diagnostics {
-    let mut diagnostics = Diagnostics::new();
-    cloud(&mut Findings::new(&cluster.cloud.body, cluster.cloud.address.to_string(), &mut diagnostics));
+    let mut diagnostics = check_cloud(&cluster.cloud);
     check_network::check(cluster, &mut diagnostics);
     for pool in std::iter::once(&cluster.control_plane).chain(&cluster.worker_pools) {
         check_machine::check(cluster, pool, &mut diagnostics);
@@ -17,7 +16,14 @@ pub fn check(cluster: &ClusterInput) -> Diagnostics {
     diagnostics
 }
 
-/// Collects what is wrong with one block.
+/// Everything that is wrong with the attributes of a cloud.
+pub fn check_cloud(input: &CloudInput) -> Diagnostics {
+    let mut diagnostics = Diagnostics::new();
+    cloud(&mut Findings::new(&input.body, input.address.to_string(), &mut diagnostics));
+    diagnostics
+}
+
+/// Collects what is wrong with one block. What could not be read is there and unknown, and nothing is said of it.
 pub struct Findings<'a> {
     /// The block.
     pub body: &'a Body,

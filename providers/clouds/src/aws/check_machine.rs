@@ -55,9 +55,11 @@ fn is_instance_type(text: &str) -> bool {
 
 fn image(cluster: &ClusterInput, pool: &PoolInput, findings: &mut Findings<'_>) {
     findings.id("ami", "ami");
-    let region = cluster.cloud.body.text("region").unwrap_or_default();
+    // Without a region or a version, of which faults have been told, nobody knows which image is meant.
+    let Some(region) = cluster.cloud.body.text("region").filter(|_| !cluster.kubernetes_version.is_empty()) else { return };
     match image::of(cluster, pool) {
         Image::Lookup(_) => {}
+        Image::Ami(_) if findings.body.find("ami").is_some() => {}
         Image::Missing => {
             let minor = image::minor(cluster);
             let problem = format!("has no value, and the os layer has no image for region {region} and Kubernetes {minor}");
@@ -87,7 +89,10 @@ fn volume(findings: &mut Findings<'_>) {
     if matches!(kind.as_deref(), Some("io1" | "io2")) {
         findings.needs("root_volume_type", "root_volume_iops", "provisioned volumes say how many operations they are made for");
     }
-    if findings.body.find("root_volume_throughput").is_some() && kind.as_deref() != Some("gp3") {
+    if findings.body.find("root_volume_throughput").is_some()
+        && kind.as_deref() != Some("gp3")
+        && !findings.body.is_unread("root_volume_type")
+    {
         let hint = "set `root_volume_type = \"gp3\"`";
         findings.error(Code::CLOUD_CONFLICT, "root_volume_throughput", "is for volumes of type gp3", hint);
     }
@@ -98,7 +103,8 @@ fn volume(findings: &mut Findings<'_>) {
         let problem = format!("must be from {} to {}", THROUGHPUT.start(), THROUGHPUT.end());
         findings.error(Code::CLOUD_VALUE, "root_volume_throughput", &problem, "MiB a second; leave it out for the volume's own 125");
     }
-    if findings.body.find("root_volume_kms_key").is_some() && !findings.body.is_set("root_volume_encrypted") {
+    let encrypted = findings.body.is_set("root_volume_encrypted") || findings.body.is_unread("root_volume_encrypted");
+    if findings.body.find("root_volume_kms_key").is_some() && !encrypted {
         let hint = "set `root_volume_encrypted = true`";
         findings.error(Code::CLOUD_INCOMPLETE, "root_volume_kms_key", "is for encrypted volumes", hint);
     }
@@ -124,7 +130,8 @@ fn placement(cluster: &ClusterInput, pool: &PoolInput, findings: &mut Findings<'
 }
 
 fn spot(pool: &PoolInput, findings: &mut Findings<'_>) {
-    if findings.body.find("spot_max_price").is_some() && !findings.body.is_set("spot") {
+    let spot = findings.body.is_set("spot") || findings.body.is_unread("spot");
+    if findings.body.find("spot_max_price").is_some() && !spot {
         findings.error(Code::CLOUD_INCOMPLETE, "spot_max_price", "needs `spot = true`", "on-demand machines have no highest price");
     }
     let price = findings.body.text("spot_max_price").map(|price| price.parse::<f64>());

@@ -47,7 +47,7 @@ fn existing(findings: &mut Findings<'_>) {
 
 /// The block of a VPC that is made: of a size that AWS takes, apart from pods and services.
 fn made(cluster: &ClusterInput, findings: &mut Findings<'_>) {
-    if findings.body.find("vpc_id").is_some() {
+    if findings.body.find("vpc_id").is_some() || findings.body.is_unread("vpc_cidr") {
         return;
     }
     let text = findings.body.text("vpc_cidr").unwrap_or(DEFAULT_BLOCK).to_owned();

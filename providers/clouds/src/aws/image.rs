@@ -20,6 +20,9 @@ pub fn of<'a>(cluster: &'a ClusterInput, pool: &'a PoolInput) -> Image<'a> {
     let own = pool.machine.find("ami");
     let listed = || {
         let images = cluster.os.find("images")?;
+        if images.is_unknown() {
+            return Some(images);
+        }
         let region = cluster.cloud.body.text("region")?;
         let minor = format!("{region}/{}", minor(cluster));
         [minor.as_str(), region].into_iter().find_map(|key| images.get(key)).filter(|image| !image.is_null())

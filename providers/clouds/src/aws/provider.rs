@@ -45,6 +45,10 @@ impl Provider for Aws {
         check::check(cluster)
     }
 
+    fn check_cloud(&self, cloud: &CloudInput) -> Diagnostics {
+        check::check_cloud(cloud)
+    }
+
     fn region(&self, cloud: &CloudInput) -> Option<String> {
         cloud.body.text("region").map(str::to_owned)
     }

@@ -73,13 +73,15 @@ pub fn wish(text: &str) -> (Desired, Vec<String>) {
             Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &NoFiles, version: "0.1.0", agent_image: "windlass:test" };
         let (model, more) = evaluate(&inputs, &mut sources);
         found.extend(more);
-        if found.has_errors() {
-            return (Desired::default(), told(&found, text));
-        }
+        let faulty = found.has_errors();
         let (desired, more) = expand(&model, "lineage");
         found.extend(more);
         found.extend(validate(&desired));
-        (desired, told(&found, text))
+        // As `windlass validate` tells them.
+        if faulty {
+            found.sort();
+        }
+        (if faulty { Desired::default() } else { desired }, told(&found, text))
     };
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, read).expect("a thread");

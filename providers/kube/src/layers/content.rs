@@ -7,7 +7,7 @@ use data_encoding::{BASE64, HEXLOWER};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 use windlass_core::agent_objects::LAYER_KIND;
-use windlass_core::marks::{AGENT_API_VERSION, AGENT_GROUP, SYSTEM_NAMESPACE};
+use windlass_core::marks::{AGENT_API_VERSION, AGENT_GROUP, ANNOTATION_LAYER_DIGEST, SYSTEM_NAMESPACE};
 
 use crate::apply::mark;
 use crate::kinds::ObjectRef;
@@ -16,8 +16,6 @@ use crate::kinds::ObjectRef;
 const PART_BYTES: usize = 900_000;
 /// Most that a layer may unpack to.
 const MAX_UNPACKED: u64 = 64 << 20;
-/// Annotation of a content Secret: the digest that its `Layer` asks for.
-pub const ANNOTATION_DIGEST: &str = "agent.windlass.dev/digest";
 /// Label of a content Secret: its layer.
 pub const LABEL_LAYER: &str = "agent.windlass.dev/layer";
 
@@ -52,7 +50,7 @@ pub fn pack(layer: &LayerName<'_>, objects: &[Json]) -> std::io::Result<Vec<Json
                 "name": format!("{}-{short}-{n}", layer.name),
                 "namespace": SYSTEM_NAMESPACE,
                 "labels": {LABEL_LAYER: layer.name},
-                "annotations": {ANNOTATION_DIGEST: layer.digest},
+                "annotations": {ANNOTATION_LAYER_DIGEST: layer.digest},
             },
             "type": format!("{AGENT_GROUP}/content"),
             "data": {"content": BASE64.encode(part), "sha256": BASE64.encode(sum.as_bytes())},
@@ -69,7 +67,7 @@ pub fn unpack(digest: &str, secrets: &[Json]) -> Result<Vec<Json>, String> {
     let mut sum = None;
     for secret in secrets {
         let name = crate::ready::machines::name(secret);
-        let stamped = secret.pointer("/metadata/annotations").and_then(|map| map.get(ANNOTATION_DIGEST)).and_then(Json::as_str);
+        let stamped = secret.pointer("/metadata/annotations").and_then(|map| map.get(ANNOTATION_LAYER_DIGEST)).and_then(Json::as_str);
         if stamped != Some(digest) {
             return Err(format!("Secret {name} is of digest {}, not {digest}", stamped.unwrap_or("none")));
         }

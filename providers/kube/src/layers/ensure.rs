@@ -6,6 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, stream};
 use serde_json::Value as Json;
+use windlass_core::diff::{Comparison, compare};
+use windlass_core::immutable::{is_fixed, may_be_made_again};
+use windlass_core::kinds::known_kind;
 use windlass_core::object::split_api_version;
 use windlass_core::plan::Readiness;
 use windlass_run::ports::{Ensured, StepError};
@@ -19,7 +22,7 @@ use crate::plane::Plane;
 use crate::remove::{Doomed, Whose, remove};
 use crate::wait::Patience;
 use crate::watch::Watches;
-use crate::work::{ensure_system_namespace, more, ready};
+use crate::work::{deleted, ensure_system_namespace, more, ready};
 
 /// Objects of a layer that are applied at the same time.
 const AT_ONCE: usize = 8;
@@ -132,7 +135,35 @@ async fn apply_one(site: &Site<'_>, layer: &Layer<'_>, object: &Json, old: &Inve
         false => Conflicts::Listed(layer.takeovers.get(&reference).cloned().unwrap_or_default()),
     };
     let expect = if recorded { Expect::Ours } else { Expect::New };
-    apply(site.plane, &Intent { object, expect, conflicts, secrets: layer.secrets }).await.map(Some)
+    let intent = Intent { object, expect, conflicts, secrets: layer.secrets };
+    let applied = apply(site.plane, &intent).await;
+    let refused = matches!(applied, Err(StepError::Refused { .. }));
+    if refused && layer.heal && recorded && make_way(site, layer.lineage, object, &reference).await? {
+        return apply(site.plane, &intent).await.map(Some);
+    }
+    applied.map(Some)
+}
+
+/// Deletes a living object that no apply makes what is wished, since the API never changes a field of it; whether that is so.
+async fn make_way(site: &Site<'_>, lineage: &str, wanted: &Json, reference: &ObjectRef) -> Result<bool, StepError> {
+    let plane = site.plane;
+    let live = plane.get(reference).await.map_err(|error| error.during(&plane.address, &format!("read {}", reference.short())))?;
+    let Some(live) = live else { return Ok(false) };
+    if !must_make_way(reference, wanted, &live) {
+        return Ok(false);
+    }
+    let doomed = Doomed { reference: reference.clone(), uid: crate::planes::uid(&live).map(ToOwned::to_owned) };
+    remove(plane, &doomed, Whose::Lineage(lineage)).await?;
+    deleted(plane, site.watches, site.patience, reference).await?;
+    Ok(true)
+}
+
+/// Whether what is wrong with a living object is what the API never changes, and nothing is lost with it.
+fn must_make_way(reference: &ObjectRef, wanted: &Json, live: &Json) -> bool {
+    let (group, kind) = (split_api_version(&reference.api_version).0, reference.kind.as_str());
+    let schema = known_kind(&reference.api_version, kind).map(|known| known.schema);
+    let leaves = compare(Comparison { applied: wanted, live, schema, key: None });
+    may_be_made_again(group, kind, live) && leaves.iter().any(|leaf| is_fixed(group, kind, live, &leaf.path))
 }
 
 /// What an object is in any version of its group.

@@ -5,6 +5,7 @@ mod apply_objects;
 mod delete_layer;
 mod delete_objects;
 pub mod ensure_provider;
+mod make_way;
 mod open_plane;
 mod pivot;
 mod pivot_preflight;
@@ -43,6 +44,7 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
         Action::RefreshAccess { access, source } => Box::pin(refresh_access::run(work, access, source)).await,
         Action::ReleaseCloudResources { plane, objects } => Box::pin(release_cloud_resources::run(work, plane, objects)).await,
         Action::Delete { plane, objects } => Box::pin(delete_objects::run(work, plane, objects)).await,
+        Action::MakeWay { plane, objects } => Box::pin(make_way::run(work, plane, objects)).await,
         Action::RemoveLeftovers { plane, objects } => Box::pin(remove_leftovers::run(work, plane, objects)).await,
         Action::StoreOutputs { outputs, removed } => Box::pin(store_outputs::run(work, outputs, removed)).await,
         Action::Record => Ok(Outcome::default()),

@@ -42,13 +42,8 @@ pub async fn run(work: &Work<'_>, plane: &Address, access: &ClusterAccess) -> Re
             .await?;
     }
     let what = format!("the API of {plane}");
-    let ask = || async {
-        answers(work, plane).await.map_err(|silence| {
-            let causes = sight.causes();
-            let words = if causes.is_empty() { silence.as_str() } else { innermost(&silence) };
-            root_first(causes, words.to_owned())
-        })
-    };
+    let named = work.planes.named_files(plane);
+    let ask = || async { answers(work, plane).await.map_err(|silence| why_silent(named.as_deref(), sight.causes(), &silence)) };
     let uid = work.patience.poll(ASK_EVERY, &what, ask).await?;
     let endpoint = work.plane(plane).await?.endpoint.clone();
     Ok(Outcome {
@@ -56,6 +51,18 @@ pub async fn run(work: &Work<'_>, plane: &Address, access: &ClusterAccess) -> Re
         effects: vec![Effect::PlaneKnown { address: plane.clone(), uid }],
         ..Outcome::default()
     })
+}
+
+/// Why an API does not answer. `named`: the kubeconfig that the user has given for it, which may well be of another cluster or an old one.
+fn why_silent(named: Option<&str>, causes: Vec<String>, silence: &str) -> String {
+    let words = if causes.is_empty() { silence } else { innermost(silence) }.to_owned();
+    match named {
+        Some(file) => {
+            let asked = format!("asked at the address in {file}, as -kubeconfig or -kubeconfig-dir (WL_KUBECONFIG_DIR) says: {words}");
+            std::iter::once(asked).chain(causes).collect::<Vec<_>>().join("; ")
+        }
+        None => root_first(causes, words),
+    }
 }
 
 /// What stands in the way comes first: whoever shows only the beginning shows the reason.
@@ -162,5 +169,21 @@ async fn answers(work: &Work<'_>, address: &Address) -> Result<String, String> {
             work.planes.forget(address);
             Err(error.to_string())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kubeconfig_that_the_user_has_named_is_told_first() {
+        let silence = "error trying to connect: tcp connect error: Connection refused";
+        let causes = || vec!["AWSCluster shop/shop: not ready".to_owned()];
+        assert_eq!(why_silent(None, Vec::new(), silence), silence);
+        assert_eq!(why_silent(None, causes(), silence), "AWSCluster shop/shop: not ready; Connection refused");
+        let told = why_silent(Some("old.kubeconfig"), causes(), silence);
+        assert!(told.starts_with("asked at the address in old.kubeconfig, as -kubeconfig or "), "{told}");
+        assert!(told.ends_with(": Connection refused; AWSCluster shop/shop: not ready"), "{told}");
     }
 }

@@ -109,6 +109,40 @@ async fn only_what_is_meant_is_deleted() {
 }
 
 #[tokio::test]
+async fn what_no_update_puts_right_makes_way_for_what_is_applied_next() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[]);
+    let shop: Address = "cluster.shop".parse().unwrap();
+    let journal = Arc::new(Memory::default());
+    let binding = |role: &str| {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "reader"},
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}, "subjects": [],
+        })
+    };
+    let reference = ObjectRef::of(&binding("view")).unwrap();
+    // Somebody has put an object without our marks in the place of ours.
+    let other = put(&stage.management, binding("cluster-admin"), "kubectl").await;
+    let again = step(&shop, apply(vec![planned(binding("view"), &shop, false)], vec![], vec![]));
+    let error = run(&kube, &again, &journal).await.unwrap_err().to_string();
+    assert!(error.contains("ClusterRoleBinding reader"), "{error}");
+
+    let make_way = |uid: &Json| {
+        let uid = uid.as_str().map(str::to_owned);
+        let doomed = DoomedObject { key: reference.key(&management()), api_version: reference.api_version.clone(), uid };
+        step(&shop, Action::MakeWay { plane: management(), objects: vec![doomed] })
+    };
+    // Only the one that the plan has read.
+    run(&kube, &make_way(&json!("another-uid")), &journal).await.unwrap();
+    assert!(get(&stage.management, &reference).await.is_some());
+    let gone = run(&kube, &make_way(&other["metadata"]["uid"]), &journal).await.unwrap();
+    assert_eq!((gone.ensured, gone.effects.len()), (Ensured::Updated, 0), "the state keeps it");
+    run(&kube, &again, &journal).await.unwrap();
+    assert_eq!(get(&stage.management, &reference).await.unwrap()["roleRef"]["name"], "view");
+    assert_eq!(run(&kube, &make_way(&other["metadata"]["uid"]), &journal).await.unwrap().ensured, Ensured::NotNeeded);
+}
+
+#[tokio::test]
 async fn secrets_are_filled_in_and_never_told() {
     let stage = Stage::open().await;
     let kube = stage.kube(&[]);

@@ -1,12 +1,36 @@
 //! Facts: lists by lineage, single objects, planes that are there, absent or silent; Secrets as digests.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
 use windlass_core::facts::{ClusterAccess, Demand, PlaneFact};
 use windlass_kube::kinds::ObjectRef;
 use windlass_run::ports::Observer;
 
 use crate::stage::{Stage, management, marked, namespace, put};
+
+#[tokio::test]
+async fn an_access_secret_that_is_gone_or_other_is_told() {
+    let stage = Stage::open().await;
+    let shop: Address = "cluster.shop".parse().unwrap();
+    let secret = |namespace: &str, name: &str, data: Json| json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace}, "data": data});
+    for (plane, name) in [(&stage.management, "windlass-system"), (&stage.workload, "shop")] {
+        put(plane, namespace(name), "test").await;
+    }
+    let kube = stage.kube(&[&shop]);
+    let access = ClusterAccess { name: "shop".into(), namespace: "shop".into(), management: management() };
+    let outdated = async || {
+        let facts = kube.observe(&[Demand::Plane { plane: shop.clone(), access: Some(access.clone()) }]).await;
+        facts.reachable(&shop).map(|identity| identity.access_outdated)
+    };
+    // Before a pivot the cluster has no kubeconfig of its own, and needs no access Secret.
+    assert_eq!(outdated().await, Some(false));
+    put(&stage.workload, secret("shop", "shop-kubeconfig", json!({"value": "YQ=="})), "test").await;
+    assert_eq!(outdated().await, Some(true), "gone");
+    for (data, expected) in [(json!({}), true), (json!({"value": "Yg=="}), true), (json!({"value": "YQ=="}), false)] {
+        put(&stage.management, secret("windlass-system", "windlass-access-shop", data), "test").await;
+        assert_eq!(outdated().await, Some(expected));
+    }
+}
 
 #[tokio::test]
 async fn demands_are_answered() {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::objects::{begin_and_end, component, doomed, once_gone, planned, repair_digest, repair_objects};
+use super::objects::{begin_and_end, component, doomed, once_gone, once_out_of_the_way, planned, repair_digest, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
@@ -18,7 +18,7 @@ use crate::layer::LayerKind;
 use crate::marks;
 use crate::object::ObjectKey;
 use crate::plan::action::{DoomedObject, LayerContent};
-use crate::plan::verdict::{Repair, Verdict, View};
+use crate::plan::verdict::{Repair, Verdict, View, is_bookkeeping};
 use crate::plan::wish::{Placed, providers_of};
 use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 use crate::recorded::{Effect, ResourceStatus};
@@ -346,12 +346,13 @@ impl<'v> Saga<'v> {
                 self.view.wishes.components.get(&provider.address).into_iter().flatten().map(|object| object.key.on(plane)).collect();
             let objects =
                 components.iter().filter(|object| own.contains(&object.key)).map(|object| component(self.view, object, plane)).collect();
-            let repairs = self.verdict(address).repairs().iter().filter(|repair| own.contains(&repair.key));
-            let takeovers = repairs.flat_map(Repair::takeovers).collect();
+            let repairs: Vec<&Repair> = self.verdict(address).repairs().iter().filter(|repair| own.contains(&repair.key)).collect();
+            let takeovers = repairs.iter().flat_map(|repair| repair.takeovers()).collect();
             // Nobody else installs on a plane that is ours.
             let spec = ProviderSpec { install: true, ..provider.spec.clone() };
             let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, objects, takeovers };
             let needs = once_gone(self.view, address, &action, previous, self.timeout(), draft);
+            let needs = once_out_of_the_way(self.view, address, plane, repairs, needs, self.timeout(), draft);
             previous = vec![draft.add(address, action, needs, self.timeout())];
         }
         let mut ready = previous.clone();
@@ -452,6 +453,8 @@ impl<'v> Saga<'v> {
                 Action::ApplyLayer { plane, layer: content }
             };
             let needs = once_gone(self.view, &address, &action, needs, self.timeout(), draft);
+            let plane = &self.cluster.address;
+            let needs = once_out_of_the_way(self.view, &address, plane, verdict.repairs(), needs, self.timeout(), draft);
             let step = draft.add(&address, action, needs, self.timeout());
             self.end(&address, step, step, draft);
             done.insert(layer.name.as_str(), step);
@@ -491,11 +494,28 @@ impl<'v> Saga<'v> {
             depends_on: layer.depends_on.clone(),
             objects,
             digest,
-            prune: Vec::new(),
+            prune: self.dropped(&address),
             takeovers: repairs.iter().flat_map(Repair::takeovers).collect(),
             address,
             mode: self.cluster.agent_mode.clone(),
         }
+    }
+
+    /// Objects of a half-made layer that it does not have any more. Whoever applies the layer finds them in its inventory; the state hears
+    /// of their going by the step. What another resource has now is its.
+    fn dropped(&self, address: &Address) -> Vec<DoomedObject> {
+        if !self.makes(address) {
+            return Vec::new();
+        }
+        let mut dropped = self.outdated(address, &self.cluster.address);
+        dropped.retain(|object| !is_bookkeeping(&object.key) && !self.is_wished(&object.key));
+        dropped
+    }
+
+    /// Whether any resource has an object that lives in the cluster.
+    fn is_wished(&self, key: &ObjectKey) -> bool {
+        let mut wished = self.view.wishes.resources.values().flat_map(|wish| &wish.objects);
+        wished.any(|object| &object.key == key)
     }
 
     /// Step 15: what the bootstrap left on the management plane goes; then the cluster is ready.
@@ -524,12 +544,14 @@ impl<'v> Saga<'v> {
         draft.ready.insert(root, end);
     }
 
-    /// The access Secret of a pivoted cluster is brought up to date when it opens the cluster no more as it should.
+    /// The access Secret of a pivoted cluster is made again or brought up to date when it opens the cluster no more as it should.
     fn refresh_access(&mut self, draft: &mut Draft) {
-        let outdated = self.view.facts.reachable(&self.cluster.address).is_some_and(|identity| identity.access_outdated);
-        if self.cluster.pivot && outdated && !self.is_under_way() {
+        let wrong = self.view.access_fault(&self.cluster.address).is_some();
+        if self.cluster.pivot && wrong && !self.is_under_way() {
+            let pivot = self.part(Part::Pivot);
             let action = Action::RefreshAccess { access: self.access.clone(), source: self.cluster.address.clone() };
-            draft.add(&self.part(Part::Pivot), action, self.gate.clone(), self.timeout());
+            let needs = once_gone(self.view, &pivot, &action, self.gate.clone(), self.timeout(), draft);
+            draft.add(&pivot, action, needs, self.timeout());
         }
     }
 

@@ -15,6 +15,7 @@ use crate::facts::ClusterAccess;
 use crate::graph::Graph;
 use crate::marks;
 use crate::object::ObjectKey;
+use crate::plan::access::lineage_of;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::access_secret;
 use crate::plan::index::{on_plane, recorded_on};
@@ -53,8 +54,15 @@ pub(in crate::plan) fn destroy_cluster(
     fall.cloud_resources(draft);
     fall.emptied(draft);
     fall.pivot_back(draft);
+    if fall.pivoted {
+        let line = format!("before that, the Cluster API objects of {address} move back to {}", fall.kept.management);
+        notes.entry(address.with(Part::Pivot)).or_default().push(line);
+    }
     fall.cluster_goes(draft);
     fall.rest_goes(draft);
+    if let Some(line) = fall.strange_access() {
+        notes.entry(address.clone()).or_default().push(line);
+    }
     notes
 }
 
@@ -462,7 +470,7 @@ impl<'v> Fall<'v> {
         self.gate = vec![step];
     }
 
-    /// The namespace, if nothing else lives in it, and the access Secret.
+    /// The namespace, if nothing else lives in it, and the access Secret, if it is ours.
     fn rest_goes(&mut self, draft: &mut Draft) {
         let plane = self.kept.management.clone();
         let namespace = ObjectKey {
@@ -478,10 +486,22 @@ impl<'v> Fall<'v> {
             self.gate =
                 vec![draft.add(self.address, Action::RemoveLeftovers { plane: plane.clone(), objects }, self.gate.clone(), self.timeout())];
         }
-        let objects = vec![DoomedObject { key: access_secret(&self.access), api_version: "v1".to_owned(), uid: None }];
-        let last = draft.add(self.address, Action::Delete { plane, objects }, self.gate.clone(), self.timeout());
+        let last = if self.strange_access().is_some() {
+            draft.record(self.address, Vec::new(), self.gate.clone())
+        } else {
+            let objects = vec![DoomedObject { key: access_secret(&self.access), api_version: "v1".to_owned(), uid: None }];
+            draft.add(self.address, Action::Delete { plane, objects }, self.gate.clone(), self.timeout())
+        };
         draft.on_done(last, Effect::ResourceGone { address: self.address.clone() });
         draft.ready.insert(self.address.clone(), last);
+    }
+
+    /// The access Secret stays if somebody else has made it: it could stop the destroy only when nothing is left of the cluster.
+    fn strange_access(&self) -> Option<String> {
+        let secret = access_secret(&self.access);
+        let owner = lineage_of(self.view.facts.object(&secret)?);
+        let ours = owner == Some(self.view.recorded.lineage.as_str());
+        (!ours).then(|| format!("{secret} stays, since it is not marked as ours; delete it yourself if it may go"))
     }
 
     /// Another recorded cluster lives in the same namespace.

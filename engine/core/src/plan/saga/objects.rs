@@ -14,6 +14,7 @@ use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::layer_object;
 use crate::plan::going::namespace_of;
+use crate::plan::published::content_secrets;
 use crate::plan::verdict::{Repair, Verdict, View, is_shared};
 use crate::plan::wish::Placed;
 use crate::plan::{Action, PlannedObject, Readiness, WaitFor};
@@ -50,12 +51,31 @@ pub(super) fn repair_objects(
         let takeovers = repairs.iter().flat_map(|repair| repair.takeovers()).collect();
         let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
         let needs = once_gone(view, address, &action, needs.clone(), timeout, draft);
+        let needs = once_out_of_the_way(view, address, plane, repairs.iter().copied(), needs, timeout, draft);
         last = Some(draft.add(address, action, needs, timeout));
     }
     if let Some(step) = last {
         draft.ready.insert(address.clone(), step);
     }
     last
+}
+
+/// What no update puts right goes first, in a step of its own; the next one makes it again. Gives what that needs then.
+pub(super) fn once_out_of_the_way<'r>(
+    view: &View<'_>,
+    address: &Address,
+    plane: &Address,
+    repairs: impl IntoIterator<Item = &'r Repair>,
+    needs: Vec<u32>,
+    timeout: u64,
+    draft: &mut Draft,
+) -> Vec<u32> {
+    let here = repairs.into_iter().filter(|repair| &repair.key.plane == plane);
+    let objects: Vec<DoomedObject> = here.filter_map(|repair| view.in_the_way(repair)).collect();
+    if objects.is_empty() {
+        return needs;
+    }
+    vec![draft.add(address, Action::MakeWay { plane: plane.clone(), objects }, needs, timeout)]
 }
 
 /// What an action writes and somebody has deleted is waited for until it is gone, in a step of its own: what is applied to an object that
@@ -70,7 +90,9 @@ pub(super) fn once_gone(
 ) -> Vec<u32> {
     let mut written = action.writes();
     if let Action::PublishLayer { plane, layer, .. } = action {
-        written.push(layer_object(plane, &layer.name));
+        let object = layer_object(plane, &layer.name);
+        written.extend(content_secrets(&object, view.facts));
+        written.push(object);
     }
     let mut going: BTreeMap<(u8, ObjectKey), String> = BTreeMap::new();
     for key in written {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::objects::{begin_and_end, component, once_gone, planned, repair_objects};
+use super::objects::{begin_and_end, component, once_gone, once_out_of_the_way, planned, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Root};
 use crate::plan::verdict::{Repair, Verdict, View};
@@ -26,6 +26,8 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
         let takeovers = verdict.repairs().iter().flat_map(Repair::takeovers).collect();
         let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), objects, takeovers };
         let needs = once_gone(view, &provider.address, &action, previous, SHARED_TIMEOUT, draft);
+        let plane = provider.address.root();
+        let needs = once_out_of_the_way(view, &provider.address, &plane, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
         let step = draft.add(&provider.address, action, needs, SHARED_TIMEOUT);
         begin_and_end(view, verdict, &provider.address, step, step, draft);
         previous = Some(step);
