@@ -15,6 +15,7 @@ mod faults;
 mod http;
 mod keeper;
 mod kinds;
+mod label_selector;
 mod managed;
 pub mod patch;
 mod plane;

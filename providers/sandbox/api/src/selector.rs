@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::kinds::Resource;
+use crate::label_selector::{self, Requirement, Test};
 use crate::status::Failure;
 
 /// Both selectors of a list or watch.
@@ -12,22 +13,6 @@ use crate::status::Failure;
 pub(crate) struct Selector {
     labels: Vec<Requirement>,
     fields: Vec<FieldRequirement>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Requirement {
-    key: String,
-    test: Test,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Test {
-    Exists,
-    Missing,
-    In(BTreeSet<String>),
-    NotIn(BTreeSet<String>),
-    Greater(i64),
-    Less(i64),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +26,7 @@ impl Selector {
     /// Reads both selectors; a field that the resource cannot be selected by is a 400.
     pub fn parse(labels: Option<&str>, fields: Option<&str>, resource: &Resource) -> Result<Selector, Failure> {
         Ok(Selector {
-            labels: labels.map(parse_labels).transpose()?.unwrap_or_default(),
+            labels: labels.map(label_selector::parse).transpose().map_err(Failure::bad_request)?.unwrap_or_default(),
             fields: fields.map(|text| parse_fields(text, resource)).transpose()?.unwrap_or_default(),
         })
     }
@@ -94,108 +79,71 @@ pub(crate) fn single_name(fields: &str) -> Option<&str> {
     terms.find_map(|term| term.trim().strip_prefix("metadata.name=").map(|name| name.strip_prefix('=').unwrap_or(name)))
 }
 
-impl Requirement {
-    fn holds(&self, label: Option<&str>) -> bool {
-        match &self.test {
-            Test::Exists => label.is_some(),
-            Test::Missing => label.is_none(),
-            Test::In(values) => label.is_some_and(|label| values.contains(label)),
-            Test::NotIn(values) => label.is_none_or(|label| !values.contains(label)),
-            Test::Greater(bound) => label.and_then(|label| label.parse::<i64>().ok()).is_some_and(|n| n > *bound),
-            Test::Less(bound) => label.and_then(|label| label.parse::<i64>().ok()).is_some_and(|n| n < *bound),
+fn parse_fields(text: &str, resource: &Resource) -> Result<Vec<FieldRequirement>, Failure> {
+    let terms = split_terms(text).into_iter().filter(|term| !term.is_empty());
+    let read = |term: &str| {
+        let (field, value, equal) =
+            split_term(term).ok_or_else(|| Failure::bad_request(format!("invalid selector: '{text}'; can't understand '{term}'")))?;
+        let value = unescaped(value).map_err(Failure::bad_request)?;
+        if !selectable(resource, field) {
+            return Err(Failure::bad_request(format!(
+                "Unable to find {:?} that match label selector \"\", field selector {text:?}: field label not supported: {field}",
+                format!("{}, Resource={}", resource.api_version(&resource.storage), resource.plural())
+            )));
         }
-    }
-}
-
-fn parse_labels(text: &str) -> Result<Vec<Requirement>, Failure> {
-    split_outside_parentheses(text)
-        .into_iter()
-        .map(str::trim)
-        .filter(|part| !part.is_empty())
-        .map(|part| {
-            parse_label(part).ok_or_else(|| Failure::bad_request(format!("unable to parse requirement: found {part:?} in {text:?}")))
-        })
-        .collect()
-}
-
-fn parse_label(part: &str) -> Option<Requirement> {
-    let one = |value: &str| BTreeSet::from([value.trim().to_owned()]);
-    let made = |key: &str, test: Test| {
-        let key = key.trim();
-        valid_key(key).then(|| Requirement { key: key.to_owned(), test })
+        Ok(FieldRequirement { pointer: format!("/{}", field.replace('.', "/")), value, equal })
     };
-    if let Some(open) = part.find('(') {
-        let inside = part.get(open + 1..)?.strip_suffix(')')?;
-        let values = inside.split(',').map(|value| value.trim().to_owned()).collect();
-        let mut words = part.get(..open)?.split_whitespace();
-        let (key, word) = (words.next()?, words.next()?);
-        return match (word, words.next()) {
-            ("in", None) => made(key, Test::In(values)),
-            ("notin", None) => made(key, Test::NotIn(values)),
-            _ => None,
-        };
-    }
-    if let Some((key, value)) = part.split_once("!=") {
-        return made(key, Test::NotIn(one(value)));
-    }
-    if let Some((key, value)) = part.split_once("==").or_else(|| part.split_once('=')) {
-        return made(key, Test::In(one(value)));
-    }
-    if let Some((key, value)) = part.split_once('>') {
-        return made(key, Test::Greater(value.trim().parse().ok()?));
-    }
-    if let Some((key, value)) = part.split_once('<') {
-        return made(key, Test::Less(value.trim().parse().ok()?));
-    }
-    match part.strip_prefix('!') {
-        Some(key) => made(key, Test::Missing),
-        None => made(part, Test::Exists),
-    }
+    terms.map(read).collect()
 }
 
-fn valid_key(key: &str) -> bool {
-    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'/'))
-}
-
-fn split_outside_parentheses(text: &str) -> Vec<&str> {
-    let mut parts = Vec::new();
-    let (mut depth, mut start) = (0_usize, 0);
-    for (index, byte) in text.bytes().enumerate() {
-        match byte {
-            b'(' => depth += 1,
-            b')' => depth = depth.saturating_sub(1),
-            b',' if depth == 0 => {
-                parts.push(text.get(start..index).unwrap_or(""));
+/// The terms between commas; one behind a backslash belongs to its term.
+fn split_terms(text: &str) -> Vec<&str> {
+    let (mut terms, mut start, mut escaped) = (Vec::new(), 0, false);
+    for (index, c) in text.char_indices() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            ',' => {
+                terms.push(text.get(start..index).unwrap_or_default());
                 start = index + 1;
             }
             _ => {}
         }
     }
-    parts.push(text.get(start..).unwrap_or(""));
-    parts
+    terms.push(text.get(start..).unwrap_or_default());
+    terms
 }
 
-fn parse_fields(text: &str, resource: &Resource) -> Result<Vec<FieldRequirement>, Failure> {
-    text.split(',')
-        .filter(|part| !part.trim().is_empty())
-        .map(|part| {
-            let (field, value, equal) = part
-                .split_once("!=")
-                .map(|(field, value)| (field, value, false))
-                .or_else(|| part.split_once("==").map(|(field, value)| (field, value, true)))
-                .or_else(|| part.split_once('=').map(|(field, value)| (field, value, true)))
-                .ok_or_else(|| Failure::bad_request(format!("invalid selector: '{text}'; can't understand '{part}'")))?;
-            let field = field.trim();
-            if !selectable(resource, field) {
-                return Err(Failure::bad_request(format!(
-                    "Unable to find {:?} that match label selector \"\", field selector {text:?}: field label not supported: {field}",
-                    format!("{}, Resource={}", resource.api_version(&resource.storage), resource.plural())
-                )));
-            }
-            let pointer = format!("/{}", field.replace('.', "/"));
-            Ok(FieldRequirement { pointer, value: value.trim().replace("\\,", ","), equal })
-        })
-        .collect()
+/// Field, value, and whether they shall be equal: split at the first operator.
+fn split_term(term: &str) -> Option<(&str, &str, bool)> {
+    let at = term.find("!=").into_iter().chain(term.find('=')).min()?;
+    let (field, rest) = term.split_at(at);
+    let (value, equal) = match rest.strip_prefix("!=") {
+        Some(value) => (value, false),
+        None => (rest.strip_prefix("==").or_else(|| rest.strip_prefix('='))?, true),
+    };
+    Some((field, value, equal))
+}
+
+/// A value without the backslashes that protect `\`, `,` and `=`; what the real parser says otherwise.
+fn unescaped(value: &str) -> Result<String, String> {
+    let mut plain = String::with_capacity(value.len());
+    let mut rest = value.chars();
+    while let Some(c) = rest.next() {
+        match c {
+            '\\' => match rest.next() {
+                Some(c @ ('\\' | ',' | '=')) => plain.push(c),
+                other => {
+                    let sequence: String = std::iter::once('\\').chain(other).collect();
+                    return Err(format!("invalid field selector: invalid escape sequence: {sequence}"));
+                }
+            },
+            // The real one prints the number of the character.
+            ',' | '=' => return Err(format!("invalid field selector: unescaped character in value: {}", u32::from(c))),
+            c => plain.push(c),
+        }
+    }
+    Ok(plain)
 }
 
 /// The fields that the real server lets each kind be selected by.
@@ -244,34 +192,33 @@ fn selectable(resource: &Resource, field: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
-    fn labels_select_as_in_kubernetes() {
-        let object = json!({"metadata": {"labels": {"tier": "web", "n": "5", "a.io/b": ""}}});
+    fn field_selectors_are_split_and_unescaped_as_in_kubernetes() {
         for (selector, expected) in [
-            ("tier=web", true),
-            ("tier==web", true),
-            ("tier=db", false),
-            ("tier!=db", true),
-            ("missing!=x", true),
-            ("tier in (db, web)", true),
-            ("tier notin (db,web)", false),
-            ("missing notin (x)", true),
-            ("tier", true),
-            ("!tier", false),
-            ("!missing", true),
-            ("n>4", true),
-            ("n<5", false),
-            ("a.io/b=", true),
-            ("tier=web,n in (4,5),!x", true),
-            ("tier=web,n in (4)", false),
+            ("metadata.name=a,status.phase!=b", vec![Ok(("metadata.name", "a", true)), Ok(("status.phase", "b", false))]),
+            ("metadata.name==a", vec![Ok(("metadata.name", "a", true))]),
+            ("metadata.name=", vec![Ok(("metadata.name", "", true))]),
+            (" metadata.name= a", vec![Ok((" metadata.name", " a", true))]),
+            ("n=a\\,b\\=c\\\\", vec![Ok(("n", "a,b=c\\", true))]),
+            ("n===a", vec![Err("invalid field selector: unescaped character in value: 61")]),
+            ("n=a!=b", vec![Err("invalid field selector: unescaped character in value: 61")]),
+            ("n=\\a", vec![Err("invalid field selector: invalid escape sequence: \\a")]),
+            ("n=a\\", vec![Err("invalid field selector: invalid escape sequence: \\")]),
         ] {
-            let parsed = Selector { labels: parse_labels(selector).unwrap(), fields: Vec::new() };
-            assert_eq!(parsed.matches(&object), expected, "{selector}");
+            let read: Vec<Result<(&str, String, bool), String>> = split_terms(selector)
+                .into_iter()
+                .map(|term| {
+                    let (field, value, equal) = split_term(term).unwrap();
+                    unescaped(value).map(|value| (field, value, equal))
+                })
+                .collect();
+            let expected: Vec<Result<(&str, String, bool), String>> = expected
+                .into_iter()
+                .map(|one| one.map(|(field, value, equal)| (field, value.to_owned(), equal)).map_err(str::to_owned))
+                .collect();
+            assert_eq!(read, expected, "{selector}");
         }
-        for bad in ["tier in web", "in (x)", "a b", "n>x", "t%=x", "a in (x", "=x"] {
-            assert!(parse_labels(bad).is_err(), "{bad}");
-        }
+        assert_eq!(split_term("metadata.name"), None);
     }
 }

@@ -80,9 +80,7 @@ pub(super) fn causes(resource: &Resource, old: Option<&Value>, new: &Value) -> V
     for (field, values) in [("labels", true), ("annotations", false)] {
         for (key, value) in meta.get(field).and_then(Value::as_object).into_iter().flatten() {
             let path = format!("metadata.{field}");
-            if let Some(why) = names::qualified_key(key) {
-                causes.push(Cause::invalid(&path, format_args!("{key:?}"), why));
-            }
+            causes.extend(names::label_key(key).iter().map(|why| Cause::invalid(&path, format_args!("{key:?}"), why)));
             let value = value.as_str().unwrap_or("");
             if let Some(why) = names::label_value(value).filter(|_| values) {
                 causes.push(Cause::invalid(&path, format_args!("{value:?}"), why));
@@ -115,9 +113,8 @@ const STANDARD_FINALIZERS: &[&str] = &["kubernetes", "orphan", "foregroundDeleti
 fn finalizer_causes(resource: &Resource, meta: &Value, causes: &mut Vec<Cause>) {
     let finalizers: Vec<&str> = list(meta, "finalizers").iter().filter_map(Value::as_str).collect();
     for finalizer in &finalizers {
-        if let Some(why) = names::qualified_key(finalizer) {
-            causes.push(Cause::invalid("metadata.finalizers", format_args!("{finalizer:?}"), why));
-        }
+        let wrong = names::label_key(finalizer);
+        causes.extend(wrong.iter().map(|why| Cause::invalid("metadata.finalizers", format_args!("{finalizer:?}"), why)));
     }
     if ["orphan", "foregroundDeletion"].iter().all(|finalizer| finalizers.contains(finalizer)) {
         let shown = serde_json::to_string(&finalizers).unwrap_or_default();

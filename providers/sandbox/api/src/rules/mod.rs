@@ -17,4 +17,5 @@ mod webhooks;
 
 pub(crate) use admit::{Admission, Outcome, admit_new, admit_update, done};
 pub(crate) use fields::Validation;
+pub(crate) use names::{label_key, label_value};
 pub(crate) use services::{ClusterIps, SERVICE_NETWORK, network_address};

@@ -62,39 +62,49 @@ fn is_label(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(inner) && !name.starts_with('-') && !name.ends_with('-')
 }
 
+fn is_label_text(text: &str) -> bool {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+    let ends = |c: char| c.is_ascii_alphanumeric();
+    text.is_empty() || (text.bytes().all(inner) && text.starts_with(ends) && text.ends_with(ends))
+}
+
 /// Why a label value is wrong, if it is.
-pub(super) fn label_value(value: &str) -> Option<&'static str> {
+pub(crate) fn label_value(value: &str) -> Option<&'static str> {
     if value.len() > 63 {
         return Some("must be no more than 63 bytes");
     }
-    let inner = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
-    let ends = |c: char| c.is_ascii_alphanumeric();
-    let good = value.is_empty() || (value.bytes().all(inner) && value.starts_with(ends) && value.ends_with(ends));
-    (!good).then_some(
+    (!is_label_text(value)).then_some(
         "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end \
          with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is \
          '(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')",
     )
 }
 
-/// Why a label or annotation key is wrong, if it is.
-pub(super) fn qualified_key(key: &str) -> Option<&'static str> {
+/// What is wrong with the key of a label or annotation (`content.IsLabelKey`); nothing if it is one.
+pub(crate) fn label_key(key: &str) -> Vec<String> {
+    const SHAPE: &str = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
+                         character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
+                         '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')";
     let (prefix, name) = match key.split_once('/') {
+        Some((_, name)) if name.contains('/') => {
+            return vec![format!("a valid label key {SHAPE} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")];
+        }
         Some((prefix, name)) => (Some(prefix), name),
         None => (None, key),
     };
-    if prefix.is_some_and(|prefix| prefix.is_empty() || subdomain(prefix).is_some()) {
-        return Some("prefix part a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'");
+    let mut wrong = Vec::new();
+    match prefix {
+        Some("") => wrong.push("prefix part must be non-empty".to_owned()),
+        Some(prefix) => wrong.extend(subdomain(prefix).map(|why| format!("prefix part {why}"))),
+        None => {}
     }
-    if name.is_empty() {
-        return Some("name part must be non-empty");
+    match name.len() {
+        0 => wrong.push("name part must be non-empty".to_owned()),
+        1..=63 => {}
+        _ => wrong.push("name part must be no more than 63 bytes".to_owned()),
     }
-    if label_value(name).is_some() {
-        return Some(
-            "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric \
-             character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is \
-             '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')",
-        );
+    if name.is_empty() || !is_label_text(name) {
+        wrong.push(format!("name part {SHAPE}"));
     }
-    None
+    wrong
 }

@@ -81,6 +81,14 @@ async fn refusals_have_the_real_code_reason_and_words() {
             "Unable to find \"v1, Resource=configmaps\" that match label selector \"\", field selector \"data.k=1\": field label \
              not supported: data.k",
         ),
+        (
+            "GET",
+            "/api/v1/namespaces/default/configmaps?labelSelector=a%3D%3D%3Db",
+            Value::Null,
+            400,
+            "BadRequest",
+            "unable to parse requirement: found '=', expected: identifier",
+        ),
     ];
     for (method, path, body, code, reason, message) in rows {
         let text = if body.is_null() { String::new() } else { body.to_string() };

@@ -25,6 +25,8 @@ use plan::{Member, Move, next_move};
 
 const FINALIZER: &str = "kubeadm.controlplane.cluster.x-k8s.io";
 const NAME_LABEL: &str = "cluster.x-k8s.io/control-plane-name";
+/// The manager looks at everything again after this time (`--sync-period`), since it watches no Secret.
+const SYNC_PERIOD: Duration = Duration::from_secs(600);
 
 /// The KubeadmControlPlanes of a plane.
 pub const CONTROL_PLANES: Provider = Provider {
@@ -152,7 +154,7 @@ async fn steer(
         blocked,
     };
     plane.set_status(Kind::KubeadmControlPlane, control_plane, status(&parts, fleet.clock.now()), MANAGER).await?;
-    Ok(next)
+    Ok(next.or_after(SYNC_PERIOD))
 }
 
 fn member(plane: &Plane, control_plane: &Object, machine: &Object) -> Member {
@@ -245,12 +247,8 @@ async fn ensure_certificates(fleet: &Fleet, plane: &Plane, cluster: &Object, con
 
 async fn ensure_kubeconfig(fleet: &Fleet, plane: &Plane, cluster: &Object, control_plane: &Object) -> Result<()> {
     let (host, name) = (cluster.text("/spec/controlPlaneEndpoint/host"), format!("{}-kubeconfig", cluster.name()));
-    if host.is_empty()
-        || crate::conditions::holds(control_plane, "Initialized") && crate::conditions::holds(control_plane, "CertificatesAvailable")
-    {
-        return Ok(());
-    }
-    if plane.read(&unwatched::secret(), cluster.namespace(), &name).await?.is_some() {
+    // One that somebody deletes is written again, however long the cluster runs already.
+    if host.is_empty() || plane.read(&unwatched::secret(), cluster.namespace(), &name).await?.is_some() {
         return Ok(());
     }
     let Some(authority) = certificate_pair(plane, cluster, "ca").await? else {

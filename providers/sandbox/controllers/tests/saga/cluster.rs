@@ -64,6 +64,20 @@ async fn a_cluster_comes_up_and_goes_without_a_trace() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kubeconfig_that_somebody_deletes_is_written_again() {
+    let world = up(1).await;
+    let api = &world.management;
+    let before = api.get("v1", "Secret", "shop", "shop-kubeconfig").await.expect("Secret");
+    api.delete("v1", "Secret", "shop", "shop-kubeconfig").await;
+    // A Machine of the cluster makes the control plane's manager look, long before its sync period.
+    api.create_all(pool("shop", "shop", "general", 1)).await;
+    let again = api.until("v1", "Secret", "shop", "shop-kubeconfig", |secret| secret["metadata"]["uid"] != before["metadata"]["uid"]).await;
+    assert_eq!(again["metadata"]["ownerReferences"], before["metadata"]["ownerReferences"]);
+    api.until(CORE, "MachineDeployment", "shop", "shop-general", |pool| pool["status"]["availableReplicas"] == 1).await;
+    assert!(!world.workload("shop", "shop").await.list("v1", "Node", "").await.is_empty(), "it leads to the cluster");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_cloud_controller_no_machine_finds_its_node() {
     let world = applied(1).await;
     let api = &world.management;
