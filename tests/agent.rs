@@ -4,7 +4,7 @@
 mod cluster;
 mod support;
 
-use cluster::{CONFIG_MAP, Cluster, DEPLOYMENT, LAYER, LEASE, POD, SECRET, eventually};
+use cluster::{CONFIG_MAP, Cluster, DEPLOYMENT, LAYER, LEASE, POD, SECRET, SERVICE_ACCOUNT, eventually};
 use serde_json::{Value as Json, json};
 use support::Place;
 
@@ -28,6 +28,7 @@ fn a_lost_agent_is_missed_and_foreign_changes_are_told_and_repaired() {
 
     foreign_changes_are_told_and_repaired(&place, &shop);
     lost_secrets_are_missed_and_made_again(&place, &shop);
+    an_agent_whose_account_is_made_anew_gets_a_token_of_it(&place, &shop);
     a_lost_agent_is_missed(&place, &shop);
 }
 
@@ -134,6 +135,35 @@ fn lost_secrets_are_missed_and_made_again(place: &Place, shop: &Cluster) {
     with_kept(&["plan"]).expect(0).says("+ Secret windlass-system/windlass-access-shop on management.sandbox");
     with_kept(&["apply", "-auto-approve"]).expect(0);
     assert!(management.get(way_in).is_some());
+    place.settled();
+
+    // Marks are put back, though one that is gone hides its object from each LIST.
+    management.annotate(way_in, "windlass.dev/address", "cluster.other");
+    shop.merge(LAYER, SYSTEM, "platform", "kubectl-label", json!({"metadata": {"labels": {"windlass.dev/lineage": null}}}));
+    place.run(&["drift"]).expect(2).says("windlass-access-shop").says("kubectl-annotate").says("Layer windlass-system/platform");
+    place.apply();
+    place.settled();
+}
+
+/// A token is bound to the account's uid, and is never good again; the heartbeat before it is fresh for a while.
+fn an_agent_whose_account_is_made_anew_gets_a_token_of_it(place: &Place, shop: &Cluster) {
+    let pods = || -> Vec<String> {
+        let all = shop.list(POD, SYSTEM);
+        let running = all.iter().filter(|pod| pod.pointer("/metadata/deletionTimestamp").is_none());
+        running.map(|pod| text(pod, "/metadata/name").to_owned()).filter(|name| name.starts_with(AGENT)).collect()
+    };
+    let before = pods();
+    assert_eq!(before.len(), 1, "{before:?}");
+    shop.delete(SERVICE_ACCOUNT, SYSTEM, AGENT);
+    place.apply();
+    let now = pods();
+    assert!(now.len() == 1 && now != before, "{before:?}, {now:?}");
+    assert_eq!(text(&shop.get(LEASE, SYSTEM, AGENT), "/spec/holderIdentity"), now[0], "who beats");
+
+    // It is alive: what is lost comes back.
+    shop.delete(CONFIG_MAP, "storefront", "cluster-info");
+    place.apply();
+    assert!(shop.find(CONFIG_MAP, "storefront", "cluster-info").is_some());
     place.settled();
 }
 

@@ -26,6 +26,8 @@ pub const SECRET: Kind = ("v1", "Secret", "secrets");
 pub const CONFIG_MAP: Kind = ("v1", "ConfigMap", "configmaps");
 /// Pods.
 pub const POD: Kind = ("v1", "Pod", "pods");
+/// ServiceAccounts.
+pub const SERVICE_ACCOUNT: Kind = ("v1", "ServiceAccount", "serviceaccounts");
 /// The agent's layers.
 pub const LAYER: Kind = ("agent.windlass.dev/v1alpha1", "Layer", "layers");
 

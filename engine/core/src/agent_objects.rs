@@ -12,6 +12,9 @@ pub const LAYER_KIND: &str = "Layer";
 /// Condition of a `Layer` that the agent cannot apply however often it tries, until somebody changes something (kstatus' word for it).
 pub const LAYER_STALLED: &str = "Stalled";
 
+/// Label of the agent's pods, by which its Deployment chooses them; its value is the agent's name.
+pub const AGENT_LABEL: &str = "app.kubernetes.io/name";
+
 /// What the agent needs on a workload plane, in the order of application: Namespace, CustomResourceDefinition, ServiceAccount,
 /// ClusterRoleBinding, Deployment.
 ///
@@ -148,7 +151,7 @@ fn binding() -> Json {
 }
 
 fn deployment(image: &str) -> Json {
-    let labels = json!({"app.kubernetes.io/name": AGENT_NAME});
+    let labels = json!({AGENT_LABEL: AGENT_NAME});
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

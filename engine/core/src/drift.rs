@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
-use crate::addr::Address;
+use crate::addr::{Address, Part};
 use crate::deletion::Deletion;
 use crate::diff::{Comparison, LeafDiff, Owners, compare};
 use crate::encode::{DigestKey, Placeholder, contains_placeholder, resolve_unknowns};
@@ -17,9 +17,9 @@ use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
 use crate::object::ObjectKey;
 use crate::plan::access::{access_drift, recorded_access};
 use crate::plan::demands::{manager, recorded_layer_objects, recorded_providers};
-use crate::plan::published::{content_drift, unready_layers};
+use crate::plan::published::{content_drift, layer_drift, unready_layers};
 use crate::plan::{Actor, Unplanned, no_kubeconfig};
-use crate::recorded::{Recorded, RecordedObject};
+use crate::recorded::{Recorded, RecordedObject, ResourceStatus};
 
 /// What has been found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -130,9 +130,7 @@ pub fn object_drift(
     digest_key: &DigestKey,
 ) -> Option<ObjectDrift> {
     let Some(live) = live else { return Some(ObjectDrift::gone()) };
-    let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or("");
-    let other = !recorded.uid.is_empty() && uid != recorded.uid && !is_our_making(recorded, live);
-    let replaced = other.then(|| Replacement { recorded: recorded.uid.clone(), live: uid.to_owned(), actor: Owners::of(live).first() });
+    let replaced = replacement(recorded, live);
     if let Some(deletion) = Deletion::of(live) {
         return Some(ObjectDrift { replaced, ..ObjectDrift::going(deletion) });
     }
@@ -140,6 +138,13 @@ pub fn object_drift(
     let applied = resolved(&recorded.applied, known);
     let leaves = compare(Comparison { applied: &applied, live, schema, key: Some(digest_key) });
     (replaced.is_some() || !leaves.is_empty()).then_some(ObjectDrift { replaced, leaves, ..ObjectDrift::default() })
+}
+
+/// The live object under a recorded name, if it is another one than we made; `None`: it is ours.
+pub(crate) fn replacement(recorded: &RecordedObject, live: &Json) -> Option<Replacement> {
+    let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or("");
+    let other = !recorded.uid.is_empty() && uid != recorded.uid && !is_our_making(recorded, live);
+    other.then(|| Replacement { recorded: recorded.uid.clone(), live: uid.to_owned(), actor: Owners::of(live).maker() })
 }
 
 /// Whether a live object is of our making, whatever its uid is: it carries the marks that we applied, and we have applied fields of it. An
@@ -170,7 +175,7 @@ fn marks(object: &Json) -> Option<(&str, &str)> {
 pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> DriftReport {
     let mut report = DriftReport {
         failed: facts.failed.iter().map(|(question, reason)| format!("{question}: {reason}")).collect(),
-        notes: unready_layers(recorded, facts),
+        notes: unready_layers(recorded, facts).into_iter().chain(unrecorded_layers(recorded)).collect(),
         ..DriftReport::default()
     };
     let mut planes: BTreeSet<&Address> = recorded.planes.keys().collect();
@@ -226,6 +231,16 @@ pub fn drift(recorded: &Recorded, facts: &Facts, digest_key: &DigestKey) -> Drif
     report
 }
 
+/// Layers that are half made and have told the state nothing of their objects yet, one line each: without the wish nobody knows what to
+/// compare these with.
+fn unrecorded_layers(recorded: &Recorded) -> Vec<String> {
+    let owners: BTreeSet<&Address> = recorded.objects.values().map(|object| &object.resource).collect();
+    let half_made = recorded.resources.iter().filter(|(address, resource)| {
+        matches!(address.part, Some(Part::Layer(_))) && resource.status == ResourceStatus::Creating && !owners.contains(address)
+    });
+    half_made.map(|(address, _)| format!("{address}: is half made and not compared; `windlass plan` looks at its objects")).collect()
+}
+
 /// What is wrong with an object whose fields are not recorded: it is gone or about to be, or it is a manager that somebody has stopped.
 pub(crate) fn unrecorded_drift(key: &ObjectKey, live: Option<&Json>) -> Option<ObjectDrift> {
     let Some(live) = live else { return Some(ObjectDrift::gone()) };
@@ -246,19 +261,20 @@ pub(crate) fn unrecorded_drift(key: &ObjectKey, live: Option<&Json>) -> Option<O
 fn unrecorded(recorded: &Recorded, facts: &Facts) -> Vec<(Address, ObjectKey, Option<ObjectDrift>)> {
     let managers = recorded_providers(recorded).into_iter().map(|(owner, plane, provider)| (owner, manager(&plane, &provider)));
     let layers = recorded_layer_objects(recorded);
-    let contents = layers
-        .iter()
-        .flat_map(|(owner, layer)| content_drift(layer, facts).into_iter().map(move |(secret, drift)| (owner.clone(), secret, drift)));
+    let contents = layers.iter().flat_map(|(owner, layer)| {
+        let contents = content_drift(recorded, owner, layer, facts).into_iter();
+        contents.map(move |(secret, drift)| (owner.clone(), secret, drift))
+    });
     let access = recorded_access(recorded).into_iter().map(|(pivot, secret)| {
         let drift = access_drift(recorded, facts, &pivot.root(), &secret);
         (pivot, secret, drift)
     });
-    let others = managers.chain(layers.iter().cloned()).filter(|(_, key)| !recorded.objects.contains_key(key));
-    let others = others.map(|(owner, key)| {
+    let managers = managers.filter(|(_, key)| !recorded.objects.contains_key(key)).map(|(owner, key)| {
         let drift = unrecorded_drift(&key, facts.object(&key));
         (owner, key, drift)
     });
-    others.chain(contents).chain(access).collect()
+    let handed_over = layers.iter().map(|(owner, layer)| (owner.clone(), layer.clone(), layer_drift(recorded, owner, layer, facts)));
+    managers.chain(handed_over).chain(contents).chain(access).collect()
 }
 
 /// An entry of a Secret whose value nobody has recorded: as long as we own it, it is as we applied it.

@@ -30,6 +30,12 @@ pub fn is_qualified_name(key: &str) -> bool {
     }
 }
 
+/// A key of a ConfigMap's or a Secret's data (IsConfigMapKey).
+pub fn is_data_key(key: &str) -> bool {
+    let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    !key.is_empty() && key.len() <= 253 && key.chars().all(known) && key != "." && !key.starts_with("..")
+}
+
 /// Empty, or letters, digits, `-`, `_`, `.` between letters or digits (IsValidLabelValue).
 pub fn is_label_value(value: &str) -> bool {
     let edge = |c: char| c.is_ascii_alphanumeric();
@@ -42,7 +48,7 @@ pub fn is_label_value(value: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_label_value, is_path_segment, is_qualified_name, is_subdomain};
+    use super::{is_data_key, is_label_value, is_path_segment, is_qualified_name, is_subdomain};
 
     #[test]
     fn keys_and_values_are_those_of_kubernetes() {
@@ -55,6 +61,13 @@ mod tests {
         }
         for (value, valid) in [("", true), ("web", true), ("a,b=c", false), ("-", false), ("a\n", false), (long.as_str(), true)] {
             assert_eq!(is_label_value(value), valid, "{value}");
+        }
+    }
+
+    #[test]
+    fn keys_of_data_are_those_of_kubernetes() {
+        for (key, valid) in [("a.b_C-1", true), (".dockerconfigjson", true), ("a b/c", false), ("", false), (".", false), ("..a", false)] {
+            assert_eq!(is_data_key(key), valid, "{key}");
         }
     }
 

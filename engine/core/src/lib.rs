@@ -19,6 +19,7 @@ pub mod facts;
 pub mod files;
 pub mod graph;
 pub mod immutable;
+pub mod inventory;
 pub mod kinds;
 mod kube_names;
 pub mod lang;

@@ -237,6 +237,18 @@ fn what_is_shown_of_an_object_is_not_sensitive() {
 }
 
 #[test]
+fn the_name_of_a_layer_is_a_dns_label() {
+    let long = "x".repeat(51);
+    for name in ["a_b", "UP", "é", "-", "a/b", "Sh op", "a?dryRun=All", long.as_str()] {
+        let profile = cluster("", GROUPS).replacen("network \"n\"", &format!("network \"{name}\""), 1);
+        let place = place_of(&profile, &format!("\"{name}\""));
+        let (_, found) = wish(&profile);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert!(found[0].starts_with(&format!("{place} WL0208 {name:?} is no name of a layer")), "{place}: {found:#?}");
+    }
+}
+
+#[test]
 fn a_fault_in_a_sensitive_default_does_not_tell_it() {
     for (ty, default) in [("number", "\"C4N4RY\""), ("map(number)", "{ C4N4RY = [] }"), ("string", "{ a = 1 }.C4N4RY")] {
         let block = format!("variable \"pin\" {{\n  type      = {ty}\n  sensitive = true\n  default   = {default}\n}}\n");

@@ -1,6 +1,6 @@
 //! The planes that a command works with: where their kubeconfigs come from, and who looks at them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use windlass_core::addr::{Address, Instance, Root};
 use windlass_core::desired::{Desired, DesiredManagement};
 use windlass_core::diag::Code;
 use windlass_core::encode::DigestKey;
-use windlass_core::facts::Facts;
+use windlass_core::facts::{Demand, Facts};
 use windlass_core::plan::Mode;
 use windlass_core::recorded::Recorded;
 use windlass_kube::planes::PlaneSource;
@@ -206,12 +206,16 @@ impl World {
         let mut demands = windlass_core::plan::demands(desired, recorded, mode);
         demands.extend(windlass_core::plan::abandon_demands(recorded, abandon));
         let mut facts = self.kube.observe(&demands).await;
-        let more = windlass_core::plan::follow_up(recorded, &facts);
-        if !more.is_empty() {
+        let mut asked = BTreeSet::new();
+        loop {
+            let more = windlass_core::plan::follow_up(recorded, &facts).into_iter();
+            let more: Vec<Demand> = more.filter(|demand| asked.insert(demand.clone())).collect();
+            if more.is_empty() {
+                return facts;
+            }
             let found = self.kube.observe(&more).await;
             facts.objects.extend(found.objects);
             facts.failed.extend(found.failed);
         }
-        facts
     }
 }

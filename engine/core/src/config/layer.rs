@@ -6,6 +6,7 @@ use windlass_kubeschema::facts::Scope as KindScope;
 
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span};
 use crate::files::Files;
+use crate::kube_names::is_dns_label;
 use crate::lang::ir::ExprKind;
 use crate::lang::{Block, as_reference};
 use crate::layer::LayerKind;
@@ -16,6 +17,9 @@ use crate::value::Value;
 use super::block::{Handled, Reader};
 use super::model::{LayerModel, LayerObject};
 use super::{manifest, schema};
+
+/// Most characters of a layer's name: what the agent has of it is named by it, with something behind.
+const LONGEST_NAME: usize = 50;
 
 /// Block types of layers that hold objects.
 pub const KINDS: [(&str, LayerKind); 3] = [("network", LayerKind::Network), ("storage", LayerKind::Storage), ("addon", LayerKind::Addon)];
@@ -29,6 +33,15 @@ pub fn read(
     diagnostics: &mut Diagnostics,
 ) -> Option<LayerModel> {
     let name = block.label(0)?.to_string();
+    if !is_dns_label(&name) || name.len() > LONGEST_NAME {
+        let place = block.labels.first().map_or(block.header_span, |label| label.span);
+        diagnostics.push(
+            Diagnostic::error(Code::INVALID_NAME, format!("{name:?} is no name of a layer"))
+                .at(place)
+                .detail("The agent's objects are named by it.")
+                .hint(format!("use up to {LONGEST_NAME} lower case letters, digits and `-`, with a letter or digit at both ends")),
+        );
+    }
     for chart in block.body.blocks_of("chart") {
         diagnostics.push(
             Diagnostic::error(Code::NOT_YET, "Helm charts are not supported by this release yet")

@@ -10,6 +10,8 @@ use crate::plan::Actor;
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
     entries: Vec<ManagedEntry>,
+    /// `metadata.creationTimestamp`.
+    created: Option<String>,
 }
 
 impl Owners {
@@ -20,7 +22,8 @@ impl Owners {
             let each = list.iter().filter_map(|entry| parse_managed_fields(std::slice::from_ref(entry)).ok());
             each.flatten().collect()
         });
-        Self { entries }
+        let created = live.pointer("/metadata/creationTimestamp").and_then(Json::as_str).map(str::to_owned);
+        Self { entries, created }
     }
 
     /// Whether the server says anything about owners at all.
@@ -53,10 +56,19 @@ impl Owners {
         Some(actor_of(owning.max_by_key(|(depth, entry)| (!is_ours(entry), *depth, entry.time.clone()))?.1))
     }
 
-    /// Who wrote the object itself first, of those that still own something of it: its maker, as far as anybody can know.
-    pub fn first(&self) -> Option<Actor> {
-        let timed = self.entries.iter().filter(|entry| entry.subresource.is_empty() && entry.time.is_some());
-        timed.min_by(|a, b| a.time.cmp(&b.time).then_with(|| is_ours(a).cmp(&is_ours(b)))).map(actor_of)
+    /// Who made the object, if that can be told: the one manager of it that has not written since the second in which it came to be. An
+    /// entry's time is that of its manager's last write, so a maker that wrote again later is nobody's to name.
+    pub fn maker(&self) -> Option<Actor> {
+        let since = self.entries.iter().filter(|entry| entry.subresource.is_empty() && entry.time.is_some() && entry.time == self.created);
+        // Controllers are quick to write marks of their own onto what somebody else has made.
+        let (made, marked): (Vec<_>, Vec<_>) = since.partition(|entry| has_content(&entry.fields));
+        let candidates = if made.is_empty() { marked } else { made };
+        let others: Vec<_> = candidates.iter().filter(|entry| !is_ours(entry)).collect();
+        match (others.as_slice(), candidates.as_slice()) {
+            ([one], _) => Some(actor_of(one)),
+            ([], [one]) => Some(actor_of(one)),
+            _ => None,
+        }
     }
 
     /// Names of all other managers that own the leaf, sorted.
@@ -80,6 +92,11 @@ fn actor_of(entry: &ManagedEntry) -> Actor {
         time: entry.time.clone(),
         subresource: (!entry.subresource.is_empty()).then(|| entry.subresource.clone()),
     }
+}
+
+/// Whether anything but metadata is owned.
+fn has_content(fields: &FieldSet) -> bool {
+    fields.nodes().any(|(element, _)| !matches!(element, PathElement::Field(name) if name == "metadata" || name == "status"))
 }
 
 fn is_ours(entry: &ManagedEntry) -> bool {
@@ -107,26 +124,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_writer_is_the_oldest_one_of_the_object_itself() {
-        let entry = |manager: &str, operation: &str, time: &str, subresource: &str| {
+    fn the_maker_is_named_only_if_it_can_be_told() {
+        let entry = |manager: &str, time: &str, subresource: &str, fields: Json| {
+            let operation = if manager == FIELD_MANAGER { "Apply" } else { "Update" };
             json!({"manager": manager, "operation": operation, "apiVersion": "v1", "time": time, "subresource": subresource,
-                "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}})
+                "fieldsType": "FieldsV1", "fieldsV1": fields})
         };
-        let (early, late) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        let (then, later) = ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+        let data = || json!({"f:data": {}});
+        let mark = || json!({"f:metadata": {"f:annotations": {"f:a": {}}}});
         let untimed = json!({"manager": "scaler", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "fieldsV1": {}});
         for (entries, expected) in [
             (json!([]), None),
             (json!([untimed]), None),
-            (
-                json!([untimed, entry("kubectl-edit", "Update", late, ""), entry("kubectl-create", "Update", early, "")]),
-                Some("kubectl-create"),
-            ),
-            (json!([entry("controller", "Update", early, "status"), entry("kubectl-create", "Update", late, "")]), Some("kubectl-create")),
-            (json!([entry(FIELD_MANAGER, "Apply", early, ""), entry("kubectl-create", "Update", early, "")]), Some("kubectl-create")),
-            (json!([entry(FIELD_MANAGER, "Apply", early, ""), entry("kubectl-edit", "Update", late, "")]), Some(FIELD_MANAGER)),
+            (json!([entry("kubectl-edit", later, "", data()), entry("kubectl-create", then, "", data())]), Some("kubectl-create")),
+            (json!([entry("controller", then, "status", data()), entry("kubectl-create", then, "", data())]), Some("kubectl-create")),
+            (json!([entry("controller", then, "", mark()), entry("kubectl-create", then, "", data())]), Some("kubectl-create")),
+            // The maker has written again: who only marked it in between is not it.
+            (json!([entry("alice", later, "", data()), entry("bob", later, "", mark())]), None),
+            (json!([entry("alice", then, "", data()), entry("bob", then, "", data())]), None),
+            (json!([entry(FIELD_MANAGER, then, "", data()), entry("kubectl-create", then, "", data())]), Some("kubectl-create")),
+            (json!([entry(FIELD_MANAGER, then, "", data()), entry("kubectl-edit", later, "", data())]), Some(FIELD_MANAGER)),
         ] {
-            let owners = Owners::of(&json!({"metadata": {"managedFields": entries}}));
-            assert_eq!(owners.first().map(|actor| actor.manager).as_deref(), expected, "{entries}");
+            let owners = Owners::of(&json!({"metadata": {"creationTimestamp": then, "managedFields": entries}}));
+            assert_eq!(owners.maker().map(|actor| actor.manager).as_deref(), expected, "{entries}");
         }
     }
 }

@@ -1,21 +1,18 @@
 //! The access Secret of a pivoted cluster, on the management plane: whether it is there, ours, and holds the present kubeconfig. Judges
 //! what lives; makes no step.
 
-use serde_json::Value as Json;
-use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
-
 use super::demands::access_secret;
 use super::going::going;
 use super::kept_facts::{KeptCluster, kept};
+use super::own_marks::{address_leaf, belongs_to_another_state, lineage_of, mark_leaves};
 use super::verdict::View;
 use super::{Actor, ObjectAction};
 use crate::addr::{Address, Part};
 use crate::deletion::Deletion;
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::Diagnostics;
 use crate::diff::{LeafDiff, Owners};
 use crate::drift::{ObjectDrift, secret_leaf};
 use crate::facts::Facts;
-use crate::marks::LABEL_LINEAGE;
 use crate::object::ObjectKey;
 use crate::recorded::{Recorded, RecordedResource, ResourceStatus};
 
@@ -37,6 +34,8 @@ pub(super) enum AccessFault {
     Foreign(String),
     /// It holds another kubeconfig than the cluster has now; with the leaf, if somebody else has changed it.
     Outdated(Option<Box<LeafDiff>>),
+    /// It carries our lineage, and not the address of its cluster.
+    Misaddressed(Box<LeafDiff>),
 }
 
 impl AccessFault {
@@ -53,8 +52,12 @@ impl AccessFault {
             AccessFault::Unmarked(actor) => format!("made outside of windlass{}; it is taken over", by(actor)),
             AccessFault::Foreign(lineage) => format!("it belongs to the windlass state {lineage}"),
             AccessFault::Outdated(None) => "older than the cluster's kubeconfig".to_owned(),
-            AccessFault::Outdated(Some(leaf)) if leaf.live.is_none() => "removed outside of windlass, actor unknown".to_owned(),
-            AccessFault::Outdated(Some(leaf)) => format!("changed outside of windlass{}", by(&leaf.actor)),
+            AccessFault::Outdated(Some(leaf)) | AccessFault::Misaddressed(leaf) if leaf.live.is_none() => {
+                "removed outside of windlass, actor unknown".to_owned()
+            }
+            AccessFault::Outdated(Some(leaf)) | AccessFault::Misaddressed(leaf) => {
+                format!("changed outside of windlass{}", by(&leaf.actor))
+            }
         }
     }
 
@@ -67,6 +70,7 @@ impl AccessFault {
     pub(super) fn field(&self, secret: &ObjectKey) -> String {
         match self {
             AccessFault::Outdated(_) => format!("{} data.{ENTRY}", secret.short()),
+            AccessFault::Misaddressed(leaf) => format!("{} {}", secret.short(), leaf.path_text()),
             _ => secret.short(),
         }
     }
@@ -75,20 +79,19 @@ impl AccessFault {
 impl View<'_> {
     /// What is wrong with the access Secret of a cluster that has pivoted, if both planes answer.
     pub(super) fn access_fault(&self, cluster: &Address) -> Option<(ObjectKey, AccessFault)> {
-        let identity = self.facts.reachable(cluster)?;
+        self.facts.reachable(cluster)?;
         let kept = self.kept_cluster(cluster).filter(|_| self.is_ready(&cluster.with(Part::Pivot)))?;
         self.facts.reachable(&kept.management)?;
         let secret = access_secret(&kept.access());
-        let fault = fault(self.facts, &secret, &self.recorded.lineage, identity.access_outdated)?;
+        let fault = fault(self.recorded, self.facts, cluster, &secret)?;
         Some((secret, fault))
     }
 
     /// Access Secrets that another state has put in the place of ours.
     pub(super) fn refuse_foreign_access(&self, planned: &dyn Fn(&Address) -> bool, diagnostics: &mut Diagnostics) {
         for (address, cluster) in self.desired.clusters.iter().filter(|(address, _)| planned(address)) {
-            let Some((secret, fault @ AccessFault::Foreign(_))) = self.access_fault(address) else { continue };
-            let mut diagnostic = Diagnostic::error(Code::OBJECT_EXISTS, format!("{address}: {secret} is not ours"))
-                .detail(format!("It should hold the way into {address}, and {}.", fault.rule()))
+            let Some((secret, AccessFault::Foreign(owner))) = self.access_fault(address) else { continue };
+            let mut diagnostic = belongs_to_another_state(address, &secret, &format!("the way into {address}"), &owner)
                 .hint("two states must not have clusters of one name on one management plane; an apply makes it again once it is deleted");
             diagnostic.primary = cluster.span;
             diagnostics.push(diagnostic);
@@ -96,7 +99,7 @@ impl View<'_> {
     }
 }
 
-fn fault(facts: &Facts, secret: &ObjectKey, lineage: &str, outdated: bool) -> Option<AccessFault> {
+fn fault(recorded: &Recorded, facts: &Facts, cluster: &Address, secret: &ObjectKey) -> Option<AccessFault> {
     let Some(live) = facts.object(secret) else { return Some(AccessFault::Gone) };
     if let Some(deletion) = going(facts, secret) {
         return Some(AccessFault::Going(deletion));
@@ -104,40 +107,31 @@ fn fault(facts: &Facts, secret: &ObjectKey, lineage: &str, outdated: bool) -> Op
     let owners = Owners::of(live);
     match lineage_of(live) {
         None if owners.ours().is_some() => Some(AccessFault::Stripped),
-        None => Some(AccessFault::Unmarked(owners.first())),
-        Some(owner) if owner != lineage => Some(AccessFault::Foreign(owner.to_owned())),
-        Some(_) => outdated.then(|| AccessFault::Outdated(secret_leaf(live, ENTRY).map(Box::new))),
+        None => Some(AccessFault::Unmarked(owners.maker())),
+        Some(owner) if owner != recorded.lineage => Some(AccessFault::Foreign(owner.to_owned())),
+        Some(_) => {
+            let outdated = facts.reachable(cluster).is_some_and(|identity| identity.access_outdated);
+            let changed = outdated.then(|| secret_leaf(live, ENTRY)).flatten();
+            match (changed, address_leaf(live, cluster)) {
+                (Some(leaf), _) => Some(AccessFault::Outdated(Some(Box::new(leaf)))),
+                (None, Some(leaf)) => Some(AccessFault::Misaddressed(Box::new(leaf))),
+                (None, None) => outdated.then_some(AccessFault::Outdated(None)),
+            }
+        }
     }
 }
 
 /// The same as drift of the cluster's pivot; that the cluster has a newer kubeconfig is nobody's doing, and none.
 pub(crate) fn access_drift(recorded: &Recorded, facts: &Facts, cluster: &Address, secret: &ObjectKey) -> Option<ObjectDrift> {
-    let outdated = facts.reachable(cluster).is_some_and(|identity| identity.access_outdated);
-    let leaf = match fault(facts, secret, &recorded.lineage, outdated)? {
+    let leaves = match fault(recorded, facts, cluster, secret)? {
         AccessFault::Gone => return Some(ObjectDrift::gone()),
         AccessFault::Going(deletion) => return Some(ObjectDrift::going(deletion)),
-        AccessFault::Stripped | AccessFault::Unmarked(_) | AccessFault::Foreign(_) => mark_leaf(facts.object(secret)?, &recorded.lineage),
-        AccessFault::Outdated(leaf) => *leaf?,
+        AccessFault::Outdated(leaf) => vec![*leaf?],
+        AccessFault::Stripped | AccessFault::Unmarked(_) | AccessFault::Foreign(_) | AccessFault::Misaddressed(_) => {
+            mark_leaves(facts.object(secret)?, &recorded.lineage, cluster)
+        }
     };
-    Some(ObjectDrift { leaves: vec![leaf], ..ObjectDrift::default() })
-}
-
-/// Our mark, which is not on the Secret.
-fn mark_leaf(live: &Json, lineage: &str) -> LeafDiff {
-    let path = FieldPath(["metadata", "labels", LABEL_LINEAGE].into_iter().map(PathElement::field).collect());
-    let owner = lineage_of(live);
-    LeafDiff {
-        applied: Some(Json::from(lineage)),
-        live: owner.map(Json::from),
-        actor: owner.and_then(|_| Owners::of(live).actor(&path)),
-        others: Vec::new(),
-        path,
-    }
-}
-
-/// Lineage that an object carries.
-pub(super) fn lineage_of(live: &Json) -> Option<&str> {
-    live.get("metadata")?.get("labels")?.get(LABEL_LINEAGE)?.as_str()
+    Some(ObjectDrift { leaves, ..ObjectDrift::default() })
 }
 
 /// Access Secrets that must be there by the state, each with the pivot that it belongs to.

@@ -236,7 +236,7 @@ pub struct LayerContent {
     pub depends_on: BTreeSet<String>,
     /// Objects in the order of application.
     pub objects: Vec<PlannedObject>,
-    /// Digest over the placeholder form of the objects.
+    /// Digest over the placeholder form of the objects, unknown leaves unresolved whatever is known by then.
     pub digest: String,
     /// Objects of an older content that go.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
 
-use super::demands::planes;
+use super::demands::{goes_alone, planes};
 use super::kept_facts::kept_input;
 use super::saga::{Abandoned, Draft};
 use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
@@ -19,9 +19,11 @@ use super::{
 use crate::addr::{Address, Part};
 use crate::desired::Home;
 use crate::diff::{LeafDiff, path_to_text};
+use crate::drift::replacement;
 use crate::encode::{Placeholder, contains_placeholder};
 use crate::kinds::known_kind;
 use crate::object::ObjectKey;
+use crate::recorded::RecordedObject;
 
 /// What a plan is put together from beside verdicts and steps.
 #[derive(Default)]
@@ -136,9 +138,9 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
     };
     match verdict {
         Verdict::Keep => {}
-        Verdict::Create | Verdict::Finish => {
+        Verdict::Create | Verdict::Finish(_) => {
             change.action = if is_pivot { ChangeAction::Pivot } else { ChangeAction::Create };
-            let rule = if matches!(verdict, Verdict::Finish) {
+            let rule = if matches!(verdict, Verdict::Finish(_)) {
                 change.notes.push("finish creating".to_owned());
                 "was begun and is not finished"
             } else {
@@ -146,6 +148,11 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             };
             change.reasons.push(Reason { field: None, old: Json::Null, new: Json::Null, rule: rule.to_owned() });
             change.objects = new_objects(view, wish);
+            for repair in verdict.repairs() {
+                change.objects.retain(|object| object.key != repair.key);
+                change.reasons.extend(reasons(view, wish, repair, false));
+                change.objects.push(object_change(view, repair));
+            }
             change.objects.extend(dropped_objects(view, wish));
         }
         Verdict::Repair(repairs) | Verdict::Update(repairs) => {
@@ -198,8 +205,9 @@ fn dropped_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
     }
     let wanted: BTreeSet<ObjectKey> = wish.objects.iter().map(|object| object.key.on(address)).collect();
     let own = view.index.owned(address).iter().filter(|(key, object)| !is_bookkeeping(key) && !object.uid.is_empty());
-    let gone = own.filter(|(key, _)| !wanted.contains(&key.on(address)));
-    gone.map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect()
+    let gone = own.filter(|(key, _)| !wanted.contains(&key.on(address))).map(|(key, _)| (*key).clone());
+    let gone = gone.chain(view.inventoried(address).into_iter().map(|object| object.key));
+    gone.map(|key| ObjectChange { key, action: ObjectAction::Delete, leaves: Vec::new() }).collect()
 }
 
 /// Every leaf of a new object.
@@ -320,6 +328,7 @@ fn access_change(view: &View<'_>, change: &mut Change, draft: &Draft) {
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
     let is_provider = matches!(address.part, Some(Part::Provider(_)));
     let (own, staying): (Vec<_>, Vec<_>) = view.index.owned(address).iter().partition(|(key, _)| !is_provider || key.kind == "Secret");
+    let (others, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|(key, object)| another(view, address, key, object).is_some());
     let objects: Vec<ObjectChange> =
         own.into_iter().map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
     let mut notes = notes.get(address).cloned().unwrap_or_default();
@@ -327,6 +336,7 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
         notes.push("the provider itself stays on the management plane".to_owned());
         notes.extend(staying.iter().map(|(key, _)| format!("stays: {}", key.short())));
     }
+    notes.extend(others.into_iter().filter_map(|(key, object)| another(view, address, key, object)));
     let rule = if view.destroys_all() { "destroy" } else { "no longer in configuration" };
     Change {
         address: address.clone(),
@@ -337,6 +347,17 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
         machines: 0,
         notes,
     }
+}
+
+/// What stands in the place of an object that is deleted by itself, and is not: somebody else has made it. Machines take all else along.
+fn another(view: &View<'_>, address: &Address, key: &ObjectKey, object: &RecordedObject) -> Option<String> {
+    let by_itself = match &address.part {
+        Some(Part::Layer(_)) => view.recorded.resources.get(address).is_some_and(goes_alone),
+        Some(Part::Agent | Part::Provider(_)) => true,
+        _ => !address.is_cluster(),
+    };
+    let other = replacement(object, view.facts.object(key).filter(|_| by_itself)?)?;
+    Some(format!("not deleted with it: {}, made again outside of windlass {}", key.short(), other.words()))
 }
 
 fn forgotten(address: &Address, cluster: &Address, abandoned: &Abandoned) -> Change {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::access::recorded_access;
+use super::inventoried::inventories;
 use super::kept_facts::{KeptCluster, KeptLayer, KeptProvider, kept};
 use super::published::content_secrets;
 use super::wish::providers_of;
@@ -58,6 +59,7 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
         let kept = recorded.resources.get(&cluster).and_then(kept::<KeptCluster>);
         asked.extend(kept.map(|kept| Demand::Get { key: access_secret(&kept.kind.access()), api_version: "v1".to_owned() }));
     }
+    asked.extend(inventories(recorded));
     asked.extend(doomed_content(desired, recorded, mode));
     asked.into_iter().collect()
 }
@@ -137,15 +139,19 @@ fn secrets_on(plane: Address) -> Demand {
     Demand::List { plane, api_version: "v1".to_owned(), kind: "Secret".to_owned() }
 }
 
-/// The second round: objects that must be there and that no LIST by label has brought. Their label may have been taken away, which is not
-/// the same as their being gone. Empty for a healthy world.
+/// The rounds after the first: objects that must be there and that no LIST by label has brought. Their label may have been taken away, which
+/// is not the same as their being gone. Empty for a healthy world; whoever asks leaves out what has been asked before, since an answer may
+/// name more (a `Layer` its Secrets).
 pub fn follow_up(recorded: &Recorded, facts: &Facts) -> Vec<Demand> {
     let missing = |key: &ObjectKey| facts.reachable(&key.plane).is_some() && facts.object(key).is_none();
     let objects = recorded.objects.iter().filter(|(key, _)| missing(key));
     let objects = objects.map(|(key, object)| Demand::Get { key: key.clone(), api_version: object.api_version.clone() });
-    let layers = recorded_layer_objects(recorded).into_iter().flat_map(|(_, layer)| content_secrets(&layer, facts));
-    let secrets = layers.chain(recorded_access(recorded).into_iter().map(|(_, secret)| secret)).filter(missing);
-    objects.chain(secrets.map(|key| Demand::Get { key, api_version: "v1".to_owned() })).collect()
+    let layers: Vec<ObjectKey> = recorded_layer_objects(recorded).into_iter().map(|(_, layer)| layer).collect();
+    let contents: Vec<ObjectKey> = layers.iter().flat_map(|layer| content_secrets(layer, facts)).collect();
+    let secrets = contents.into_iter().chain(recorded_access(recorded).into_iter().map(|(_, secret)| secret)).filter(missing);
+    let secrets = secrets.map(|key| Demand::Get { key, api_version: "v1".to_owned() });
+    let layers = layers.into_iter().filter(missing).map(|key| Demand::Get { key, api_version: marks::AGENT_API_VERSION.to_owned() });
+    objects.chain(secrets).chain(layers).collect()
 }
 
 /// The Deployment of a provider's manager.

@@ -1,4 +1,4 @@
-//! Metadata of rendered objects by the rules that no schema says: names, labels, annotations, finalizers. Values that are not known yet are
+//! Rendered objects by the rules that no schema says: names, labels, annotations, finalizers, keys of data. Values that are not known yet are
 //! not judged.
 //!
 //! Source: `k8s.io/apimachinery/pkg/api/validation/objectmeta.go`, and the name function of each kind in `k8s.io/kubernetes/pkg/apis`.
@@ -6,7 +6,9 @@
 use serde_json::{Map, Value as Json};
 
 use crate::encode::Placeholder;
-use crate::kube_names::{KEY_FORM, VALUE_FORM, is_dns_label, is_label_value, is_path_segment, is_qualified_name, is_subdomain};
+use crate::kube_names::{
+    KEY_FORM, VALUE_FORM, is_data_key, is_dns_label, is_label_value, is_path_segment, is_qualified_name, is_subdomain,
+};
 use crate::object::ObjectKey;
 
 /// All annotations of an object together, keys and values, in bytes.
@@ -31,7 +33,21 @@ pub(super) fn faults(key: &ObjectKey, object: &Json) -> Vec<(String, &'static st
     for finalizer in finalizers.into_iter().flatten().filter_map(Json::as_str).filter(|finalizer| !is_qualified_name(finalizer)) {
         found.push((format!("metadata.finalizers: {finalizer:?} is no name of a finalizer"), KEY_FORM));
     }
+    data_keys(key, object, &mut found);
     found
+}
+
+fn data_keys(key: &ObjectKey, object: &Json, found: &mut Vec<(String, &'static str)>) {
+    const FORM: &str = "it has up to 253 letters, digits, `-`, `_` and `.`, and does not begin with `..`";
+    if !key.group.is_empty() || !matches!(key.kind.as_str(), "ConfigMap" | "Secret") {
+        return;
+    }
+    for field in ["data", "stringData", "binaryData"] {
+        let keys = object.get(field).filter(|map| Placeholder::of(map).is_none()).and_then(Json::as_object).into_iter().flat_map(Map::keys);
+        found.extend(
+            keys.filter(|entry| !is_data_key(entry)).map(|entry| (format!("{field}: {entry:?} is no key of a {}", key.kind), FORM)),
+        );
+    }
 }
 
 /// The rule that the name of an object breaks.
@@ -131,6 +147,13 @@ mod tests {
         let definition = |name: &str| json!({"metadata": {"name": name}, "spec": {"group": "x.io", "names": {"plural": "things"}}});
         assert_eq!(told("apiextensions.k8s.io", "CustomResourceDefinition", &definition("things.x.io")), Vec::<String>::new());
         assert_eq!(told("apiextensions.k8s.io", "CustomResourceDefinition", &definition("thing.x.io")).len(), 1);
+    }
+
+    #[test]
+    fn keys_of_data_are_those_that_an_api_server_takes() {
+        let object = json!({"metadata": {"name": "x"}, "data": {"a b/c": "x", "a": "y"}});
+        assert_eq!(told("", "Secret", &object), ["data: \"a b/c\" is no key of a Secret"]);
+        assert_eq!(told("example.com", "Secret", &object), Vec::<String>::new());
     }
 
     #[test]

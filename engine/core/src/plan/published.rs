@@ -2,12 +2,12 @@
 //! lives; makes no step.
 
 use serde_json::Value as Json;
-use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::demands::recorded_layer_objects;
 use super::going::going;
+use super::own_marks::{mark_leaves, metadata_leaf};
 use crate::addr::Address;
-use crate::diff::{LeafDiff, Owners};
+use crate::diff::LeafDiff;
 use crate::drift::{ObjectDrift, secret_leaf};
 use crate::facts::Facts;
 use crate::marks::{ANNOTATION_LAYER_DIGEST, SYSTEM_NAMESPACE};
@@ -28,37 +28,38 @@ pub(crate) fn content_secrets(layer: &ObjectKey, facts: &Facts) -> Vec<ObjectKey
 }
 
 /// The same, each with what is wrong with it; `None`: it is as it was published.
-pub(crate) fn content_drift(layer: &ObjectKey, facts: &Facts) -> Vec<(ObjectKey, Option<ObjectDrift>)> {
+pub(crate) fn content_drift(
+    recorded: &Recorded,
+    owner: &Address,
+    layer: &ObjectKey,
+    facts: &Facts,
+) -> Vec<(ObjectKey, Option<ObjectDrift>)> {
     let digest = facts.object(layer).and_then(|live| live.pointer("/spec/digest"));
+    let leaves = |live: &Json| -> Vec<LeafDiff> {
+        // What applies a layer again takes its Secrets back by force, so nobody is named as one to take from.
+        let parts = ["content", "sha256"].into_iter().filter_map(|entry| secret_leaf(live, entry));
+        let stamp = metadata_leaf(live, "annotations", ANNOTATION_LAYER_DIGEST, digest.cloned());
+        parts.chain(stamp).chain(mark_leaves(live, &recorded.lineage, owner)).collect()
+    };
     let judged = |secret: ObjectKey| {
-        let drift = match (facts.object(&secret), going(facts, &secret)) {
-            (None, _) => Some(ObjectDrift::gone()),
-            (Some(_), Some(deletion)) => Some(ObjectDrift::going(deletion)),
-            (Some(live), None) => changed(digest, live),
-        };
+        let drift = own_drift(&secret, facts, leaves);
         (secret, drift)
     };
     content_secrets(layer, facts).into_iter().map(judged).collect()
 }
 
-fn changed(digest: Option<&Json>, live: &Json) -> Option<ObjectDrift> {
-    // What applies a layer again takes its Secrets back by force, so nobody is named as one to take from.
-    let parts = ["content", "sha256"].into_iter().filter_map(|entry| secret_leaf(live, entry));
-    let leaves: Vec<LeafDiff> = parts.chain(stamp(digest, live)).collect();
-    (!leaves.is_empty()).then(|| ObjectDrift { leaves, ..ObjectDrift::default() })
+/// What is wrong with the object by which the agent knows of a layer; `None`: it is there, and marked as ours.
+pub(crate) fn layer_drift(recorded: &Recorded, owner: &Address, layer: &ObjectKey, facts: &Facts) -> Option<ObjectDrift> {
+    own_drift(layer, facts, |live| mark_leaves(live, &recorded.lineage, owner))
 }
 
-/// The digest on a content Secret, if it is not the one that its `Layer` asks for.
-fn stamp(digest: Option<&Json>, live: &Json) -> Option<LeafDiff> {
-    let path = FieldPath(["metadata", "annotations", ANNOTATION_LAYER_DIGEST].into_iter().map(PathElement::field).collect());
-    let found = live.pointer("/metadata/annotations").and_then(|map| map.get(ANNOTATION_LAYER_DIGEST));
-    (found != digest).then(|| LeafDiff {
-        applied: digest.cloned(),
-        live: found.cloned(),
-        actor: found.and_then(|_| Owners::of(live).actor(&path)),
-        others: Vec::new(),
-        path,
-    })
+fn own_drift(key: &ObjectKey, facts: &Facts, leaves: impl Fn(&Json) -> Vec<LeafDiff>) -> Option<ObjectDrift> {
+    let Some(live) = facts.object(key) else { return Some(ObjectDrift::gone()) };
+    if let Some(deletion) = going(facts, key) {
+        return Some(ObjectDrift::going(deletion));
+    }
+    let leaves = leaves(live);
+    (!leaves.is_empty()).then(|| ObjectDrift { leaves, ..ObjectDrift::default() })
 }
 
 /// Layers of which the agent says that they are not ready, one line each.

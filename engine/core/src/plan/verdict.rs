@@ -13,7 +13,7 @@ use super::index::Index;
 use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
 use super::others_providers::check;
-use super::published::content_drift;
+use super::published::{content_drift, layer_drift};
 use super::rendering::rendering;
 use super::wish::{Placed, Wish, Wishes, providers_of};
 use super::{Fingerprint, Mode};
@@ -27,7 +27,7 @@ use crate::facts::Facts;
 use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
 use crate::object::ObjectKey;
 use crate::paused::{may_be_paused, paused_by_others};
-use crate::recorded::{Recorded, ResourceStatus};
+use crate::recorded::{Recorded, RecordedObject, ResourceStatus};
 
 /// Everything that a plan is made from.
 #[derive(Clone, Copy)]
@@ -47,8 +47,8 @@ pub(super) enum Verdict {
     Keep,
     /// It is made.
     Create,
-    /// It was begun and is finished.
-    Finish,
+    /// It was begun and is finished, with what others have done to what stands of it.
+    Finish(Vec<Repair>),
     /// Living objects are not as we applied them.
     Repair(Vec<Repair>),
     /// The same wish is rendered in another way now.
@@ -58,14 +58,14 @@ pub(super) enum Verdict {
 impl Verdict {
     /// Whether the saga of making it is gone through.
     pub(super) fn makes(&self) -> bool {
-        matches!(self, Verdict::Create | Verdict::Finish)
+        matches!(self, Verdict::Create | Verdict::Finish(_))
     }
 
     /// Objects to be put right.
     pub(super) fn repairs(&self) -> &[Repair] {
         match self {
-            Verdict::Repair(repairs) | Verdict::Update(repairs) => repairs,
-            _ => &[],
+            Verdict::Finish(repairs) | Verdict::Repair(repairs) | Verdict::Update(repairs) => repairs,
+            Verdict::Keep | Verdict::Create => &[],
         }
     }
 }
@@ -149,6 +149,7 @@ impl<'a> View<'a> {
         self.refuse_removed_parts(planned, diagnostics);
         verdicts.warnings.extend(self.refuse_losses(planned, diagnostics));
         self.refuse_foreign_access(planned, diagnostics);
+        self.refuse_foreign_layers(planned, diagnostics);
         self.refuse_unchangeable(&verdicts.by_address, diagnostics);
         verdicts.warnings.extend(self.paused(&verdicts.by_address));
         verdicts
@@ -207,7 +208,7 @@ impl<'a> View<'a> {
         }
         if !ready {
             self.expect_absent(address, wish, verdicts, diagnostics);
-            return Verdict::Finish;
+            return Verdict::Finish(self.meddled(address, wish, record.status));
         }
         let components: Vec<Cow<'_, Placed>> = self.components(address).collect();
         let expected = self.expected(address, wish, &components);
@@ -233,12 +234,7 @@ impl<'a> View<'a> {
                 });
             }
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
-            let drift = object_drift(key, known, self.facts.object(key), &self.wishes.known, self.options.key);
-            let drift = match self.going(key) {
-                Some(deletion) if !drift.as_ref().is_some_and(ObjectDrift::is_lost) => Some(ObjectDrift::going(deletion)),
-                _ => drift,
-            };
-            if let Some(drift) = drift {
+            if let Some(drift) = self.drift_of(key, known) {
                 repairs.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
             }
         }
@@ -261,6 +257,15 @@ impl<'a> View<'a> {
                 updates.dedup_by(|a, b| a.key == b.key);
                 Verdict::Update(updates)
             }
+        }
+    }
+
+    /// What is wrong with an object that was applied.
+    pub(super) fn drift_of(&self, key: &ObjectKey, known: &RecordedObject) -> Option<ObjectDrift> {
+        let drift = object_drift(key, known, self.facts.object(key), &self.wishes.known, self.options.key);
+        match self.going(key) {
+            Some(deletion) if !drift.as_ref().is_some_and(ObjectDrift::is_lost) => Some(ObjectDrift::going(deletion)),
+            _ => drift,
         }
     }
 
@@ -335,12 +340,13 @@ impl<'a> View<'a> {
             .collect()
     }
 
-    /// The object by which the agent knows of a layer, if it is gone or about to be while there is an agent.
+    /// The object by which the agent knows of a layer, if it is gone, about to be or not marked as ours while there is an agent.
     fn lost_layer_object(&self, address: &Address, layer: &str) -> Option<Repair> {
         let root = address.root();
         self.desired.clusters.get(&root).filter(|cluster| cluster.agent)?;
+        self.facts.reachable(&root)?;
         let key = layer_object(&root, layer);
-        self.lost(&key).map(|drift| Repair { key, wish: None, drift })
+        layer_drift(self.recorded, address, &key, self.facts).map(|drift| Repair { key, wish: None, drift })
     }
 
     /// The Secrets that the agent takes a layer's content from, if they are gone or not as they were published while there is an agent.
@@ -349,7 +355,7 @@ impl<'a> View<'a> {
         if !self.desired.clusters.get(&root).is_some_and(|cluster| cluster.agent) || self.facts.reachable(&root).is_none() {
             return Vec::new();
         }
-        let contents = content_drift(&layer_object(&root, layer), self.facts).into_iter();
+        let contents = content_drift(self.recorded, address, &layer_object(&root, layer), self.facts).into_iter();
         contents.filter_map(|(key, drift)| Some(Repair { key, wish: None, drift: drift? })).collect()
     }
 
@@ -409,8 +415,10 @@ impl<'a> View<'a> {
                         verdicts.fingerprints.insert(key, fingerprint);
                     }
                     (Some(live), None) => {
-                        let taken = !is_shared(&key) && !self.is_ours(live, address);
-                        if taken && !self.may_be_taken_over(&key, live, address) {
+                        if self.is_ours(live, address) {
+                            // A step that has not ended has applied it.
+                            verdicts.read(self.facts, &key, &object.api_version, &object.content);
+                        } else if !is_shared(&key) && !self.may_be_taken_over(&key, live, address) {
                             diagnostics.push(self.somebody_elses(&key, live, address, wish));
                         }
                     }
@@ -420,7 +428,7 @@ impl<'a> View<'a> {
     }
 
     /// Whether a live object carries our lineage and the address of this resource.
-    fn is_ours(&self, live: &Json, address: &Address) -> bool {
+    pub(super) fn is_ours(&self, live: &Json, address: &Address) -> bool {
         mark(live, "labels", LABEL_LINEAGE) == Some(&self.recorded.lineage)
             && mark(live, "annotations", ANNOTATION_ADDRESS) == Some(&address.to_string())
     }
@@ -432,8 +440,15 @@ impl<'a> View<'a> {
     }
 
     fn somebody_elses(&self, key: &ObjectKey, live: &Json, address: &Address, wish: &Wish<'_>) -> Diagnostic {
+        let ours = mark(live, "labels", LABEL_LINEAGE) == Some(&self.recorded.lineage);
+        if let Some(owner) = mark(live, "annotations", ANNOTATION_ADDRESS).filter(|_| ours) {
+            let mut diagnostic = Diagnostic::error(Code::OBJECT_EXISTS, format!("{address}: {key} belongs to {owner} already"))
+                .detail("Windlass has applied it for that, and it does not move from one to the other in one apply.")
+                .hint(format!("leave it in {owner}; or take it out, apply without it, and put it into {address} after that"));
+            diagnostic.primary = wish.resource.span;
+            return diagnostic;
+        }
         let owner = match (mark(live, "labels", LABEL_LINEAGE), mark(live, "annotations", ANNOTATION_ADDRESS)) {
-            (Some(lineage), Some(owner)) if lineage == self.recorded.lineage => format!("it belongs to {owner} of this state"),
             (Some(lineage), owner) => format!("it belongs to {} of the windlass state {lineage}", owner.unwrap_or("a resource")),
             _ => match Owners::of(live).actor(&FieldPath(vec![PathElement::field("metadata")])) {
                 Some(actor) => format!("its fields belong to field manager {:?}", actor.manager),

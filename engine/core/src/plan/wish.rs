@@ -1,5 +1,6 @@
 //! The wish in placeholder form: what HCL asks for, ready to be compared with what was applied.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
@@ -9,6 +10,7 @@ use super::{PlannedObject, ProviderSpec};
 use crate::addr::{Address, Part};
 use crate::desired::{Desired, DesiredCluster, DesiredObject, DesiredProvider, DesiredResource, Home};
 use crate::diag::{Diagnostics, Span};
+use crate::drift::resolved;
 use crate::encode::{DigestKey, Encoder, canonical_text, resolve_unknowns, sha256_digest};
 use crate::marks::ANNOTATION_ADDRESS;
 use crate::object::ObjectKey;
@@ -21,13 +23,25 @@ pub(super) struct Placed {
     pub(super) key: ObjectKey,
     pub(super) api_version: String,
     pub(super) content: Json,
+    /// The content without the values of unknown leaves, where `content` has some.
+    unresolved: Option<Json>,
     /// Where it is written, if that is somewhere else than its resource.
     pub(super) span: Option<Span>,
 }
 
 impl Placed {
     fn of(object: &DesiredObject, content: Json) -> Self {
-        Self { home: object.home, key: object.key.clone(), api_version: object.api_version.clone(), content, span: object.span }
+        let (key, api_version) = (object.key.clone(), object.api_version.clone());
+        Self { home: object.home, key, api_version, content, unresolved: None, span: object.span }
+    }
+
+    /// Fills in what is known by now of its unknown leaves.
+    fn resolve(&mut self, known: &BTreeMap<String, Json>) {
+        let content = match resolved(&self.content, known) {
+            Cow::Owned(content) => content,
+            Cow::Borrowed(_) => return,
+        };
+        self.unresolved = Some(std::mem::replace(&mut self.content, content));
     }
 
     /// The same object in a cluster, where another resource owns it.
@@ -36,7 +50,8 @@ impl Placed {
         if let Some(annotations) = content.pointer_mut("/metadata/annotations").and_then(Json::as_object_mut) {
             annotations.insert(ANNOTATION_ADDRESS.to_owned(), Json::String(owner.to_string()));
         }
-        Placed { home: Home::Workload, key: self.key.on(cluster), api_version: self.api_version.clone(), content, span: self.span }
+        let (key, api_version) = (self.key.on(cluster), self.api_version.clone());
+        Placed { home: Home::Workload, key, api_version, content, unresolved: None, span: self.span }
     }
 
     /// To be applied on a plane; `create`: nothing of this name may be there that is not ours.
@@ -67,6 +82,13 @@ impl Wish<'_> {
             facts: self.facts.clone(),
         }
     }
+
+    /// Digest of what its objects hold. It is the same before and after an unknown value has become known, so that what an agent was given
+    /// keeps its name.
+    pub(super) fn content_digest(&self) -> String {
+        let contents = self.objects.iter().map(|object| object.unresolved.as_ref().unwrap_or(&object.content).clone());
+        sha256_digest(&canonical_text(&contents.collect::<Json>()))
+    }
 }
 
 /// All that HCL asks for.
@@ -96,7 +118,7 @@ pub(super) fn wishes<'a>(
         let mut objects = placed(&resource.objects, address, unknowns, resource.span, &encoder, diagnostics);
         let input = encoder.input(&resource.input, address);
         digest_input.insert(address.to_string(), json!([input, objects.iter().map(|object| &object.content).collect::<Vec<_>>()]));
-        objects.iter_mut().for_each(|object| resolve_unknowns(&mut object.content, &known));
+        objects.iter_mut().for_each(|object| object.resolve(&known));
         let input_digest = key.digest(&input);
         let facts = facts(desired, address, &input);
         resources.insert(address, Wish { resource, input, input_digest, objects, facts });

@@ -311,7 +311,46 @@ const HURTS: &[Hurt] = &[
             world.objects.remove(&key);
         },
         shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
-        reasons: &[],
+        reasons: &["Layer windlass-system/spaces: null -> null (deleted outside of windlass)"],
+    },
+    Hurt {
+        what: "the marks of the agent's object of a layer and of its content taken away, which hides both from each LIST",
+        hurt: |world| {
+            for (kind, name) in [("Layer", "spaces"), ("Secret", "spaces-content-0")] {
+                let key = world.find(&shop(), kind, name);
+                world.remove_leaf(&key, "/metadata/labels/windlass.dev~1lineage");
+            }
+        },
+        shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &[
+            "Layer windlass-system/spaces metadata.labels[\"windlass.dev/lineage\"]: null -> \"11111111-2222-3333-4444-555555555555\" (removed outside of windlass, actor unknown)",
+            "Secret windlass-system/spaces-content-0 metadata.labels[\"windlass.dev/lineage\"]: null -> \"11111111-2222-3333-4444-555555555555\" (removed outside of windlass, actor unknown)",
+        ],
+    },
+    Hurt {
+        what: "the address of the agent's object of a layer and of its content changed",
+        hurt: |world| {
+            for (kind, name) in [("Layer", "spaces"), ("Secret", "spaces-content-0")] {
+                let key = world.find(&shop(), kind, name);
+                world.edit(&key, "/metadata/annotations/windlass.dev~1address", json!("cluster.other"), "kubectl-annotate");
+            }
+        },
+        shown: &["update cluster.shop.layer[\"spaces\"]", "  publish_layer cluster.shop.layer[\"spaces\"]"],
+        reasons: &[
+            "Layer windlass-system/spaces metadata.annotations[\"windlass.dev/address\"]: \"cluster.other\" -> \"cluster.shop.layer[\\\"spaces\\\"]\" (changed outside of windlass by kubectl-annotate)",
+            "Secret windlass-system/spaces-content-0 metadata.annotations[\"windlass.dev/address\"]: \"cluster.other\" -> \"cluster.shop.layer[\\\"spaces\\\"]\" (changed outside of windlass by kubectl-annotate)",
+        ],
+    },
+    Hurt {
+        what: "the address of the access Secret changed",
+        hurt: |world| {
+            let key = world.find(&management(), "Secret", "windlass-access-shop");
+            world.edit(&key, "/metadata/annotations/windlass.dev~1address", json!("cluster.other"), "kubectl-annotate");
+        },
+        shown: &["update cluster.shop.pivot", "  refresh_access cluster.shop.pivot"],
+        reasons: &[
+            "Secret windlass-system/windlass-access-shop metadata.annotations[\"windlass.dev/address\"]: null -> null (changed outside of windlass by kubectl-annotate)",
+        ],
     },
     Hurt {
         what: "a layer's content deleted",
@@ -816,8 +855,8 @@ fn the_agent_follows_the_release_in_place() {
     assert_eq!(shown(&good(&world, &newer)), Vec::<String>::new());
 }
 
-#[test]
-fn unknown_values_are_filled_in_and_then_compared() {
+/// A cluster with a layer that holds a value that is known once the cluster's API answers.
+fn with_endpoint() -> Wanted {
     let mut wanted = Wanted::new("shop");
     let endpoint = Value::unknown_reference(Type::String, "cluster.shop.endpoint");
     let metadata = object(json!({"name": "where", "namespace": "kube-system"}));
@@ -828,7 +867,30 @@ fn unknown_values_are_filled_in_and_then_compared() {
         ("metadata", metadata),
         ("data", data),
     ]));
-    let wish = desired(&[wanted]);
+    wanted
+}
+
+/// The agent's Secrets of a layer are named by its digest.
+#[test]
+fn a_layer_keeps_its_digest_when_a_value_becomes_known() {
+    let wish = desired(&[with_endpoint()]);
+    let digest = |plan: &Plan| {
+        plan.steps.iter().find_map(|step| match &step.action {
+            Action::PublishLayer { layer, .. } if layer.name == "spaces" => Some(layer.digest.clone()),
+            _ => None,
+        })
+    };
+    let published = digest(&good(&World::empty(), &wish));
+    assert!(published.is_some());
+    let mut world = up(&wish);
+    let key = world.find(&shop(), "ConfigMap", "spaces");
+    world.edit(&key, "/data/key", json!("b"), "kubectl-edit");
+    assert_eq!(digest(&good(&world, &wish)), published);
+}
+
+#[test]
+fn unknown_values_are_filled_in_and_then_compared() {
+    let wish = desired(&[with_endpoint()]);
     let mut world = up(&wish);
     let key = world.find(&shop(), "ConfigMap", "where");
     assert_eq!(world.objects[&key]["data"]["endpoint"], json!("https://uid-cluster.shop:6443"));

@@ -1,10 +1,12 @@
 //! Single cases of destroying.
 
 use serde_json::json;
+use windlass_core::addr::Part;
 use windlass_core::desired::Desired;
 use windlass_core::diag::Code;
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions};
+use windlass_core::recorded::RecordedObject;
 
 use crate::laws::up;
 use crate::wish::{Wanted, cluster, desired, management, object};
@@ -124,7 +126,16 @@ fn what_the_agent_made_again_goes_and_a_namesake_of_somebody_else_does_not() {
     assert!(down.state.resources.is_empty() && down.state.objects.is_empty());
 
     world.make_again(&spaces, Some("kubectl-create"));
-    assert_eq!(meant(&destroy(&world, &wish)), Some(recorded));
+    let plan = destroy(&world, &wish);
+    assert_eq!(meant(&plan), Some(recorded));
+    let layer = cluster("shop").with(Part::Layer("spaces".into()));
+    let change = plan.changes.iter().find(|change| change.address == layer).unwrap();
+    assert!(change.objects.iter().all(|object| object.key != spaces), "{:?}", change.objects);
+    assert_eq!(
+        change.notes,
+        ["not deleted with it: ConfigMap kube-system/spaces, made again outside of windlass by kubectl-create at 2026-02-02T00:00:00Z; \
+          who deleted it is not known"]
+    );
 }
 
 #[test]
@@ -391,6 +402,106 @@ fn what_others_have_put_into_namespaces_and_kinds_of_layers_is_refused_before_th
         found.len() == 1 && found.iter().all(|diagnostic| diagnostic.summary.ends_with("ConfigMap storefront/n09 and 4 more")),
         "{found:#?}"
     );
+}
+
+#[test]
+fn what_others_have_made_under_names_of_ours_is_refused_by_name_and_maker() {
+    let wish = with_containers();
+    let whole = up(&wish);
+    let layer = cluster("shop").with(Part::Layer("ingress".into()));
+    let set = ObjectKey { group: "apps".into(), ..key("db", "StatefulSet", Some("storefront")) };
+    let team = ObjectKey { group: "example.com".into(), ..key("blue", "Team", Some("elsewhere")) };
+    let told = |world: &World| -> Vec<String> {
+        let (plan, found) = world.plan(&wish, Mode::Destroy);
+        let begun = plan.steps.iter().any(|step| matches!(step.action, Action::DeleteLayer { .. } | Action::Delete { .. }));
+        assert_eq!(begun && plan.steps.iter().any(|step| step.address.root() == cluster("shop")), found.is_empty(), "{:?}", steps(&plan));
+        assert!(found.iter().all(|diagnostic| diagnostic.code == Code::FOREIGN_CONTENT), "{found:#?}");
+        found.iter().map(|diagnostic| diagnostic.summary.clone()).collect()
+    };
+    // The agent makes again what it misses; so does who restores it with our marks.
+    let mut world = whole.clone();
+    world.make_again(&set, None);
+    assert_eq!(told(&world), Vec::<String>::new());
+
+    world.make_again(&set, Some("kubectl-create"));
+    world.objects.get_mut(&set).unwrap()["metadata"]["labels"] = json!({});
+    assert_eq!(
+        told(&world),
+        [
+            "Namespace storefront of cluster.shop holds objects that are not ours: StatefulSet storefront/db (made again outside of windlass \
+          by kubectl-create at 2026-02-02T00:00:00Z; who deleted it is not known)"
+        ]
+    );
+
+    let record = |api_version: &str| RecordedObject {
+        resource: layer.clone(),
+        uid: "ours".into(),
+        api_version: api_version.into(),
+        applied: json!({}),
+    };
+    let mut world = whole.clone();
+    world.state.objects.insert(team.clone(), record("example.com/v1"));
+    world.objects.insert(team, foreign("Team", json!({})));
+    assert_eq!(
+        told(&world),
+        ["CustomResourceDefinition teams.example.com of cluster.shop holds objects that are not ours: Team elsewhere/blue (made again \
+          outside of windlass by somebody, actor unknown)"]
+    );
+
+    // A load balancer is released on demand, whatever its name, and its Namespace waits for it.
+    let balancer = key("lb", "Service", Some("storefront"));
+    let mut world = whole;
+    world.state.objects.insert(balancer.clone(), record("v1"));
+    world.objects.insert(balancer.clone(), foreign("Service", json!({"spec": {"type": "LoadBalancer"}})));
+    let refused = told(&world);
+    assert!(refused.len() == 1 && refused[0].contains("holds Service storefront/lb (load balancer)"), "{refused:?}");
+    let options = PlanOptions { mode: Mode::Destroy, tool_version: "0.1.0", key: &KEY, replace: &[], release_foreign: true, abandon: &[] };
+    let (plan, found) = world.plan_with(&wish, &options);
+    assert!(found.is_empty(), "{found:#?}");
+    let namespace = key("storefront", "Namespace", None);
+    let released = |action: &Action| match action {
+        Action::ReleaseCloudResources { objects, .. } => {
+            objects.iter().any(|object| object.key == balancer && object.uid.as_deref() == Some("u"))
+        }
+        _ => false,
+    };
+    assert!(plan.steps.iter().any(|step| released(&step.action)));
+    assert!(plan.steps.iter().any(|step| matches!(&step.action, Action::DeleteLayer { later, .. } if later.contains(&namespace))));
+}
+
+#[test]
+fn a_namespace_that_somebody_else_has_made_again_stays_with_what_it_holds() {
+    let wish = with_containers();
+    let mut world = up(&wish);
+    let namespace = key("storefront", "Namespace", None);
+    world.make_again(&namespace, Some("kubectl-create"));
+    world.objects.get_mut(&namespace).unwrap()["metadata"]["labels"] = json!({});
+    world.objects.insert(key("notes", "ConfigMap", Some("storefront")), foreign("ConfigMap", json!({})));
+    let plan = destroy(&world, &wish);
+    let named = |change: &windlass_core::plan::Change| change.objects.iter().any(|object| object.key == namespace);
+    assert!(!plan.changes.iter().any(named));
+    assert!(plan.changes.iter().flat_map(|change| &change.notes).any(|note| note.starts_with("not deleted with it: Namespace storefront")));
+}
+
+#[test]
+fn a_layer_object_that_has_lost_its_mark_is_told_before_the_first_step() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let whole = up(&wish);
+    for (labels, owner) in [
+        (json!({}), "It carries no mark of a state."),
+        (json!({"windlass.dev/lineage": "other"}), "It belongs to the windlass state other."),
+    ] {
+        // One of a layer that goes with its machines stops nothing.
+        for (name, expected) in [("spaces", 1), ("ebs", 0)] {
+            let mut world = whole.clone();
+            let layer = world.find(&cluster("shop"), "Layer", name);
+            world.objects.get_mut(&layer).unwrap()["metadata"]["labels"] = labels.clone();
+            let found = world.plan(&wish, Mode::Destroy).1;
+            assert_eq!(found.len(), expected, "{name}: {found:#?}");
+            assert!(found.iter().all(|told| told.code == Code::FOREIGN_CONTENT && told.detail == owner), "{found:#?}");
+            assert!(found.iter().all(|told| told.summary.starts_with("Layer windlass-system/spaces on cluster.shop is not marked")));
+        }
+    }
 }
 
 #[test]

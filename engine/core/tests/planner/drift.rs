@@ -2,10 +2,11 @@
 
 use serde_json::json;
 use windlass_core::drift::{DriftReport, drift};
+use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Mode, drift_demands};
 
 use crate::laws::up;
-use crate::wish::{Wanted, cluster, desired, management};
+use crate::wish::{LINEAGE, Wanted, cluster, desired, management};
 use crate::world::{KEY, World};
 
 fn report(world: &World) -> DriftReport {
@@ -34,8 +35,9 @@ fn a_healthy_world_has_none_and_everything_was_looked_at() {
     let world = up(&desired(&[Wanted::new("shop")]));
     let report = report(&world);
     assert_eq!((lines(&report), report.unreachable.len(), report.failed.len()), (vec![], 0, 0));
-    let beside = world.objects.keys().filter(|key| key.kind == "Secret" && key.namespace.as_deref() == Some("windlass-system")).count();
-    assert_eq!((report.compared, beside), (world.state.objects.len() + beside, 6), "contents of five layers, one way in");
+    let own = |key: &&ObjectKey| ["Secret", "Layer"].contains(&key.kind.as_str()) && key.namespace.as_deref() == Some("windlass-system");
+    let beside = world.objects.keys().filter(own).count();
+    assert_eq!((report.compared, beside), (world.state.objects.len() + beside, 11), "five layers with their contents, one way in");
     let of_providers = world.state.objects.values().filter(|object| object.applied["spec"]["names"]["kind"] == "Thing").count();
     assert_eq!(of_providers, 4, "two providers on two planes");
 }
@@ -63,7 +65,7 @@ fn secrets_that_steps_made_for_themselves_are_missed() {
     world.objects.remove(&gone);
     let changed = world.find(&shop, "Secret", "ebs-content-0");
     world.edit(&changed, "/data/content", json!({"$wl": "secret", "digest": "d"}), "kubectl-edit");
-    // A label that is taken away hides it from the LIST, and nothing is lost by that.
+    // A label that is taken away hides it from the LIST, and only the label is lost by that.
     let unmarked = world.find(&shop, "Secret", "cilium-content-0");
     world.objects.get_mut(&unmarked).unwrap()["metadata"]["labels"] = json!({});
     let mut others = world.clone();
@@ -71,6 +73,10 @@ fn secrets_that_steps_made_for_themselves_are_missed() {
     world.objects.remove(&access);
     let secret = |digest: &str| json!({"$wl": "secret", "digest": digest}).to_string();
     let contents = [
+        format!(
+            "cluster.shop.layer[\"cilium\"] Secret windlass-system/cilium-content-0 leaf metadata.labels[\"windlass.dev/lineage\"] \
+             \"{LINEAGE}\" -> null by unknown"
+        ),
         format!(
             "cluster.shop.layer[\"ebs\"] Secret windlass-system/ebs-content-0 leaf data.content {} -> {} by kubectl-edit",
             secret(""),

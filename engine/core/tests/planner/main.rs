@@ -7,6 +7,7 @@ mod deleting;
 mod destroy;
 mod drift;
 mod half_made;
+mod inventoried;
 mod laws;
 mod own_secrets;
 mod replacing;

@@ -46,6 +46,21 @@ fn the_access_secret_of_another_state_is_no_way_in() {
 }
 
 #[test]
+fn what_another_state_has_marked_of_a_layer_is_not_taken_back() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let whole = up(&wish);
+    for (kind, name) in [("Layer", "spaces"), ("Secret", "spaces-content-0")] {
+        let mut world = whole.clone();
+        let key = world.find(&shop(), kind, name);
+        world.objects.get_mut(&key).unwrap()["metadata"]["labels"][LABEL_LINEAGE] = json!("other");
+        let found = found(&world, &wish);
+        let [(code, text)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(*code, Code::OBJECT_EXISTS);
+        assert!(text.contains(&key.short()) && text.contains("the windlass state other"), "{text}");
+    }
+}
+
+#[test]
 fn a_cluster_whose_access_secret_is_gone_is_left_out_with_what_opens_it() {
     let wish = desired(&[Wanted::new("shop")]);
     let mut world = up(&wish);

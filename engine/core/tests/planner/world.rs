@@ -1,6 +1,6 @@
 //! A world in memory: planes with objects, and a person who carries out steps as the real runner does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -11,7 +11,10 @@ use windlass_core::diag::Diagnostics;
 use windlass_core::encode::{DigestKey, resolve_unknowns};
 use windlass_core::facts::{ClusterAccess, Demand, Facts, PlaneFact, PlaneIdentity};
 use windlass_core::kinds::known_kind;
-use windlass_core::marks::{ANNOTATION_LAYER_DIGEST, FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE, access_secret};
+use windlass_core::marks::{
+    AGENT_API_VERSION, AGENT_GROUP, ANNOTATION_ADDRESS, ANNOTATION_LAYER_DIGEST, FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE,
+    access_secret,
+};
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::action::{DoomedObject, LayerContent};
 use windlass_core::plan::{Action, Mode, Plan, PlanOptions, PlannedObject, Readiness, Step, abandon_demands, demands, follow_up, plan};
@@ -99,9 +102,14 @@ impl World {
     pub fn answers(&self, demands: &[Demand]) -> Facts {
         let mut facts = Facts::default();
         self.answer(&mut facts, demands);
-        let more = follow_up(&self.state, &facts);
-        self.answer(&mut facts, &more);
-        facts
+        let mut asked = BTreeSet::new();
+        loop {
+            let more: Vec<Demand> = follow_up(&self.state, &facts).into_iter().filter(|demand| asked.insert(demand.clone())).collect();
+            if more.is_empty() {
+                return facts;
+            }
+            self.answer(&mut facts, &more);
+        }
     }
 
     pub fn plan(&self, desired: &Desired, mode: Mode) -> (Plan, Diagnostics) {
@@ -168,22 +176,13 @@ impl World {
             Action::ApplyLayer { layer, .. } => self.apply_layer(layer),
             Action::PublishLayer { plane, layer, .. } => {
                 self.apply_layer(layer);
-                let key = ObjectKey {
-                    plane: plane.clone(),
-                    group: "agent.windlass.dev".to_owned(),
-                    kind: "Layer".to_owned(),
-                    namespace: Some(SYSTEM_NAMESPACE.to_owned()),
-                    name: layer.name.clone(),
-                };
-                let content = json!({"apiVersion": "agent.windlass.dev/v1alpha1", "kind": "Layer",
-                    "metadata": {"name": layer.name, "namespace": SYSTEM_NAMESPACE, "labels": {LABEL_LINEAGE: LINEAGE}},
-                    "spec": {"digest": layer.digest, "secrets": [format!("{}-content-0", layer.name)]}});
-                let data = json!({"content": "eA==", "sha256": "eA=="});
-                self.own_secret(plane, &format!("{}-content-0", layer.name), json!({ANNOTATION_LAYER_DIGEST: layer.digest}), data);
-                self.apply_object(
-                    &PlannedObject { key, api_version: "agent.windlass.dev/v1alpha1".to_owned(), content, create: false },
-                    &layer.address,
-                );
+                let secret = format!("{}-content-0", layer.name);
+                let data = json!({"data": {"content": "eA==", "sha256": "eA=="}});
+                let stamp = json!({ANNOTATION_LAYER_DIGEST: layer.digest, ANNOTATION_ADDRESS: layer.address.to_string()});
+                self.own_object(secret_key(plane, &secret), "v1", stamp, data);
+                let spec = json!({"spec": {"digest": layer.digest, "secrets": [secret]}});
+                let address = json!({ANNOTATION_ADDRESS: layer.address.to_string()});
+                self.own_object(layer_key(plane, &layer.name), AGENT_API_VERSION, address, spec);
             }
             Action::Pivot { pivot } => {
                 let moving: Vec<ObjectKey> = self
@@ -199,13 +198,16 @@ impl World {
                     self.move_object(&key, &pivot.to);
                 }
                 if pivot.to == pivot.cluster {
-                    self.write_access(&pivot.access);
+                    self.write_access(&pivot.access, &pivot.cluster);
                 }
             }
-            Action::DeleteLayer { objects, .. }
-            | Action::ReleaseCloudResources { objects, .. }
-            | Action::Delete { objects, .. }
-            | Action::RemoveLeftovers { objects, .. } => self.delete(objects),
+            Action::DeleteLayer { plane, layer, objects, .. } => {
+                self.objects.remove(&layer_key(plane, layer));
+                self.delete(objects);
+            }
+            Action::ReleaseCloudResources { objects, .. } | Action::Delete { objects, .. } | Action::RemoveLeftovers { objects, .. } => {
+                self.delete(objects)
+            }
             Action::MakeWay { objects, .. } => {
                 for object in objects {
                     let uid = self.objects[&object.key]["metadata"]["uid"].as_str();
@@ -233,28 +235,22 @@ impl World {
             }
             Action::PivotPreflight { pivot } => assert!(self.planes.contains_key(&pivot.to)),
             Action::WaitNodes { .. } | Action::WaitAgent { .. } | Action::VerifyPivot { .. } | Action::Record => {}
-            Action::RefreshAccess { access, .. } => self.write_access(access),
+            Action::RefreshAccess { access, .. } => self.write_access(access, &address.root()),
         }
     }
 
-    fn write_access(&mut self, access: &ClusterAccess) {
-        self.own_secret(&access.management, &access_secret(&access.name), json!({}), json!({"value": "eA=="}));
+    fn write_access(&mut self, access: &ClusterAccess, cluster: &Address) {
+        let key = secret_key(&access.management, &access_secret(&access.name));
+        self.own_object(key, "v1", json!({ANNOTATION_ADDRESS: cluster.to_string()}), json!({"data": {"value": "eA=="}}));
     }
 
-    /// A Secret that a step makes for itself; the state does not hear of it.
-    fn own_secret(&mut self, plane: &Address, name: &str, annotations: Json, data: Json) {
-        let namespace = Some(SYSTEM_NAMESPACE.to_owned());
-        let key = ObjectKey { plane: plane.clone(), group: String::new(), kind: "Secret".to_owned(), namespace, name: name.to_owned() };
-        let uid = match self.objects.get(&key) {
-            Some(live) => live["metadata"]["uid"].clone(),
-            None => json!(self.uid()),
-        };
-        let owned: BTreeMap<String, Json> = data.as_object().unwrap().keys().map(|entry| (format!("f:{entry}"), json!({}))).collect();
-        let fields = json!([{"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
-            "fieldsType": "FieldsV1", "fieldsV1": {"f:data": owned}}]);
-        let metadata = json!({"name": name, "namespace": SYSTEM_NAMESPACE, "uid": uid, "labels": {LABEL_LINEAGE: LINEAGE},
-            "annotations": annotations, "managedFields": fields});
-        self.objects.insert(key, json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data}));
+    /// What a step makes for itself; the state does not hear of it.
+    fn own_object(&mut self, key: ObjectKey, api_version: &str, annotations: Json, mut content: Json) {
+        content["apiVersion"] = json!(api_version);
+        content["kind"] = json!(key.kind);
+        content["metadata"] =
+            json!({"name": key.name, "namespace": key.namespace, "labels": {LABEL_LINEAGE: LINEAGE}, "annotations": annotations});
+        self.write(&PlannedObject { key, api_version: api_version.to_owned(), content, create: false });
     }
 
     /// One object of a pivot, with its effect.
@@ -291,8 +287,15 @@ impl World {
         format!("uid-{}", self.uids)
     }
 
-    /// Server-side apply with force, by our manager.
+    /// Applies an object of a resource; the state hears of it.
     pub fn apply_object(&mut self, object: &PlannedObject, owner: &Address) {
+        let (uid, applied) = self.write(object);
+        let record = RecordedObject { resource: owner.clone(), uid, api_version: object.api_version.clone(), applied };
+        self.state.apply(&Effect::Object { key: object.key.clone(), object: record });
+    }
+
+    /// Server-side apply with force, by our manager: the object's uid, and what was applied.
+    fn write(&mut self, object: &PlannedObject) -> (String, Json) {
         assert!(self.planes.contains_key(&object.key.plane), "{} is applied to a plane that does not exist", object.key);
         if let (true, Some(live)) = (object.create, self.objects.get(&object.key)) {
             assert_eq!(live["metadata"]["labels"][LABEL_LINEAGE], json!(LINEAGE), "{} is not ours", object.key);
@@ -316,8 +319,7 @@ impl World {
         live["metadata"]["managedFields"] = json!([{"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": object.api_version,
             "time": "2026-01-01T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields}]);
         self.objects.insert(object.key.clone(), live);
-        let record = RecordedObject { resource: owner.clone(), uid, api_version: object.api_version.clone(), applied };
-        self.state.apply(&Effect::Object { key: object.key.clone(), object: record });
+        (uid, applied)
     }
 
     fn delete(&mut self, doomed: &[DoomedObject]) {
@@ -368,6 +370,7 @@ impl World {
             entry["manager"] = json!(manager);
             entry["operation"] = json!("Update");
             entry["time"] = json!("2026-02-02T00:00:00Z");
+            live["metadata"]["creationTimestamp"] = json!("2026-02-02T00:00:00Z");
         }
     }
 
@@ -376,13 +379,13 @@ impl World {
         let live = self.objects.get_mut(key).unwrap_or_else(|| panic!("{key} does not exist"));
         let mut fields = json!({});
         for step in pointer.trim_start_matches('/').rsplit('/') {
-            fields = json!({format!("f:{step}"): fields});
+            fields = json!({format!("f:{}", step.replace("~1", "/")): fields});
         }
         let (parent, last) = pointer.rsplit_once('/').unwrap();
         if live.pointer(parent).is_none() {
             panic!("{key} has no {parent}");
         }
-        live.pointer_mut(parent).unwrap()[last] = value;
+        live.pointer_mut(parent).unwrap()[last.replace("~1", "/")] = value;
         let ours = &mut live["metadata"]["managedFields"][0]["fieldsV1"];
         take_ownership(ours, pointer);
         let entry = json!({"manager": manager, "operation": "Update", "apiVersion": "v1", "time": "2026-02-02T00:00:00Z", "fieldsType": "FieldsV1", "fieldsV1": fields});
@@ -402,6 +405,16 @@ impl World {
         let mut found = self.objects.keys().filter(|key| &key.plane == plane && key.kind == kind && key.name == name);
         found.next().cloned().unwrap_or_else(|| panic!("no {kind} {name} on {plane}"))
     }
+}
+
+fn secret_key(plane: &Address, name: &str) -> ObjectKey {
+    let namespace = Some(SYSTEM_NAMESPACE.to_owned());
+    ObjectKey { plane: plane.clone(), group: String::new(), kind: "Secret".to_owned(), namespace, name: name.to_owned() }
+}
+
+/// By which the agent knows of a layer.
+fn layer_key(plane: &Address, layer: &str) -> ObjectKey {
+    ObjectKey { group: AGENT_GROUP.to_owned(), kind: "Layer".to_owned(), ..secret_key(plane, layer) }
 }
 
 fn take_ownership(fields: &mut Json, pointer: &str) {

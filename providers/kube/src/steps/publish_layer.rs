@@ -1,22 +1,26 @@
 //! `PublishLayer`: a layer is handed to the agent, and its status is waited for.
 
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
 use windlass_core::agent_objects::{LAYER_KIND, LAYER_STALLED};
-use windlass_core::marks::{AGENT_API_VERSION, FIELD_MANAGER, SYSTEM_NAMESPACE};
+use windlass_core::marks::{AGENT_API_VERSION, AGENT_NAME, FIELD_MANAGER, SYSTEM_NAMESPACE};
 use windlass_core::plan::action::LayerContent;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 
 use super::apply_layer::{effects, takeovers_by_object};
+use super::wait_agent::{beats, replace_pods_of_former_account};
 use crate::apply::mark;
 use crate::error::{ApiError, failed, refused};
 use crate::kinds::ObjectRef;
 use crate::layers::content::{LABEL_LAYER, LayerName, layer_reference, pack};
 use crate::layers::inventory;
+use crate::leases::LEASE_API_VERSION;
 use crate::plane::{Force, Only, Persist, Plane, encode};
 use crate::ready::condition::{condition, observed};
 use crate::remove::foreign_content;
 use crate::request::fill;
+use crate::watch::View;
 use crate::work::Work;
 
 pub async fn run(work: &Work<'_>, plane: &Address, layer: &LayerContent, repair: Option<&str>) -> Result<Outcome, StepError> {
@@ -24,6 +28,8 @@ pub async fn run(work: &Work<'_>, plane: &Address, layer: &LayerContent, repair:
     let doing = format!("publish layer {}", layer.name);
     let failed_to = |error: ApiError| error.during(&plane.address, &doing);
     refuse_containers_of_others(work, &plane, layer).await?;
+    // An agent whose account somebody made anew is dead and says nothing of it; no plan knows.
+    replace_pods_of_former_account(work, &plane).await?;
 
     let unknown = work.unknown_of(&layer.objects).await?;
     let mut bodies = Vec::with_capacity(layer.objects.len());
@@ -48,9 +54,14 @@ pub async fn run(work: &Work<'_>, plane: &Address, layer: &LayerContent, repair:
     let asked_again = forget_stall(&plane, &reference, &live).await.map_err(failed_to)?;
 
     let watch = work.watch(&plane, AGENT_API_VERSION, LAYER_KIND, Some(SYSTEM_NAMESPACE)).await?;
+    let leases = work.watch(&plane, LEASE_API_VERSION, "Lease", Some(SYSTEM_NAMESPACE)).await?;
     let what = format!("layer {} on {}", layer.name, plane.address);
     let asked = Asked { digest: &layer.digest, repair, again: asked_again };
-    match work.patience.until(&watch, &what, |view| judge(view.get(Some(SYSTEM_NAMESPACE), &layer.name), &asked)).await? {
+    let judge_with_silence = |view: &View| {
+        let said = judge(view.get(Some(SYSTEM_NAMESPACE), &layer.name), &asked);
+        said.map_err(|why| with_silence(why, &leases.view(), Timestamp::now()))
+    };
+    match work.patience.until_beside(&watch, std::slice::from_ref(&leases), &what, judge_with_silence).await? {
         Said::Ready => {}
         Said::Stalled(words) => {
             return Err(refused(
@@ -127,6 +138,17 @@ fn judge(live: Option<&Json>, asked: &Asked<'_>) -> Result<Said, String> {
         Some(c) if c.status == "True" => Err("the agent has not applied the new content yet".to_owned()),
         Some(c) => Err(c.words()),
         None => Err("the agent has said nothing of it yet".to_owned()),
+    }
+}
+
+/// Why a layer is waited for, and that the agent gives no sign of life, if it gives none.
+fn with_silence(why: String, leases: &View, now: Timestamp) -> String {
+    if leases.objects.is_none() {
+        return why;
+    }
+    match beats(leases.get(Some(SYSTEM_NAMESPACE), AGENT_NAME), now) {
+        Ok(_) => why,
+        Err(silence) => format!("{why} (agent: {silence})"),
     }
 }
 
@@ -234,6 +256,24 @@ mod tests {
             assert_eq!(judge(Some(&object), &asked).err().as_deref().unwrap_or("ready"), expected);
         }
         assert!(judge(None, &Asked { digest: "d", repair: None, again: None }).is_err());
+    }
+
+    #[test]
+    fn an_agent_that_is_silent_is_named() {
+        let now: Timestamp = "2026-01-02T03:04:05Z".parse().unwrap();
+        let seen = |leases: &[&str]| {
+            let lease = |renewed: &&str| std::sync::Arc::new(json!({"spec": {"renewTime": renewed}}));
+            let key = (SYSTEM_NAMESPACE.to_owned(), AGENT_NAME.to_owned());
+            View { objects: Some(std::sync::Arc::new(leases.iter().map(|renewed| (key.clone(), lease(renewed))).collect())), trouble: None }
+        };
+        for (leases, expected) in [
+            (View::default(), "why"),
+            (seen(&["2026-01-02T03:04:00.000000Z"]), "why"),
+            (seen(&["2026-01-02T02:04:05.000000Z"]), "why (agent: its last heartbeat is 3600 s old)"),
+            (seen(&[]), "why (agent: it has not sent a heartbeat yet)"),
+        ] {
+            assert_eq!(with_silence("why".to_owned(), &leases, now), expected);
+        }
     }
 
     #[test]

@@ -32,16 +32,17 @@ pub async fn ensure_access(work: &Work<'_>, access: &ClusterAccess, source: &Add
     let management = work.plane(&access.management).await?;
     let reference = access_secret_ref(access);
     let doing = format!("write {}", reference.short());
+    let address = cluster.to_string();
     let found = management.get(&reference).await.map_err(|e| e.during(&management.address, &doing))?;
     if let Some(found) = &found {
-        let owner = marks(found).0;
+        let (owner, marked) = marks(found);
         if owner.is_some_and(|owner| owner != &*work.context.lineage) {
             return Err(failed(
                 format!("{} on {} belongs to another state", reference.short(), management.address),
                 "two states must not have clusters of one name on one management plane",
             ));
         }
-        if secret_text(found, "value").as_deref() == Some(text.as_str()) && owner.is_some() {
+        if secret_text(found, "value").as_deref() == Some(text.as_str()) && owner.is_some() && marked == Some(address.as_str()) {
             return Ok(Ensured::NotNeeded);
         }
     }
@@ -53,7 +54,7 @@ pub async fn ensure_access(work: &Work<'_>, access: &ClusterAccess, source: &Add
         "type": "Opaque",
         "data": {"value": live.as_ref().and_then(|live| live.pointer("/data/value")).cloned().unwrap_or(Json::Null)},
     });
-    mark(&mut secret, &work.context.lineage, &cluster.to_string());
+    mark(&mut secret, &work.context.lineage, &address);
     management
         .apply(&secret, FIELD_MANAGER, Force::Yes, Persist::Yes)
         .await

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
+mod agent;
 mod cluster;
 mod layers;
 mod leases;

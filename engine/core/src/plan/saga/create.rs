@@ -11,15 +11,14 @@ use super::objects::{begin_and_end, component, doomed, once_gone, once_out_of_th
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
-use crate::encode::{canonical_text, sha256_digest};
 use crate::facts::ClusterAccess;
 use crate::graph::Graph;
 use crate::layer::LayerKind;
 use crate::marks;
 use crate::object::ObjectKey;
-use crate::plan::action::{DoomedObject, LayerContent};
+use crate::plan::action::{DoomedObject, LayerContent, Takeover};
 use crate::plan::verdict::{Repair, Verdict, View, is_bookkeeping};
-use crate::plan::wish::{Placed, providers_of};
+use crate::plan::wish::{Placed, Wish, providers_of};
 use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 use crate::recorded::{Effect, ResourceStatus};
 
@@ -66,12 +65,9 @@ impl<'v> Saga<'v> {
     fn new(view: &'v View<'v>, verdicts: &'v Verdicts, cluster: &'v DesiredCluster) -> Self {
         let management = view.management(&cluster.address);
         let home = view.final_home(cluster);
-        let pivoted = !cluster.pivot || view.is_ready(&cluster.address.with(Part::Pivot));
-        let moved = |key: &ObjectKey| key.plane == cluster.address && key.group.ends_with("cluster.x-k8s.io") && key.kind != "Provider";
-        let owned = |address: &Address| matches!(&address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)));
-        let half_moved = !pivoted && view.index.owned_below(&cluster.address).any(|(key, object)| moved(key) && owned(&object.resource));
+        let half_moved = view.is_half_moved(cluster);
         let access = ClusterAccess { name: cluster.name.clone(), namespace: cluster.namespace.clone(), management: management.clone() };
-        let now = if pivoted { home.clone() } else { management.clone() };
+        let now = if view.is_pivoted(cluster) { home.clone() } else { management.clone() };
         Self { view, verdicts, cluster, management, access, now, home, half_moved, gate: Vec::new(), ends: Vec::new() }
     }
 
@@ -120,8 +116,14 @@ impl<'v> Saga<'v> {
         self.wait(key, CONTROL_PLANE, Readiness::ControlPlaneReady { replicas })
     }
 
-    /// Control plane machines that are asked for before the pivot: one, unless others have been applied already.
+    /// Control plane machines that are asked for before the pivot: one, unless others have been applied already. Where somebody else has
+    /// scaled it, it goes to its size at once, and not by way of one machine.
     fn first_replicas(&self) -> u32 {
+        let repairs = self.verdict(&self.part(Part::ControlPlane)).repairs();
+        let scaled = |repair: &Repair| repair.drift.leaves.iter().any(|leaf| leaf.path_text() == "spec.replicas");
+        if repairs.iter().any(|repair| repair.key.kind == "KubeadmControlPlane" && scaled(repair)) {
+            return self.cluster.control_plane_replicas;
+        }
         let group = "controlplane.cluster.x-k8s.io";
         let key = self.capi_key(group, "KubeadmControlPlane", marks::control_plane(&self.cluster.name), &self.now);
         let applied = self.view.recorded.objects.get(&key).and_then(|object| object.applied.pointer("/spec/replicas"));
@@ -152,6 +154,11 @@ impl<'v> Saga<'v> {
         own.map(|(key, object)| doomed(self.view, key, object)).collect()
     }
 
+    /// Fields of what a resource has on a plane that are taken back.
+    fn takeovers(&self, address: &Address, plane: &Address) -> Vec<Takeover> {
+        self.verdict(address).repairs().iter().filter(|repair| &repair.key.plane == plane).flat_map(Repair::takeovers).collect()
+    }
+
     fn apply(
         &self,
         address: &Address,
@@ -163,8 +170,9 @@ impl<'v> Saga<'v> {
         let objects = self.objects(address, plane, replicas);
         let prune = self.outdated(address, plane);
         let gone: Vec<ObjectKey> = prune.iter().map(|object| object.key.clone()).collect();
-        let action = Action::Apply { plane: plane.clone(), objects, takeovers: Vec::new(), prune };
+        let action = Action::Apply { plane: plane.clone(), objects, takeovers: self.takeovers(address, plane), prune };
         let needs = once_gone(self.view, address, &action, needs, self.timeout(), draft);
+        let needs = once_out_of_the_way(self.view, address, plane, self.verdict(address).repairs(), needs, self.timeout(), draft);
         let step = draft.add(address, action, needs, self.timeout());
         for key in gone {
             draft.on_done(step, Effect::ObjectGone { key });
@@ -247,9 +255,11 @@ impl<'v> Saga<'v> {
                 .filter_map(|name| done.get(name.as_str()).copied())
                 .chain(self.gate.iter().copied())
                 .collect::<Vec<u32>>();
-            let content = self.layer_content(layer, &[]);
-            let action = Action::ApplyLayer { plane: self.cluster.address.clone(), layer: content };
+            let repairs = self.verdict(&address).repairs();
+            let plane = &self.cluster.address;
+            let action = Action::ApplyLayer { plane: plane.clone(), layer: self.layer_content(layer, repairs) };
             let needs = once_gone(self.view, &address, &action, needs, self.timeout(), draft);
+            let needs = once_out_of_the_way(self.view, &address, plane, repairs, needs, self.timeout(), draft);
             let step = draft.add(&address, action, needs, self.timeout());
             if self.cluster.agent {
                 if let Some(effect) = self.begin_effect(&address) {
@@ -284,7 +294,7 @@ impl<'v> Saga<'v> {
         let plane = self.cluster.address.clone();
         let first = match verdict {
             Verdict::Keep => return,
-            Verdict::Create | Verdict::Finish => self.apply(&address, &plane, None, self.gate.clone(), draft),
+            Verdict::Create | Verdict::Finish(_) => self.apply(&address, &plane, None, self.gate.clone(), draft),
             Verdict::Repair(repairs) | Verdict::Update(repairs) => {
                 match repair_objects(self.view, &address, repairs, self.gate.clone(), self.timeout(), draft) {
                     Some(step) => step,
@@ -365,7 +375,8 @@ impl<'v> Saga<'v> {
             .collect();
         for (owner, objects) in [(&self.cluster.address, namespaces), (&self.cluster.cloud, self.identities(plane))] {
             if !objects.is_empty() {
-                let action = Action::Apply { plane: plane.clone(), objects, takeovers: Vec::new(), prune: Vec::new() };
+                let takeovers = self.takeovers(owner, plane);
+                let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
                 let needs = once_gone(self.view, owner, &action, previous.clone(), self.timeout(), draft);
                 ready.push(draft.add(owner, action, needs, self.timeout()));
             }
@@ -388,7 +399,8 @@ impl<'v> Saga<'v> {
             objects.retain(|object| object.key.kind == "KubeadmControlPlane");
             objects.iter_mut().for_each(|object| object.create = false);
             if self.first_replicas() != wanted {
-                let action = Action::Apply { plane: self.home.clone(), objects, takeovers: Vec::new(), prune: Vec::new() };
+                let takeovers = self.takeovers(&address, &self.home);
+                let action = Action::Apply { plane: self.home.clone(), objects, takeovers, prune: Vec::new() };
                 before = vec![draft.add(&address, action, before, self.timeout())];
             }
             let ready = draft.add(&address, self.wait_control_plane(&self.home, wanted), before, self.timeout());
@@ -487,7 +499,7 @@ impl<'v> Saga<'v> {
     fn layer_content(&self, layer: &DesiredLayer, repairs: &[Repair]) -> LayerContent {
         let address = self.part(Part::Layer(layer.name.clone()));
         let objects = self.objects(&address, &self.cluster.address, None);
-        let digest = sha256_digest(&canonical_text(&objects.iter().map(|object| object.content.clone()).collect()));
+        let digest = self.view.wishes.resources.get(&address).map(Wish::content_digest).unwrap_or_default();
         LayerContent {
             name: layer.name.clone(),
             kind: layer.kind,
@@ -509,6 +521,7 @@ impl<'v> Saga<'v> {
         }
         let mut dropped = self.outdated(address, &self.cluster.address);
         dropped.retain(|object| !is_bookkeeping(&object.key) && !self.is_wished(&object.key));
+        dropped.extend(self.view.inventoried(address));
         dropped
     }
 

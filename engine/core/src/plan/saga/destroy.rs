@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::foreign::{CloudHolding, Container, cloud_holdings, containers, others};
+use super::foreign::{CloudHolding, Container, cloud_holdings, containers, goes_by_record, others};
 use super::objects::{doomed, once_gone};
 use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
@@ -15,12 +15,12 @@ use crate::facts::ClusterAccess;
 use crate::graph::Graph;
 use crate::marks;
 use crate::object::ObjectKey;
-use crate::plan::access::lineage_of;
 use crate::plan::action::DoomedObject;
-use crate::plan::demands::access_secret;
+use crate::plan::demands::{access_secret, goes_alone, recorded_layer_objects};
 use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::others_providers::check;
+use crate::plan::own_marks::lineage_of;
 use crate::plan::verdict::View;
 use crate::plan::wish::Placed;
 use crate::plan::{Action, PivotSpec, PlannedObject};
@@ -179,7 +179,7 @@ impl<'v> Fall<'v> {
             view.index.owned_below(address).any(|(key, object)| capi(key) && !matches!(object.resource.part, Some(Part::Layer(_))));
         let deleting = view.recorded.resources.get(address).is_some_and(|resource| resource.status == ResourceStatus::Deleting);
         let open = view.facts.reachable(address).is_some() && (pivoted || !deleting);
-        let containers = if open { containers(address, view.index) } else { Vec::new() };
+        let containers = if open { containers(address, view.index, view.facts) } else { Vec::new() };
         let holdings = if open { cloud_holdings(address, view.recorded, view.facts, &containers) } else { Vec::new() };
         Self { view, address, kept, access, pivoted, open, gate: Vec::new(), holdings, containers, later: Vec::new() }
     }
@@ -210,6 +210,7 @@ impl<'v> Fall<'v> {
                 diagnostics.push(Diagnostic::error(Code::FOREIGN_CONTENT, summary).hint("delete it, or destroy with -release-foreign"));
             }
             self.refuse_others(span, diagnostics);
+            self.refuse_unmarked_layers(span, diagnostics);
             let lines: Vec<String> = self.holdings.iter().map(|holding| format!("deletes {}", holding.line)).collect();
             notes.insert(self.address.clone(), lines);
         }
@@ -229,6 +230,25 @@ impl<'v> Fall<'v> {
             let mut diagnostic = Diagnostic::error(Code::FOREIGN_CONTENT, summary)
                 .detail("It is from a layer that would be deleted, and they would go with it.")
                 .hint("delete or move them, and destroy then; -release-foreign is for load balancers and volume claims only");
+            diagnostic.primary = span;
+            diagnostics.push(diagnostic);
+        }
+    }
+
+    /// A layer's `Layer` object that has lost our mark would stop the destroy half way.
+    fn refuse_unmarked_layers(&self, span: Option<Span>, diagnostics: &mut Diagnostics) {
+        let (recorded, facts) = (self.view.recorded, self.view.facts);
+        let goes = |layer: &Address| &layer.root() == self.address && recorded.resources.get(layer).is_some_and(goes_alone);
+        for (_, object) in recorded_layer_objects(recorded).into_iter().filter(|(layer, _)| goes(layer)) {
+            let strange = facts.object(&object).filter(|live| lineage_of(live) != Some(recorded.lineage.as_str()));
+            let Some(live) = strange else { continue };
+            let owner = match lineage_of(live) {
+                Some(owner) => format!("It belongs to the windlass state {owner}."),
+                None => "It carries no mark of a state.".to_owned(),
+            };
+            let mut diagnostic = Diagnostic::error(Code::FOREIGN_CONTENT, format!("{object} is not marked as ours and is not deleted"))
+                .detail(owner)
+                .hint("an apply puts a mark back that is gone; delete yourself what is another state's, and destroy then");
             diagnostic.primary = span;
             diagnostics.push(diagnostic);
         }
@@ -362,7 +382,11 @@ impl<'v> Fall<'v> {
     /// Namespaces that hold a load balancer or claim which no layer's deletion takes away.
     fn waiting_for_the_cloud(&self) -> BTreeSet<String> {
         let keys = self.holdings.iter().map(|holding| &holding.object.key);
-        keys.filter(|key| !self.view.recorded.objects.contains_key(key)).filter_map(|key| key.namespace.clone()).collect()
+        let of_layer = |key: &ObjectKey| {
+            let live = self.view.facts.object(key);
+            live.is_some_and(|live| goes_by_record(key, live, self.view.recorded))
+        };
+        keys.filter(|key| !of_layer(key)).filter_map(|key| key.namespace.clone()).collect()
     }
 
     /// Namespaces that the cloud's things were in.

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use crate::addr::Address;
 use crate::belonging::is_foreign;
 use crate::diff::Owners;
+use crate::drift::{replacement, uid_of_ours};
 use crate::facts::Facts;
 use crate::marks::LABEL_LINEAGE;
 use crate::object::ObjectKey;
@@ -35,12 +36,13 @@ pub(super) struct Container<'r> {
     object: &'r RecordedObject,
 }
 
-/// Those of the layers of a cluster that are deleted by themselves.
-pub(super) fn containers<'r>(cluster: &Address, index: &Index<'r>) -> Vec<Container<'r>> {
+/// Those of the layers of a cluster that are deleted by themselves; one that somebody has put in the place of ours stays.
+pub(super) fn containers<'r>(cluster: &Address, index: &Index<'r>, facts: &Facts) -> Vec<Container<'r>> {
     let layers = index.below(cluster).iter().filter(|(_, record)| goes_alone(record));
     let objects = layers.flat_map(|(address, _)| index.owned(address).iter());
     objects
         .filter(|(key, _)| matches!((key.group.as_str(), key.kind.as_str()), ("", "Namespace") | ("apiextensions.k8s.io", _)))
+        .filter(|(key, object)| facts.object(key).is_none_or(|live| replacement(object, live).is_none()))
         .map(|(key, object)| Container { key, object })
         .collect()
 }
@@ -66,19 +68,33 @@ pub(super) fn others<'c>(
         containers.iter().enumerate().filter_map(|(at, container)| Some((defined(&container.object.applied)?, at))).collect();
     let mut found: BTreeMap<usize, Vec<String>> = BTreeMap::new();
     let foreign = |key: &ObjectKey, live: &Json| {
-        !recorded.objects.contains_key(key) && !released.contains(key) && is_foreign(live, &recorded.lineage)
+        !goes_by_record(key, live, recorded) && !released.contains(key) && is_foreign(live, &recorded.lineage)
     };
-    for (key, _) in live_on_plane(facts, plane).filter(|(key, live)| foreign(key, live)) {
+    for (key, live) in live_on_plane(facts, plane).filter(|(key, live)| foreign(key, live)) {
         let inside = key.namespace.as_deref().and_then(|namespace| namespaces.get(namespace));
         for at in inside.into_iter().chain(kinds.get(&(key.group.as_str(), key.kind.as_str()))) {
-            found.entry(*at).or_default().push(key.short());
+            found.entry(*at).or_default().push(named(key, live, recorded));
         }
     }
     let words = |names: Vec<String>| {
-        let named = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        if names.len() > NAMED { format!("{named} and {} more", names.len() - NAMED) } else { named }
+        let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        if names.len() > NAMED { format!("{first} and {} more", names.len() - NAMED) } else { first }
     };
     found.into_iter().filter_map(|(at, names)| Some((containers.get(at)?.key, words(names)))).collect()
+}
+
+/// Whether a live object goes because it is recorded: what somebody else has made under that name does not.
+pub(super) fn goes_by_record(key: &ObjectKey, live: &Json, recorded: &Recorded) -> bool {
+    let meant = recorded.objects.get(key).and_then(|object| uid_of_ours(object, Some(live)));
+    meant.is_some_and(|uid| uid == text(live, "/metadata/uid"))
+}
+
+/// An object that is not ours; with its maker, where a reader would take it for the one that we made.
+fn named(key: &ObjectKey, live: &Json, recorded: &Recorded) -> String {
+    match recorded.objects.get(key).and_then(|object| replacement(object, live)) {
+        Some(other) => format!("{} (made again outside of windlass {})", key.short(), other.words()),
+        None => key.short(),
+    }
 }
 
 /// Services of type LoadBalancer, then claims whose volume is deleted with them, on a cluster's plane. Claims in Namespaces that go
@@ -118,7 +134,7 @@ pub(super) fn cloud_holdings(cluster: &Address, recorded: &Recorded, facts: &Fac
 }
 
 fn is_ours(key: &ObjectKey, live: &Json, recorded: &Recorded) -> bool {
-    recorded.objects.contains_key(key)
+    goes_by_record(key, live, recorded)
         || live.get("metadata").and_then(|metadata| metadata.get("labels")?.get(LABEL_LINEAGE)?.as_str()) == Some(recorded.lineage.as_str())
 }
 

@@ -42,8 +42,11 @@ pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut 
         if verdict.makes() {
             let plane = view.management(address);
             let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
-            let action = Action::Apply { plane, objects, takeovers: Vec::new(), prune: Vec::new() };
+            let here = |repair: &&Repair| repair.key.plane == plane;
+            let takeovers = verdict.repairs().iter().filter(here).flat_map(Repair::takeovers).collect();
+            let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
             let needs = once_gone(view, address, &action, needs, SHARED_TIMEOUT, draft);
+            let needs = once_out_of_the_way(view, address, &plane, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
             let step = draft.add(address, action, needs, SHARED_TIMEOUT);
             begin_and_end(view, verdict, address, step, step, draft);
         } else {
