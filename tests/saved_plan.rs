@@ -2,6 +2,8 @@
 
 #[path = "support/minimal.rs"]
 mod minimal;
+#[path = "support/repository.rs"]
+mod repository;
 mod support;
 
 use std::path::Path;
@@ -9,7 +11,7 @@ use std::path::Path;
 use support::Place;
 
 const KUBECONFIG: &str = "  kubeconfig        = \"management.kubeconfig\"\n";
-const MANAGEMENT: &str = "management \"ci\" {\n  kubeconfig        = \"management.kubeconfig\"\n  install_providers = false\n}\n";
+const MANAGEMENT: &str = "management \"ci\" {\n  kubeconfig        = \"management.kubeconfig\"\n  install_providers = false\n  component_repository = \"components\"\n  provider \"aws\" {\n    variables = { REGISTRY_TOKEN = \"none\" }\n  }\n}\n";
 
 fn read(place: &Place, file: &str) -> Vec<u8> {
     std::fs::read(place.path().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
@@ -178,6 +180,7 @@ fn two_ci_jobs_share_a_state_and_a_real_api() {
     planner.replace("main.wl.hcl", "pivot    = false", "pivot    = true");
     let soon = [("WL_STABLE_SECONDS", "1")];
     planner.write("management.kubeconfig", &kubeconfig);
+    repository::make(&planner.path().join(repository::FOLDER), repository::Certificates::None);
     planner.run(&["plan", "-out=ci.wlplan"]).expect(0).says("management.ci.provider[\"aws\"]");
     let text = String::from_utf8(read(&planner, "ci.wlplan")).expect("a plan is text");
     assert!(!text.contains(&*planner.path().to_string_lossy()), "a plan names no folder");

@@ -6,6 +6,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../support/repository.rs"]
+mod repository;
+
 mod configuration;
 mod files;
 mod living;

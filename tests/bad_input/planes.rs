@@ -2,6 +2,7 @@
 
 use crate::refusal::Told::This;
 use crate::refusal::{HINT, NO_FILE, Refusal};
+use crate::repository;
 use crate::support::Place;
 
 const KUBECONFIG: &str = "apiVersion: v1
@@ -16,7 +17,8 @@ current-context: x
 fn on_a_real_plane() -> Place {
     let place = Place::example("quickstart");
     let text = std::fs::read_to_string(place.path().join("main.wl.hcl")).expect("the example");
-    let block = "\nmanagement \"hub\" {\n  kubeconfig        = \"hub.kubeconfig\"\n  install_providers = false\n}\n";
+    let block = "\nmanagement \"hub\" {\n  kubeconfig           = \"hub.kubeconfig\"\n  component_repository = \"components\"\n  provider \"aws\" {\n    variables = { REGISTRY_TOKEN = \"none\" }\n  }\n}\n";
+    repository::make(&place.path().join(repository::FOLDER), repository::Certificates::None);
     place.write("main.wl.hcl", format!("{text}{block}"));
     place.run(&["init"]).expect(0);
     place

@@ -9,6 +9,7 @@ mod exit;
 mod failure;
 mod module;
 mod prompt;
+mod repository;
 mod sandbox;
 mod session;
 mod view;

@@ -1,5 +1,6 @@
 //! The module folder: which files make a configuration, in which order variables get values, and how expressions read files.
 
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::arguments::Module;
 use crate::argv::VariableFlag;
 use crate::command::TOOL_VERSION;
 use crate::failure::{Failure, io};
+use crate::repository::{self, Components};
 use crate::session::Session;
 
 /// Ending of configuration files.
@@ -85,6 +87,18 @@ fn judged(model: &Model) -> Diagnostics {
     let (desired, mut diagnostics) = expand(model, NO_LINEAGE);
     diagnostics.extend(validate(&desired));
     diagnostics
+}
+
+/// Reads the components of providers that a configuration installs, for a command that plans, and tells which. `locked`: their digests by
+/// provider.
+pub fn read_components(session: &Session, loaded: &mut Loaded, locked: &BTreeMap<String, String>) -> Result<Vec<Components>, Failure> {
+    let mut diagnostics = Diagnostics::new();
+    let components = repository::read(session, &mut loaded.model, locked, &mut loaded.sources, &mut diagnostics)?;
+    if diagnostics.has_errors() {
+        return Err(Failure::in_configuration(diagnostics, std::mem::take(&mut loaded.sources)));
+    }
+    loaded.warnings.extend(diagnostics);
+    Ok(components)
 }
 
 /// The same where no configuration is needed: a folder without any is a configuration that wishes nothing, for the plane of the state.

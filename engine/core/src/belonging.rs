@@ -3,12 +3,12 @@
 
 use serde_json::Value as Json;
 
-use crate::marks::LABEL_LINEAGE;
+use crate::marks::lineage_of;
 
 /// Whether somebody else has made a live object and would miss it: it does not carry our lineage, it is no furniture, and it does not
 /// follow an owner. What has an owner goes with it: the owner is ours, or is itself named as not ours.
 pub fn is_foreign(live: &Json, lineage: &str) -> bool {
-    let ours = live.pointer("/metadata/labels").and_then(|labels| labels.get(LABEL_LINEAGE)?.as_str()) == Some(lineage);
+    let ours = lineage_of(live) == Some(lineage);
     let owned = live.pointer("/metadata/ownerReferences").and_then(Json::as_array).is_some_and(|owners| !owners.is_empty());
     !ours && !owned && !is_furniture(live)
 }
@@ -27,6 +27,7 @@ pub fn is_furniture(live: &Json) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::marks::LABEL_LINEAGE;
     use serde_json::json;
 
     #[test]

@@ -37,8 +37,28 @@ pub struct DesiredManagement {
     pub context: Option<String>,
     /// `false`: providers are only checked.
     pub install_providers: bool,
+    /// Folder or address of the component repository, as written; `None`: where each provider is released.
+    pub component_repository: Option<String>,
+    /// Whether windlass installs cert-manager, if a provider asks for certificates.
+    pub cert_manager: CertManager,
     /// Where the block stands.
     pub span: Option<Span>,
+}
+
+/// Who looks after cert-manager on the management plane. In a pivoted cluster windlass always does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CertManager {
+    /// Windlass installs it.
+    Install,
+    /// Somebody else does.
+    External,
+}
+
+impl CertManager {
+    /// Whether windlass installs it.
+    pub fn is_installed(self) -> bool {
+        self == Self::Install
+    }
 }
 
 /// A CAPI provider that must run on the management plane, and on the plane of each pivoted cluster that uses it.

@@ -13,7 +13,7 @@ use crate::diff::{Comparison, LeafDiff, Owners, compare};
 use crate::encode::{DigestKey, Placeholder, contains_placeholder, resolve_unknowns};
 use crate::facts::{Facts, PlaneFact};
 use crate::kinds::known_kind;
-use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
+use crate::marks::{address_of, lineage_of};
 use crate::object::ObjectKey;
 use crate::plan::access::{access_drift, recorded_access};
 use crate::plan::demands::{manager, recorded_layer_objects, recorded_providers};
@@ -166,9 +166,7 @@ pub(crate) fn uid_of_ours(recorded: &RecordedObject, live: Option<&Json>) -> Opt
 
 /// Lineage and address that an object carries.
 fn marks(object: &Json) -> Option<(&str, &str)> {
-    let metadata = object.get("metadata")?;
-    let lineage = metadata.get("labels")?.get(LABEL_LINEAGE)?.as_str()?;
-    Some((lineage, metadata.get("annotations")?.get(ANNOTATION_ADDRESS)?.as_str()?))
+    Some((lineage_of(object)?, address_of(object)?))
 }
 
 /// The drift of everything that the state holds.

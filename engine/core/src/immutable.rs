@@ -93,8 +93,13 @@ pub fn is_fixed(group: &str, kind: &str, live: &Json, leaf: &FieldPath) -> bool 
     })
 }
 
+/// Whether one of these leaves is right only on an object that is made again, and nothing is lost by deleting the living one.
+pub fn must_be_made_again<'l>(group: &str, kind: &str, live: &Json, mut leaves: impl Iterator<Item = &'l FieldPath>) -> bool {
+    may_be_made_again(group, kind, live) && leaves.any(|leaf| is_fixed(group, kind, live, leaf))
+}
+
 /// Whether deleting an object to make it again loses nothing that cannot be made again: no volume goes with it, and no object of a kind.
-pub fn may_be_made_again(group: &str, kind: &str, live: &Json) -> bool {
+fn may_be_made_again(group: &str, kind: &str, live: &Json) -> bool {
     match (group, kind) {
         ("", "PersistentVolume" | "PersistentVolumeClaim") | ("apiextensions.k8s.io", "CustomResourceDefinition") => false,
         ("apps", "StatefulSet") => {

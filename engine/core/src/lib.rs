@@ -30,5 +30,6 @@ pub mod paused;
 pub mod plan;
 pub mod provider;
 pub mod recorded;
+pub mod repository;
 pub mod schema;
 pub mod value;

@@ -1,5 +1,7 @@
 //! Every constant by which objects are marked, named and found again; they stand in this one file (design section 4).
 
+use serde_json::Value as Json;
+
 /// Label on each applied object: the lineage of the state that owns it.
 pub const LABEL_LINEAGE: &str = "windlass.dev/lineage";
 /// Annotation on each applied object: the address of the resource that owns it.
@@ -29,8 +31,20 @@ pub const LABEL_CLUSTER_NAME: &str = "cluster.x-k8s.io/cluster-name";
 pub const INVENTORY_API_VERSION: &str = "clusterctl.cluster.x-k8s.io/v1alpha3";
 /// clusterctl's label on everything that belongs to a provider.
 pub const LABEL_CLUSTERCTL: &str = "clusterctl.cluster.x-k8s.io";
+/// clusterctl's label on what is no provider: `inventory`, `cert-manager`.
+pub const LABEL_CLUSTERCTL_CORE: &str = "clusterctl.cluster.x-k8s.io/core";
 /// Label that names the provider of an object.
 pub const LABEL_PROVIDER: &str = "cluster.x-k8s.io/provider";
+
+/// The lineage that an object carries.
+pub fn lineage_of(object: &Json) -> Option<&str> {
+    object.get("metadata")?.get("labels")?.get(LABEL_LINEAGE)?.as_str()
+}
+
+/// The address that an object carries, as it stands there.
+pub fn address_of(object: &Json) -> Option<&str> {
+    object.get("metadata")?.get("annotations")?.get(ANNOTATION_ADDRESS)?.as_str()
+}
 
 /// Name of the ConfigMap that lists what a layer applied.
 pub fn layer_inventory(layer: &str) -> String {

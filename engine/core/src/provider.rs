@@ -26,6 +26,8 @@ pub struct Release {
     pub deployment: &'static str,
     /// Image of its manager without the tag.
     pub image: &'static str,
+    /// Where it is released: the folder of versions, each with its components (`https://github.com/…/releases/download`).
+    pub releases: &'static str,
 }
 
 /// Schemas that a provider adds to the engine's blocks.

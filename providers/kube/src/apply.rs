@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use windlass_core::encode::merge_patch;
-use windlass_core::marks::{ANNOTATION_ADDRESS, FIELD_MANAGER, LABEL_LINEAGE};
+use windlass_core::marks::{ANNOTATION_ADDRESS, FIELD_MANAGER, LABEL_LINEAGE, address_of, lineage_of};
 use windlass_run::ports::{Ensured, StepError};
 
 use crate::error::{ApiError, Cause, failed, refused};
@@ -100,8 +100,7 @@ fn version(object: &Json) -> Option<&str> {
 
 /// The label and annotation that say whose an object is.
 pub fn marks(object: &Json) -> (Option<&str>, Option<&str>) {
-    let read = |map: &str, key: &str| object.get("metadata")?.get(map)?.get(key)?.as_str();
-    (read("labels", LABEL_LINEAGE), read("annotations", ANNOTATION_ADDRESS))
+    (lineage_of(object), address_of(object))
 }
 
 /// Adds the marks to an object.

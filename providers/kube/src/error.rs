@@ -132,8 +132,8 @@ impl ApiError {
     }
 
     /// The server has looked at the request and will say no to it as long as nobody changes the request or what is there: 400, 403, 422 and
-    /// the like, and a value of the wrong type. Not what may pass by itself: who we are (401), what is not there yet (404), conflicts (409), load (429), faults (5xx), and a
-    /// namespace that is being deleted (a 403).
+    /// the like, and a value of the wrong type. Not what may pass by itself: who we are (401), what is not there yet (404), conflicts (409),
+    /// load (429), faults (5xx), and a namespace that is being deleted (a 403).
     pub fn is_final(&self) -> bool {
         match self {
             ApiError::Status { code: 400 | 402 | 403 | 405 | 406 | 413 | 414 | 415 | 422, causes, .. } => {

@@ -24,11 +24,12 @@ pub mod watch;
 pub mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde_json::Value as Json;
 use tokio::time::Instant;
 use windlass_core::addr::Address;
 use windlass_core::encode::DigestKey;
@@ -62,6 +63,7 @@ pub struct Kube {
     lineage: String,
     digests: DigestKey,
     stable_for: Duration,
+    contents: OnceLock<BTreeMap<String, Json>>,
 }
 
 impl Kube {
@@ -73,7 +75,14 @@ impl Kube {
             lineage: options.lineage,
             digests: options.digest_key,
             stable_for: options.stable_for,
+            contents: OnceLock::new(),
         }
+    }
+
+    /// Remembers large leaves that stand in the plan as digests and that no release carries: schemas of a component repository, by digest.
+    pub fn know_contents(&self, contents: BTreeMap<String, Json>) {
+        // What is known once stays: a command has one configuration.
+        let _ = self.contents.set(contents);
     }
 
     /// The planes, for what the roof itself asks of them (`windlass kubeconfig`).
@@ -103,6 +112,7 @@ impl Kube {
             digests: &self.digests,
             patience: Patience { progress: context.progress.as_ref(), stop: context.stop.clone(), until },
             stable_for: self.stable_for,
+            contents: self.contents.get_or_init(BTreeMap::new),
         }
     }
 }

@@ -45,6 +45,8 @@ pub struct Work<'a> {
     pub patience: Patience<'a>,
     /// How long both APIs of a pivot must have answered without fail.
     pub stable_for: std::time::Duration,
+    /// Large leaves that no release carries, by digest.
+    pub contents: &'a BTreeMap<String, Json>,
 }
 
 impl Work<'_> {

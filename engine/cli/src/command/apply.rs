@@ -152,6 +152,7 @@ impl Job<'_> {
 
     async fn carry_out(&self, plan: &Plan, recorded: &Recorded, go: Go, writer: &Writer<'_>) -> Result<Summary, Failure> {
         let secrets = secrets::for_plan(plan, &self.prepared.desired, &self.prepared.key)?;
+        self.world.kube.know_contents(self.prepared.loaded.model.contents());
         writer.carry_out(plan, recorded, go, &self.world, secrets, &self.prepared.ended_runs).await
     }
 

@@ -13,8 +13,8 @@ use crate::view::View;
 /// Runs the command.
 pub fn run(arguments: &Arguments, command: &arguments::Init, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
-    let loaded = module::load(&session, &arguments.variables)?;
-    lockfile::check(&session, &loaded.model, &command.module, view)?;
+    let mut loaded = module::load(&session, &arguments.variables)?;
+    lockfile::check(&session, &mut loaded, &command.module, view)?;
     prepare::state(&session, view)?;
     view.out("Windlass has been initialized. `windlass plan` shows what would be done.\n");
     Ok(OK)

@@ -1,6 +1,6 @@
-//! `.windlass.lock.hcl`: which provider versions and CRD facts a folder was planned with, so that a new windlass moves none of them.
+//! `.windlass.lock.hcl`: which provider versions, CRD facts and components a folder was planned with, so that nothing moves by itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use windlass_core::config::Model;
@@ -10,6 +10,8 @@ use windlass_kubeschema::facts_table;
 
 use crate::arguments::Module;
 use crate::failure::{Failure, io};
+use crate::module::{self, Loaded};
+use crate::repository::Components;
 use crate::session::Session;
 use crate::view::View;
 
@@ -25,31 +27,46 @@ pub struct Entry {
     pub name: String,
     /// Version.
     pub version: String,
-    /// Digest of its CRD facts.
-    pub facts: String,
+    /// Digest of its CRD facts, if this windlass carries any under this name.
+    pub facts: Option<String>,
+    /// Digest of the file with its components, if it is installed from a repository.
+    pub components: Option<String>,
 }
 
-/// What a configuration needs; without a cloud, nothing.
-pub fn wanted(model: &Model) -> Vec<Entry> {
+/// What a configuration needs; without a cloud, nothing. `components`: what was read of a repository.
+pub fn wanted(model: &Model, components: &[Components]) -> Vec<Entry> {
     if model.clouds.is_empty() {
         return Vec::new();
     }
-    let mut names: Vec<String> = vec!["cluster-api".to_owned()];
-    names.extend(model.clouds.values().map(|cloud| cloud.provider.name().to_owned()));
-    names.sort();
-    names.dedup();
-    names
-        .into_iter()
-        .filter_map(|name| {
-            let pinned = model.provider_versions.get(&name).map(|(version, _)| format!("v{}", version.trim_start_matches('v')));
-            let known = facts_table::bundles().iter().filter(|file| file.name == name);
-            let file = match &pinned {
-                Some(version) => known.into_iter().find(|file| file.version == version),
-                None => facts_table::latest(&name),
-            }?;
-            Some(Entry { name, version: file.version.to_owned(), facts: file.digest.to_owned() })
-        })
-        .collect()
+    let mut names: BTreeSet<&str> = model.clouds.values().map(|cloud| cloud.provider.name()).collect();
+    names.insert("cluster-api");
+    names.extend(components.iter().map(|components| components.provider.as_str()));
+    names.into_iter().filter_map(|name| entry(model, name, components.iter().find(|components| components.provider == name))).collect()
+}
+
+fn entry(model: &Model, name: &str, components: Option<&Components>) -> Option<Entry> {
+    let pinned = model.pinned_version(name).map(|(version, _)| format!("v{}", version.trim_start_matches('v')));
+    let mut known = facts_table::bundles().iter().filter(|file| file.name == name);
+    let file = match &pinned {
+        Some(version) => known.find(|file| file.version == version),
+        None => facts_table::latest(name),
+    };
+    let version = components.map(|components| components.version.clone()).or_else(|| file.map(|file| file.version.to_owned()))?;
+    let facts = file.map(|file| file.digest.to_owned());
+    Some(Entry { name: name.to_owned(), version, facts, components: components.map(|components| components.digest.clone()) })
+}
+
+/// The same for people, with the components that the lock file pins: nothing is read of a repository.
+pub fn shown(session: &Session, model: &Model) -> Result<Vec<Entry>, Failure> {
+    let locked = read(&session.folder.join(LOCK))?;
+    let components = |name: &str| locked.get(name).filter(|_| model.reads_repository()).and_then(|entry| entry.components.clone());
+    let mut entries = wanted(model, &[]);
+    entries.iter_mut().for_each(|entry| entry.components = components(&entry.name));
+    let installed = locked.values().filter(|entry| model.reads_repository() && entry.components.is_some());
+    let others: Vec<Entry> = installed.filter(|entry| entries.iter().all(|known| known.name != entry.name)).cloned().collect();
+    entries.extend(others);
+    entries.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(entries)
 }
 
 /// What to do about a provider that is locked in another version.
@@ -62,48 +79,73 @@ fn upgrade(model: &Model, locked: &str) -> String {
     format!("provider upgrades are not supported by this release yet; {pin}")
 }
 
-/// The lock file fits the configuration; what is missing in it is added, unless `-lockfile=readonly`.
-pub fn check(session: &Session, model: &Model, given: &Module, view: &View) -> Result<(), Failure> {
+/// Reads the components that a configuration installs, and holds the lock file against all of it: what is missing in it is added, unless
+/// `-lockfile=readonly`.
+pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, view: &View) -> Result<(), Failure> {
     let path = session.folder.join(LOCK);
     let locked = read(&path)?;
-    let wanted = wanted(model);
-    for entry in &wanted {
-        let Some(pinned) = locked.get(&entry.name) else { continue };
-        if pinned.version != entry.version {
-            return Err(Failure::new(
-                Code::LOCK_FILE,
-                format!("{LOCK} pins provider {} to {}, the configuration needs {}", entry.name, pinned.version, entry.version),
-            )
-            .hint(upgrade(model, &pinned.version)));
-        }
-        if pinned.facts != entry.facts {
-            return Err(Failure::new(
-                Code::LOCK_FILE,
-                format!("{LOCK} was written with other facts about provider {} {}", entry.name, entry.version),
-            )
-            .detail(format!("Locked: {}. This windlass: {}.", pinned.facts, entry.facts))
-            .hint("use the windlass that wrote it, or remove the file to accept what this one knows"));
-        }
+    let digests = locked.values().filter_map(|entry| Some((entry.name.clone(), entry.components.clone()?))).collect();
+    let components = module::read_components(session, loaded, &digests)?;
+    let wanted = wanted(&loaded.model, &components);
+    for (entry, pinned) in wanted.iter().filter_map(|entry| Some((entry, locked.get(&entry.name)?))) {
+        fits(&loaded.model, entry, pinned)?;
     }
-    let missing: Vec<&str> = wanted.iter().filter(|entry| !locked.contains_key(&entry.name)).map(|entry| entry.name.as_str()).collect();
+    let is_new = |entry: &&Entry| locked.get(&entry.name).is_none_or(|pinned| merged(pinned, entry) != *pinned);
+    let missing: Vec<&Entry> = wanted.iter().filter(is_new).collect();
     if missing.is_empty() {
         return Ok(());
     }
+    let names = missing.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", ");
     if given.lockfile.is_some() {
+        return Err(Failure::new(Code::LOCK_FILE, format!("{LOCK} does not pin {names}, and -lockfile=readonly forbids to add it"))
+            .hint("run `windlass init` and put the file into version control"));
+    }
+    let mut all = locked.clone();
+    for entry in missing {
+        let entry = locked.get(&entry.name).map_or_else(|| entry.clone(), |pinned| merged(pinned, entry));
+        all.insert(entry.name.clone(), entry);
+    }
+    let text = all.values().fold(HEAD.to_owned(), |text, entry| format!("{text}\n{}", block(entry)));
+    std::fs::write(&path, text).map_err(|error| io(&path, "cannot be written", &error))?;
+    view.note(&format!("Locked {names} in {LOCK}.\n"));
+    Ok(())
+}
+
+/// What is pinned, with what is needed beside it.
+fn merged(pinned: &Entry, needed: &Entry) -> Entry {
+    let Entry { facts, components, .. } = pinned.clone();
+    Entry { facts: facts.or_else(|| needed.facts.clone()), components: components.or_else(|| needed.components.clone()), ..pinned.clone() }
+}
+
+/// A provider is the one that was locked.
+fn fits(model: &Model, entry: &Entry, pinned: &Entry) -> Result<(), Failure> {
+    let Entry { name, version, .. } = entry;
+    if pinned.version != *version {
         return Err(Failure::new(
             Code::LOCK_FILE,
-            format!("{LOCK} does not pin {}, and -lockfile=readonly forbids to add it", missing.join(", ")),
+            format!("{LOCK} pins provider {name} to {}, the configuration needs {version}", pinned.version),
         )
-        .hint("run `windlass init` and put the file into version control"));
+        .hint(upgrade(model, &pinned.version)));
     }
-    let mut all: BTreeMap<String, Entry> = locked;
-    all.extend(wanted.iter().map(|entry| (entry.name.clone(), entry.clone())));
-    let text = all.values().fold(HEAD.to_owned(), |text, entry| {
-        format!("{text}\nprovider {:?} {{\n  version = {:?}\n  facts   = {:?}\n}}\n", entry.name, entry.version, entry.facts)
-    });
-    std::fs::write(&path, text).map_err(|error| io(&path, "cannot be written", &error))?;
-    view.note(&format!("Locked {} in {LOCK}.\n", missing.join(", ")));
+    let other = |one: &Option<String>, other: &Option<String>| one.clone().zip(other.clone()).filter(|(locked, now)| locked != now);
+    if let Some((locked, now)) = other(&pinned.facts, &entry.facts) {
+        return Err(Failure::new(Code::LOCK_FILE, format!("{LOCK} was written with other facts about provider {name} {version}"))
+            .detail(format!("Locked: {locked}. This windlass: {now}."))
+            .hint("use the windlass that wrote it, or remove the file to accept what this one knows"));
+    }
+    if let Some((locked, now)) = other(&pinned.components, &entry.components) {
+        return Err(Failure::new(Code::LOCK_FILE, format!("the components of {name} {version} are not those that {LOCK} pins"))
+            .detail(format!("Locked: {locked}. The component repository: {now}. What a version holds does not change by itself."))
+            .hint(format!("name the repository that they came from, or review the file and remove `components` of {name} to accept it")));
+    }
     Ok(())
+}
+
+fn block(entry: &Entry) -> String {
+    let width = if entry.components.is_some() { "components".len() } else { "version".len() };
+    let rows = [("version", Some(&entry.version)), ("facts", entry.facts.as_ref()), ("components", entry.components.as_ref())];
+    let rows = rows.into_iter().filter_map(|(name, value)| Some(format!("  {name:width$} = {:?}\n", value?)));
+    format!("provider {:?} {{\n{}}}\n", entry.name, rows.collect::<String>())
 }
 
 fn read(path: &PathBuf) -> Result<BTreeMap<String, Entry>, Failure> {
@@ -120,12 +162,13 @@ fn read(path: &PathBuf) -> Result<BTreeMap<String, Entry>, Failure> {
     let mut entries = BTreeMap::new();
     for block in body.blocks_of("provider") {
         let text = |name: &str| block.body.attribute(name).and_then(|attribute| attribute.expr.as_literal_str().map(str::to_owned));
-        match (block.label(0), text("version"), text("facts")) {
-            (Some(name), Some(version), Some(facts)) => {
-                entries.insert(name.to_string(), Entry { name: name.to_string(), version, facts });
+        let (facts, components) = (text("facts"), text("components"));
+        match (block.label(0), text("version")) {
+            (Some(name), Some(version)) if facts.is_some() || components.is_some() => {
+                entries.insert(name.to_string(), Entry { name: name.to_string(), version, facts, components });
             }
             _ => {
-                return Err(Failure::new(Code::LOCK_FILE, format!("{LOCK} holds a `provider` block without label, version or facts"))
+                return Err(Failure::new(Code::LOCK_FILE, format!("{LOCK} holds a `provider` block without label, version or digest"))
                     .hint("remove the file and run `windlass init`"));
             }
         }

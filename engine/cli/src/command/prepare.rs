@@ -44,7 +44,8 @@ pub fn nothing_to_destroy(arguments: &Arguments, given: &Module, folder: Option<
     Ok(true)
 }
 
-/// Reads everything; a state file is made if there is none, but not to destroy what it holds. What has been made can be destroyed when its configuration is gone.
+/// Reads everything; a state file is made if there is none, but not to destroy what it holds. What has been made can be destroyed when its
+/// configuration is gone.
 pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, mode: Mode, view: &View) -> Result<Prepared, Failure> {
     let session = Session::new(arguments, given, folder)?;
     let known = (mode == Mode::Destroy).then(|| read_state(&session)).transpose()?;
@@ -52,7 +53,13 @@ pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, mod
         Some(known) => module::load_if_any(&session, &arguments.variables, &known.recorded)?,
         None => module::load(&session, &arguments.variables)?,
     };
-    super::lockfile::check(&session, &loaded.model, given, view)?;
+    let known = match known {
+        None if session.state.exists() => Some(read_state(&session)?),
+        known => known,
+    };
+    // Nothing is read or locked for a plane that is another one.
+    known.as_ref().map_or(Ok(()), |known| super::world::same_plane(&loaded.model.management, &known.recorded))?;
+    super::lockfile::check(&session, &mut loaded, given, view)?;
     let Known { recorded, key, ended_runs } = known.map_or_else(|| state(&session, view), Ok)?;
     let (desired, found) = expand(&loaded.model, &recorded.lineage);
     let mut diagnostics = std::mem::take(&mut loaded.warnings);

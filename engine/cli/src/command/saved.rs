@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use windlass_core::desired::DesiredManagement;
+use windlass_core::desired::{CertManager, DesiredManagement};
 use windlass_core::diag::Code;
 use windlass_core::facts::Demand;
 use windlass_core::plan::file::{PlanFileError, from_bytes, plan_digest};
@@ -16,7 +16,7 @@ use windlass_run::resume::{Asked, Decision, decide};
 use super::execution::{Go, Writer, unfinished_plan};
 use super::plan::has_changes;
 use super::prepare::{Known, read_state};
-use super::secrets;
+use super::secrets::{self, Digested};
 use super::world::{self, Banner, World};
 use crate::arguments::{self, Arguments};
 use crate::exit::Exit;
@@ -39,11 +39,12 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, file: &Path,
     if matches!(go, Go::New) && !has_changes(&plan) {
         return writer.nothing(&plan);
     }
-    let secrets = secrets::for_saved(&plan, &session, &arguments.variables, &key, view)?;
+    let Digested { secrets, contents } = secrets::for_saved(&plan, &session, &arguments.variables, &key, view)?;
     let world = world::open(&session, &command.module, &management, &recorded, &key, view, Banner::Out).await?;
     if matches!(go, Go::New) {
         still_silent(&plan, &recorded, &world).await?;
     }
+    world.kube.know_contents(contents);
     let summary = writer.carry_out(&plan, &recorded, go, &world, secrets, &ended_runs).await?;
     drop(world);
     writer.finish(&summary, &plan)
@@ -101,6 +102,8 @@ fn management(plan: &Plan, session: &Session, arguments: &Arguments) -> Result<D
         kubeconfig: written.as_ref().and_then(|management| management.kubeconfig.clone()),
         context: written.map_or_else(|| plane.context.clone(), |management| management.context),
         install_providers: false,
+        component_repository: None,
+        cert_manager: CertManager::External,
         span: None,
     })
 }

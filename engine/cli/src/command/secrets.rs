@@ -1,4 +1,5 @@
-//! Real values of a plan's secret leaves, evaluated again from the module folder just before they are sent.
+//! What a plan holds as digests only, read again from the module folder just before it is sent: values of secret leaves, and schemas of
+//! components.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +8,35 @@ use windlass_core::desired::Desired;
 use windlass_core::diag::{Code, Diagnostic};
 use windlass_core::encode::{DigestKey, collect_secrets};
 use windlass_core::expand::expand;
-use windlass_core::plan::{Plan, secret_leaves};
+use windlass_core::plan::{Action, Plan, secret_leaves};
 use windlass_run::ports::SecretLeaves;
 
 use crate::argv::VariableFlag;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::module::{self, Evaluated};
+use crate::repository;
 use crate::session::Session;
 use crate::view::View;
 
-/// The values that a saved plan needs. The configuration is read only if there are any, and may be wrong elsewhere: a value that has the
+/// What a saved plan holds as digests only.
+#[derive(Default)]
+pub struct Digested {
+    /// Values of its secret leaves.
+    pub secrets: SecretLeaves,
+    /// Schemas of the components that it installs, by digest.
+    pub contents: BTreeMap<String, Json>,
+}
+
+/// What a saved plan needs. The configuration is read only if there is any such thing, and may be wrong elsewhere: a value that has the
 /// digest that was planned is the value that was planned.
-pub fn for_saved(plan: &Plan, session: &Session, flags: &[VariableFlag], key: &DigestKey, view: &View) -> Result<SecretLeaves, Failure> {
+pub fn for_saved(plan: &Plan, session: &Session, flags: &[VariableFlag], key: &DigestKey, view: &View) -> Result<Digested, Failure> {
     let wanted = secret_leaves(plan);
-    let Some(first) = wanted.keys().next() else { return Ok(SecretLeaves::default()) };
+    let Some(first) = wanted.keys().next() else {
+        // Schemas that are not at hand may live on the plane already; the step tells, if they do not.
+        let contents = if installs(plan) { contents(session, flags).unwrap_or_default() } else { BTreeMap::new() };
+        return Ok(Digested { secrets: SecretLeaves::default(), contents });
+    };
     let unreadable = |failure: Failure| {
         failure.because(
             Diagnostic::error(Code::SECRETS_UNREADABLE, format!("the secrets of the plan cannot be evaluated: {first}"))
@@ -29,21 +44,34 @@ pub fn for_saved(plan: &Plan, session: &Session, flags: &[VariableFlag], key: &D
                 .hint("put the configuration and the variables back to what the plan was made from, or make a new plan"),
         )
     };
-    let Evaluated { model, sources, mut diagnostics } = module::evaluate(session, flags).map_err(unreadable)?;
+    let Evaluated { mut model, mut sources, mut diagnostics } = module::evaluate(session, flags).map_err(unreadable)?;
+    repository::read(session, &mut model, &BTreeMap::new(), &mut sources, &mut diagnostics).map_err(unreadable)?;
     let (desired, found) = expand(&model, &plan.lineage);
     diagnostics.extend(found);
     match for_plan(plan, &desired, key) {
-        Ok(values) => {
+        Ok(secrets) => {
             if diagnostics.has_errors() {
                 view.note(
                     "The configuration has errors by now. They do not concern the secrets of the plan, which is applied as it was saved.\n",
                 );
             }
-            Ok(values)
+            Ok(Digested { secrets, contents: model.contents() })
         }
         Err(_) if diagnostics.has_errors() => Err(unreadable(Failure::in_configuration(diagnostics, sources))),
         Err(stale) => Err(stale),
     }
+}
+
+/// Whether a plan installs providers on a real plane.
+fn installs(plan: &Plan) -> bool {
+    let simulated = plan.planes.iter().any(|plane| plane.sandbox);
+    !simulated && plan.steps.iter().any(|step| matches!(&step.action, Action::EnsureProvider { objects, .. } if !objects.is_empty()))
+}
+
+fn contents(session: &Session, flags: &[VariableFlag]) -> Result<BTreeMap<String, Json>, Failure> {
+    let Evaluated { mut model, mut sources, mut diagnostics } = module::evaluate(session, flags)?;
+    repository::read(session, &mut model, &BTreeMap::new(), &mut sources, &mut diagnostics)?;
+    Ok(model.contents())
 }
 
 /// The values that a plan needs, each with the digest that was planned.

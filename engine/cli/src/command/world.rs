@@ -86,7 +86,7 @@ pub async fn open(
 }
 
 /// A state belongs to the plane that it was made on, also when a `management` block comes or goes.
-fn same_plane(management: &DesiredManagement, recorded: &Recorded) -> Result<(), Failure> {
+pub fn same_plane(management: &DesiredManagement, recorded: &Recorded) -> Result<(), Failure> {
     let other = recorded.planes.keys().find(|address| address.is_management() && **address != management.address);
     match other {
         Some(other) => {

@@ -286,22 +286,25 @@ impl Reader<'_> {
 
 /// Whether an attribute that does not exist was told to be this one, misspelt.
 fn meant(body: &lang::Body, name: &str, schemas: &[&'static BlockSchema], handled: Handled<'_>) -> bool {
-    let known = || {
-        let own = schemas.iter().flat_map(|schema| schema.attributes).map(|attribute| attribute.name);
-        own.chain(handled.attributes.iter().copied())
-    };
-    let foreign = |word: &str| known().all(|known| known != word) && !handled.refused.contains(&word);
-    body.attributes.iter().filter(|written| foreign(&written.name)).any(|written| nearest(&written.name, known()) == Some(name))
+    let own = schemas.iter().flat_map(|schema| schema.attributes).map(|attribute| attribute.name);
+    is_misspelt(body.attributes.iter().map(|written| &*written.name), name, own.chain(handled.attributes.iter().copied()), handled)
 }
 
 /// The same for a nested block.
 fn meant_block(body: &lang::Body, name: &str, schemas: &[&'static BlockSchema], handled: Handled<'_>) -> bool {
-    let known = || {
-        let own = schemas.iter().flat_map(|schema| schema.blocks).map(|nested| nested.name);
-        own.chain(handled.blocks.iter().copied())
-    };
-    let foreign = |word: &str| known().all(|known| known != word) && !handled.refused.contains(&word);
-    body.blocks.iter().filter(|block| foreign(&block.kind)).any(|block| nearest(&block.kind, known()) == Some(name))
+    let own = schemas.iter().flat_map(|schema| schema.blocks).map(|nested| nested.name);
+    is_misspelt(body.blocks.iter().map(|block| &*block.kind), name, own.chain(handled.blocks.iter().copied()), handled)
+}
+
+/// Whether a written word that is none of the known ones is nearest to this one of them.
+fn is_misspelt<'w>(
+    mut written: impl Iterator<Item = &'w str>,
+    name: &str,
+    known: impl Iterator<Item = &'w str> + Clone,
+    handled: Handled<'_>,
+) -> bool {
+    let foreign = |word: &str| known.clone().all(|known| known != word) && !handled.refused.contains(&word);
+    written.any(|word| foreign(word) && nearest(word, known.clone()) == Some(name))
 }
 
 fn sorted<'a>(names: &[&'a str]) -> Vec<&'a str> {

@@ -3,26 +3,28 @@
 use std::collections::BTreeMap;
 
 use crate::addr::Address;
-use crate::desired::DesiredManagement;
+use crate::desired::{CertManager, DesiredManagement};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::expand::core_providers;
 use crate::lang::Names;
-use crate::value::Value;
+use crate::provider::Body;
+use crate::value::{Type, Value, convert};
 
 use super::Inputs;
 use super::block::{Handled, Reader};
+use super::model::ProviderSettings;
 use super::required_version::fulfils;
 use super::schema;
 
 /// Name of the plane if HCL names none.
 const SANDBOX: &str = "sandbox";
 
-/// The management plane and the provider versions that HCL pins on it.
+/// The management plane, and what HCL says of the providers on it.
 pub fn evaluate(
     inputs: &Inputs<'_>,
     names: &Names<'_>,
     diagnostics: &mut Diagnostics,
-) -> (DesiredManagement, BTreeMap<String, (String, Option<Span>)>) {
+) -> (DesiredManagement, BTreeMap<String, ProviderSettings>) {
     let mut blocks = inputs.body.blocks_of("management").filter(|block| block.labels.len() == 1);
     let sandbox = DesiredManagement {
         address: Address::management(SANDBOX),
@@ -30,6 +32,8 @@ pub fn evaluate(
         kubeconfig: None,
         context: None,
         install_providers: true,
+        component_repository: None,
+        cert_manager: CertManager::Install,
         span: None,
     };
     let Some(block) = blocks.next() else { return (sandbox, BTreeMap::new()) };
@@ -54,37 +58,98 @@ pub fn evaluate(
     let body = reader.read(&block.body, block.header_span, &[&schema::MANAGEMENT], Handled::default(), diagnostics);
     let text = |key: &str| body.value.get(key).and_then(Value::as_str).map(str::to_owned);
     let install_providers = body.value.get("install_providers").is_none_or(|install| install.as_bool() == Some(true));
-    if install_providers {
-        diagnostics.push(
-            Diagnostic::error(Code::NOT_YET, "this release cannot install CAPI providers on a real plane yet")
-                .at(body.span_of("install_providers").unwrap_or(block.header_span))
-                .hint("install them with `clusterctl init --infrastructure aws` and set `install_providers = false`: windlass then checks that they answer"),
-        );
-    }
-    let mut versions = BTreeMap::new();
-    let providers = body.value.get("provider").and_then(Value::as_elements).unwrap_or_default();
-    for (i, provider) in providers.iter().enumerate() {
-        let part = |key: &str| provider.get(key).and_then(Value::as_str).map(str::to_owned);
-        let (Some(name), Some(version)) = (part("name"), part("version")) else { continue };
-        let place = body.span_of(&format!("provider[{i}]")).unwrap_or(block.header_span);
-        let known = || core_providers().chain(inputs.providers.iter().map(|provider| provider.name()));
-        if !known().any(|known| known == name) {
-            let error = Diagnostic::error(Code::UNKNOWN_NAME, format!("there is no provider {name:?}")).at(place);
-            diagnostics.push(error.did_you_mean(&name, known()));
-        } else if versions.insert(name.clone(), (version, body.span_of(&format!("provider[{i}].version")))).is_some() {
-            let summary = format!("the version of provider {name:?} is given twice");
-            diagnostics.push(Diagnostic::error(Code::DUPLICATE_BLOCK, summary).at(place).hint("keep one of the two"));
-        }
-    }
+    let cert_manager = cert_manager(&body, block.header_span, diagnostics);
+    let settings = settings(inputs, &body, block.header_span, diagnostics);
     let management = DesiredManagement {
         address: Address::management(label),
         sandbox: false,
         kubeconfig: text("kubeconfig"),
         context: text("context"),
         install_providers,
+        component_repository: text("component_repository"),
+        cert_manager,
         span: Some(block.header_span),
     };
-    (management, versions)
+    (management, settings)
+}
+
+fn cert_manager(body: &Body, block: Span, diagnostics: &mut Diagnostics) -> CertManager {
+    match body.value.get("cert_manager").and_then(Value::as_str) {
+        None | Some("install") => CertManager::Install,
+        Some("external") => CertManager::External,
+        Some(other) => {
+            let refused = Diagnostic::error(Code::INVALID_VALUE, format!("`cert_manager` cannot be {other:?}"));
+            let place = body.span_of("cert_manager").unwrap_or(block);
+            diagnostics.push(refused.at(place).hint("it is \"install\" or \"external\""));
+            CertManager::Install
+        }
+    }
+}
+
+/// The `provider` blocks.
+fn settings(inputs: &Inputs<'_>, body: &Body, block: Span, diagnostics: &mut Diagnostics) -> BTreeMap<String, ProviderSettings> {
+    let mut settings = BTreeMap::new();
+    let providers = body.value.get("provider").and_then(Value::as_elements).unwrap_or_default();
+    for (i, provider) in providers.iter().enumerate() {
+        let part = |key: &str| provider.get(key).and_then(Value::as_str).map(str::to_owned);
+        let Some(name) = part("name") else { continue };
+        let path = |key: &str| format!("provider[{i}].{key}");
+        let place = body.span_of(&format!("provider[{i}]")).unwrap_or(block);
+        let known = || core_providers().chain(inputs.providers.iter().map(|provider| provider.name()));
+        if !known().any(|known| known == name) {
+            let error = Diagnostic::error(Code::UNKNOWN_NAME, format!("there is no provider {name:?}")).at(place);
+            diagnostics.push(error.did_you_mean(&name, known()));
+            continue;
+        }
+        let version = part("version").filter(|version| is_version(version, body.span_of(&path("version")).unwrap_or(place), diagnostics));
+        let variables =
+            provider.get("variables").map(|given| variables(given, body.span_of(&path("variables")).unwrap_or(place), diagnostics));
+        let version_span = body.written(&path("version"));
+        let own = ProviderSettings { version, version_span, variables: variables.unwrap_or_default(), span: Some(place) };
+        if settings.insert(name.clone(), own).is_some() {
+            let summary = format!("provider {name:?} is described twice");
+            diagnostics.push(Diagnostic::error(Code::DUPLICATE_BLOCK, summary).at(place).hint("keep one of the two"));
+        }
+    }
+    settings
+}
+
+/// Versions are parts of paths and addresses.
+fn is_version(version: &str, place: Span, diagnostics: &mut Diagnostics) -> bool {
+    let rest = version.trim_start_matches('v');
+    let named = rest.starts_with(|c: char| c.is_ascii_digit()) && rest.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c));
+    if !named || rest.contains("..") {
+        let refused = Diagnostic::error(Code::INVALID_VALUE, format!("{version:?} is no version")).at(place);
+        diagnostics.push(refused.hint("write it as the provider is released, such as \"v1.2.3\""));
+        return false;
+    }
+    true
+}
+
+/// Values of variables: texts, numbers and truths, as texts.
+fn variables(given: &Value, place: Span, diagnostics: &mut Diagnostics) -> BTreeMap<String, Value> {
+    let refuse = |summary: String, hint: &str| Diagnostic::error(Code::WRONG_TYPE, summary).at(place).hint(hint);
+    let Some(entries) = given.reveal().as_entries() else {
+        if !given.is_unknown() {
+            diagnostics.push(refuse("`variables` must be a map".to_owned(), "write `variables = { NAME = \"value\" }`"));
+        }
+        return BTreeMap::new();
+    };
+    let mut variables = BTreeMap::new();
+    for (name, value) in entries.iter() {
+        if value.contains_unknown() {
+            let summary = format!("variable {name} of a provider's components is not known before apply");
+            let fault = Diagnostic::error(Code::UNKNOWN_NOT_ALLOWED, summary).at(place);
+            diagnostics.push(fault.hint("what is installed must be known when the plan is reviewed"));
+            continue;
+        }
+        let sensitive = given.contains_secret() && !matches!(given, Value::Map(_) | Value::Object(_)) || value.contains_secret();
+        match convert(value.reveal(), &Type::String) {
+            Ok(text @ Value::String(_)) => drop(variables.insert(name.to_string(), text.secret_if(sensitive))),
+            _ => diagnostics.push(refuse(format!("variable {name} must be a text"), "a list or map is written with `jsonencode(…)`")),
+        }
+    }
+    variables
 }
 
 /// The agent's image: of the `windlass` block or of the release.

@@ -1,4 +1,6 @@
-//! Manifest files: YAML documents as objects, each with its place. Knows no layer.
+//! Manifest files: YAML documents as objects, each with its place. Knows no layer and no provider.
+
+use serde_json::Value as Json;
 
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span};
 use crate::lang::{as_written, known_fault};
@@ -6,8 +8,14 @@ use crate::value::Value;
 
 use super::model::LayerObject;
 
-/// The objects of a file; a `List` counts as its items. `named` is where the file is named.
+/// The objects of a file as values of the language.
 pub fn documents(path: &str, bytes: &[u8], named: Span, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Vec<LayerObject> {
+    let objects = objects(path, bytes, named, sources, diagnostics).into_iter();
+    objects.map(|(object, span)| LayerObject { value: Value::from_json(&object), span: Some(span) }).collect()
+}
+
+/// The objects of a file with their places; a `List` counts as its items. `named` is where the file is named.
+pub(crate) fn objects(path: &str, bytes: &[u8], named: Span, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Vec<(Json, Span)> {
     let refused = |summary: String| Diagnostic::error(Code::INVALID_MANIFEST, summary);
     let Ok(text) = std::str::from_utf8(bytes) else {
         diagnostics.push(refused(format!("{path} is not UTF-8 text")).at(named).hint("save the file as UTF-8"));
@@ -17,7 +25,7 @@ pub fn documents(path: &str, bytes: &[u8], named: Span, sources: &mut SourceMap,
     // Whoever could write the word in another way can be shown no line either.
     let hidden = text.contains("Secret") || text.contains('\\');
     let file = sources.add_once(path, text, hidden);
-    let documents = match serde_saphyr::from_multiple::<serde_json::Value>(&as_written(text)) {
+    let documents = match serde_saphyr::from_multiple::<Json>(&as_written(text)) {
         Ok(documents) => documents,
         Err(error) => {
             let (line, column) = error.location().map_or((1, 1), |location| (location.line(), location.column()));
@@ -38,17 +46,16 @@ pub fn documents(path: &str, bytes: &[u8], named: Span, sources: &mut SourceMap,
     let written = documents.iter().filter(|document| !document.is_null()).count();
     let mut places = starts.iter();
     let mut objects = Vec::new();
-    for document in documents.iter().filter(|document| !document.is_null()) {
+    for mut document in documents.into_iter().filter(|document| !document.is_null()) {
         // Where the documents are not those that their lines show, the file is told.
         let (start, len) = places.next().filter(|_| starts.len() == written).copied().unwrap_or((0, 1));
         let span = Span { file, start, len };
-        let object = |value: &serde_json::Value| LayerObject { value: Value::from_json(value), span: Some(span) };
-        match (document.as_object(), document.get("kind").and_then(|kind| kind.as_str()), document.get("items")) {
-            (Some(_), Some(kind), Some(serde_json::Value::Array(items))) if kind.ends_with("List") => {
-                objects.extend(items.iter().map(object))
-            }
-            (Some(_), ..) => objects.push(object(document)),
-            (None, ..) => diagnostics.push(
+        let is_list = document.get("kind").and_then(Json::as_str).is_some_and(|kind| kind.ends_with("List"));
+        let items = document.get_mut("items").filter(|_| is_list).and_then(Json::as_array_mut).map(std::mem::take);
+        match items {
+            Some(items) => objects.extend(items.into_iter().map(|item| (item, span))),
+            None if document.is_object() => objects.push((document, span)),
+            None => diagnostics.push(
                 refused(format!("{path}: a document is no Kubernetes object"))
                     .at(span)
                     .hint("each document is a map with `apiVersion`, `kind` and `metadata`; `---` stands between two of them"),

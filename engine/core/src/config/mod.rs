@@ -9,6 +9,9 @@
 mod block;
 mod cloud;
 mod cluster;
+mod der;
+mod etcd;
+mod key_pair;
 mod layer;
 mod management;
 mod manifest;
@@ -18,6 +21,7 @@ mod network;
 mod node;
 mod output;
 mod overrides;
+mod pem;
 mod pool;
 mod profile;
 mod required_version;
@@ -25,13 +29,17 @@ pub mod schema;
 mod toplevel;
 mod variable;
 
+use std::collections::BTreeMap;
+
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap};
 use crate::files::Files;
 use crate::lang::{Body, Names};
 use crate::provider::Provider;
 use crate::value::{Type, Value};
 
-pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject, Model, NodeModel, Reading};
+pub use etcd::ExternalEtcd;
+pub(crate) use manifest::objects as manifest_objects;
+pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject, Model, NodeModel, ProviderSettings, Reading};
 pub(crate) use output::made_of_unknown;
 pub use overrides::{CAPI_OVERRIDE, OverrideModel};
 pub use variable::{VariableInput, VariableOrigin, VariableText, parse_variable_file};
@@ -64,7 +72,7 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
     profile::name(&profiles, &mut names);
     forgive(inputs.body, &mut names, "profile", "profile");
     let instances = naming::evaluate(inputs, &mut names, &mut diagnostics);
-    let (management, provider_versions) = management::evaluate(inputs, &names, &mut diagnostics);
+    let (management, provider_settings) = management::evaluate(inputs, &names, &mut diagnostics);
     let agent_image = management::agent_image(inputs, &names, &mut diagnostics);
     let clouds = cloud::evaluate(inputs, &instances, &names, &mut diagnostics);
     let mut clusters = {
@@ -92,7 +100,7 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
         diagnostics.extend(clusters.values().filter_map(unexplained));
     }
     diagnostics.sort();
-    (Model { management, provider_versions, agent_image, clouds, clusters, outputs }, diagnostics)
+    (Model { management, provider_settings, components: BTreeMap::new(), agent_image, clouds, clusters, outputs }, diagnostics)
 }
 
 /// Names that blocks with syntax errors would have declared are not missed: one fault is told once.

@@ -2,13 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use crate::addr::Address;
 use crate::desired::{DesiredManagement, DesiredOutput};
 use crate::diag::Span;
 use crate::layer::LayerKind;
 use crate::provider::{CloudInput, ClusterInput, Provider};
+use crate::repository::{Components, asks_for_certificates};
 use crate::value::Value;
 
+use super::etcd::ExternalEtcd;
 use super::overrides::OverrideModel;
 
 /// The whole configuration.
@@ -16,8 +20,10 @@ use super::overrides::OverrideModel;
 pub struct Model {
     /// The management plane; the sandbox if HCL names none.
     pub management: DesiredManagement,
-    /// Versions that HCL pins for providers of the management plane, by provider name.
-    pub provider_versions: BTreeMap<String, (String, Option<Span>)>,
+    /// What HCL says of providers of the management plane, by provider name.
+    pub provider_settings: BTreeMap<String, ProviderSettings>,
+    /// Components of providers by provider name, as far as they have been read from a repository.
+    pub components: BTreeMap<String, Components>,
     /// Image of the agent.
     pub agent_image: String,
     /// Clouds by address.
@@ -26,6 +32,45 @@ pub struct Model {
     pub clusters: BTreeMap<Address, ClusterModel>,
     /// Outputs by name.
     pub outputs: BTreeMap<String, DesiredOutput>,
+}
+
+impl Model {
+    /// The version that HCL pins for a provider, and where.
+    pub fn pinned_version(&self, provider: &str) -> Option<(&str, Option<Span>)> {
+        let settings = self.provider_settings.get(provider)?;
+        settings.version.as_deref().map(|version| (version, settings.version_span))
+    }
+
+    /// Whether providers are installed from a component repository: on a real plane, or in a cluster that leaves one.
+    pub fn reads_repository(&self) -> bool {
+        let used = !self.clouds.is_empty() || !self.clusters.is_empty();
+        let installs = self.management.install_providers || self.clusters.values().any(|cluster| cluster.pivot);
+        !self.management.sandbox && used && installs
+    }
+
+    /// Schemas of the components that have been read, by digest.
+    pub fn contents(&self) -> BTreeMap<String, Json> {
+        self.components.values().flat_map(|components| components.contents.clone()).collect()
+    }
+
+    /// Whether a provider asks cert-manager for certificates, by what has been read of them.
+    pub fn needs_cert_manager(&self) -> bool {
+        let objects = self.components.values().flat_map(|components| &components.objects);
+        objects.into_iter().any(|(object, _)| asks_for_certificates(object))
+    }
+}
+
+/// `provider "x" { … }` of a `management` block.
+#[derive(Debug, Clone, Default)]
+pub struct ProviderSettings {
+    /// Its version, if it is pinned.
+    pub version: Option<String>,
+    /// Where.
+    pub version_span: Option<Span>,
+    /// Variables of its components: text, sensitive or not.
+    pub variables: BTreeMap<String, Value>,
+    /// Where the block stands.
+    pub span: Option<Span>,
 }
 
 /// A `cloud` block.
@@ -94,13 +139,15 @@ pub struct ClusterModel {
     pub span: Option<Span>,
 }
 
-/// Labels and taints of a group of nodes.
+/// What the engine itself gives a group of nodes.
 #[derive(Debug, Clone, Default)]
 pub struct NodeModel {
     /// Labels that the kubelet gives its node.
     pub labels: BTreeMap<String, String>,
     /// Taints: key, value, effect.
     pub taints: Vec<(String, Option<String>, String)>,
+    /// Where a control plane keeps its data; `None`: on its own machines.
+    pub etcd: Option<ExternalEtcd>,
     /// `capi_override` of the group.
     pub overrides: OverrideModel,
     /// Where attributes of the group stand, its `machine` included: dotted path → value.

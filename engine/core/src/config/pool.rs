@@ -10,7 +10,17 @@ use crate::value::{Type, Value};
 
 use super::block::{Handled, Reader};
 use super::model::NodeModel;
-use super::{node, overrides, schema};
+use super::{etcd, node, overrides, schema};
+
+/// What limits the number of machines of a group.
+#[derive(Clone, Copy)]
+enum Group {
+    /// A control plane whose machines are the members of its etcd.
+    WithEtcd,
+    /// A control plane whose etcd somebody else runs.
+    WithoutEtcd,
+    Workers,
+}
 
 /// Reads one group of machines; `pool` is `None` for the control plane.
 pub fn read(
@@ -30,32 +40,35 @@ pub fn read(
     let machine = machine(&inner, block, provider, diagnostics);
     let replicas = body.value.get("replicas").and_then(Value::as_i64).unwrap_or(1);
     let place = body.span_of("replicas").unwrap_or(block.header_span);
-    let replicas = replicas_of(replicas, pool.is_none(), &what, place, diagnostics);
+    let group = match &pool {
+        Some(_) => Group::Workers,
+        None if etcd::is_external(&body) => Group::WithoutEtcd,
+        None => Group::WithEtcd,
+    };
+    let replicas = replicas_of(replicas, group, &what, place, diagnostics);
     let failure_domain = body.value.get("failure_domain").and_then(Value::as_str).map(str::to_owned);
-    let nodes = nodes(&body, &machine, block, &what, diagnostics);
+    let mut nodes = nodes(&body, &machine, block, &what, diagnostics);
+    if pool.is_none() {
+        nodes.etcd = etcd::read(&body, &what, diagnostics);
+    }
     (PoolInput { pool, replicas, machine, failure_domain }, nodes)
 }
 
-fn replicas_of(replicas: i64, control_plane: bool, what: &str, place: Span, diagnostics: &mut Diagnostics) -> u32 {
+fn replicas_of(replicas: i64, group: Group, what: &str, place: Span, diagnostics: &mut Diagnostics) -> u32 {
     let error = |summary: String, hint: &str| Diagnostic::error(Code::INVALID_VALUE, summary).at(place).hint(hint);
-    match u32::try_from(replicas) {
-        Ok(count) if control_plane && matches!(count, 1 | 3 | 5) => count,
-        _ if control_plane => {
-            diagnostics.push(
-                error(
-                    format!("{what} may have 1, 3 or 5 replicas, not {replicas}"),
-                    "etcd needs an odd number of members to keep a majority",
-                )
-                .detail("Cluster API refuses even numbers when etcd is stacked."),
-            );
-            1
+    let found = match (u32::try_from(replicas), group) {
+        (Ok(count @ (1 | 3 | 5)), Group::WithEtcd) | (Ok(count @ 1..=5), Group::WithoutEtcd) | (Ok(count @ 0..=1000), Group::Workers) => {
+            return count;
         }
-        Ok(count) if count <= 1000 => count,
-        _ => {
-            diagnostics.push(error(format!("{what} may have 0 to 1000 replicas, not {replicas}"), "use another number"));
-            1
+        (_, Group::WithEtcd) => {
+            error(format!("{what} may have 1, 3 or 5 replicas, not {replicas}"), "etcd needs an odd number of members to keep a majority")
+                .detail("Cluster API refuses even numbers when etcd is stacked.")
         }
-    }
+        (_, Group::WithoutEtcd) => error(format!("{what} may have 1 to 5 replicas, not {replicas}"), "use another number"),
+        (_, Group::Workers) => error(format!("{what} may have 0 to 1000 replicas, not {replicas}"), "use another number"),
+    };
+    diagnostics.push(found);
+    1
 }
 
 fn machine(reader: &Reader<'_>, block: &Block, provider: &dyn Provider, diagnostics: &mut Diagnostics) -> Body {
@@ -90,6 +103,7 @@ fn nodes(body: &Body, machine: &Body, block: &Block, what: &str, diagnostics: &m
     NodeModel {
         labels,
         taints: node::taints(body, span, what, diagnostics),
+        etcd: None,
         overrides: overrides::read(body, what, diagnostics),
         places: body.spans.iter().cloned().chain(of_machine).collect(),
         name_span: block.labels.first().map(|label| label.span),

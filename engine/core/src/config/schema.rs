@@ -1,6 +1,6 @@
 //! Schemas of the engine's own blocks, as data; providers add theirs.
 
-use crate::schema::{AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P, attribute};
+use crate::schema::{Attribute, AttributeType as T, BlockSchema, Count, NestedBlock, OnChange as C, Presence as P, attribute, secret};
 
 /// `windlass { … }`
 pub const WINDLASS: BlockSchema = BlockSchema {
@@ -29,18 +29,43 @@ pub const MANAGEMENT: BlockSchema = BlockSchema {
             C::InPlace,
             "Whether windlass installs the CAPI providers, or only checks them.",
         ),
+        attribute(
+            "component_repository",
+            T::String,
+            P::Optional,
+            C::InPlace,
+            "Folder or https address with provider components in clusterctl's layout, `<label>/<version>/<file>`; default: where each provider is released.",
+        ),
+        attribute(
+            "cert_manager",
+            T::String,
+            P::Default("install"),
+            C::InPlace,
+            "`install`: windlass installs cert-manager if a provider asks for certificates; `external`: somebody else has. A pivoted cluster always gets it.",
+        ),
     ],
     blocks: &[NestedBlock {
         name: "provider",
         labels: &["name"],
         count: Count::Many,
         body: &MANAGEMENT_PROVIDER,
-        doc: "A CAPI provider and its version.",
+        doc: "A CAPI provider: its version, and variables of its components.",
     }],
 };
 
-const MANAGEMENT_PROVIDER: BlockSchema =
-    BlockSchema { attributes: &[attribute("version", T::String, P::Required, C::InPlace, "Version of the provider.")], blocks: &[] };
+const MANAGEMENT_PROVIDER: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("version", T::String, P::Optional, C::InPlace, "Version of the provider; default: the newest that this release knows."),
+        attribute(
+            "variables",
+            T::Any,
+            P::Optional,
+            C::InPlace,
+            "Variables of its components (`${NAME}`) by name; sensitive ones may stand in Secrets only.",
+        ),
+    ],
+    blocks: &[],
+};
 
 /// `variable "x" { … }`; `type` and `default` are read apart.
 pub const VARIABLE: BlockSchema = BlockSchema {
@@ -130,7 +155,7 @@ pub const TIMEOUTS: BlockSchema = BlockSchema {
 /// `control_plane { … }`; `machine` is the provider's.
 pub const CONTROL_PLANE: BlockSchema = BlockSchema {
     attributes: &[
-        attribute("replicas", T::Integer, P::Default("1"), C::InPlace, "Machines: 1, 3 or 5."),
+        attribute("replicas", T::Integer, P::Default("1"), C::InPlace, "Machines: 1, 3 or 5; with external etcd 1 to 5."),
         attribute(
             "capi_override",
             T::Any,
@@ -140,13 +165,51 @@ pub const CONTROL_PLANE: BlockSchema = BlockSchema {
         ),
         attribute("labels", T::StringMap, P::Default(""), C::Repave, "Labels that the kubelet gives its node."),
     ],
+    blocks: &[
+        NestedBlock { name: "taint", labels: &[], count: Count::Many, body: &TAINT, doc: "A taint of the nodes beside kubeadm's own." },
+        NestedBlock {
+            name: "etcd",
+            labels: &[],
+            count: Count::Optional,
+            body: &ETCD,
+            doc: "Where the cluster's data are; without it on the control plane's machines. A living cluster does not change between the two.",
+        },
+    ],
+};
+
+const ETCD: BlockSchema = BlockSchema {
+    attributes: &[],
     blocks: &[NestedBlock {
-        name: "taint",
+        name: "external",
         labels: &[],
-        count: Count::Many,
-        body: &TAINT,
-        doc: "A taint of the nodes beside kubeadm's own.",
+        count: Count::One,
+        body: &EXTERNAL_ETCD,
+        doc: "An etcd that somebody else runs.",
     }],
+};
+
+/// On change: Cluster API's webhook lets all of `etcd.external` change, and a changed kubeadm configuration rolls the machines; a changed
+/// Secret rolls none.
+const EXTERNAL_ETCD: BlockSchema = BlockSchema {
+    attributes: &[
+        attribute("endpoints", T::Strings, P::Required, C::Repave, "Its members: `https://HOST:PORT`."),
+        attribute(
+            "ca_certificate",
+            T::String,
+            P::Required,
+            C::InPlace,
+            "Authorities that its members' certificates are held against, PEM. Machines that stand keep what they were made with.",
+        ),
+        attribute(
+            "client_certificate",
+            T::String,
+            P::Required,
+            C::InPlace,
+            "Certificate of the API servers as its clients, PEM. Machines that stand keep what they were made with.",
+        ),
+        Attribute { presence: P::Required, ..secret("client_key", "Private key of that certificate, PEM without a passphrase.") },
+    ],
+    blocks: &[],
 };
 
 /// `worker_pool "x" { … }`; `machine` is the provider's.

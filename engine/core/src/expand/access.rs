@@ -9,7 +9,7 @@ use crate::diag::Diagnostics;
 
 use super::RENDER_REVISION;
 use super::mark::Marker;
-use super::providers::release;
+use super::needed::release;
 
 /// Adds one resource for each cloud.
 pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {

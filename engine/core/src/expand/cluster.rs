@@ -14,7 +14,7 @@ use crate::value::Value;
 use super::RENDER_REVISION;
 use super::mark::{Marker, merged, with_entry};
 use super::overrides::Overrides;
-use super::{kubeadm, layers, providers, template};
+use super::{etcd, kubeadm, layers, needed, template};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
 const BOOTSTRAP: &str = "bootstrap.cluster.x-k8s.io/v1beta2";
@@ -37,7 +37,7 @@ struct Work<'a> {
 /// Adds a cluster and its resources.
 pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
     // An unknown version has been reported with the providers.
-    let Ok(release) = providers::release(model, cluster.provider) else { return };
+    let Ok(release) = needed::release(model, cluster.provider) else { return };
     let address = &cluster.input.address;
     let mut work = Work {
         cluster,
@@ -286,6 +286,9 @@ fn pool_input(pool: &PoolInput, work: &Work<'_>) -> Value {
     if let Some(domain) = &pool.failure_domain {
         shown.push(("failure_domain", Value::string(domain)));
     }
+    if let Some(etcd) = work.cluster.nodes.get(&pool.pool).and_then(|nodes| nodes.etcd.as_ref()) {
+        shown.push(("etcd", etcd.shown()));
+    }
     let shown = Value::object(shown);
     work.cluster.nodes.get(&pool.pool).map_or(shown.clone(), |nodes| with_overrides(shown, &nodes.overrides))
 }
@@ -297,7 +300,7 @@ fn with_overrides(shown: Value, overrides: &OverrideModel) -> Value {
     }
 }
 
-/// Machine template and KubeadmControlPlane.
+/// Secrets of external etcd, machine template and KubeadmControlPlane.
 fn control_plane(work: &mut Work<'_>) {
     let input = &work.cluster.input;
     let address = work.address.with(Part::ControlPlane);
@@ -317,6 +320,11 @@ fn control_plane(work: &mut Work<'_>) {
     let plane = object(CONTROL_PLANE, "KubeadmControlPlane", work.metadata(&name), spec);
     let plane = work.overridden(plane, &None);
     let mut objects = Vec::new();
+    if let Some(external) = work.cluster.nodes.get(&None).and_then(|nodes| nodes.etcd.as_ref()) {
+        for secret in etcd::secrets(external, &input.name, |name| work.metadata(name)) {
+            objects.extend(work.object(secret, &address, Home::Capi, span));
+        }
+    }
     objects.extend(work.object(template, &address, Home::Capi, span));
     objects.extend(work.object(plane, &address, Home::Capi, span));
     let shown = pool_input(&input.control_plane, work);

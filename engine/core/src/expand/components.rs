@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use windlass_kubeschema::facts_table::{bundle, bundles, latest};
 
 use crate::encode::{cut_schemas, merge_patch};
-use crate::marks::{CONTROL_PLANE_TAINT, INVENTORY_API_VERSION, LABEL_CLUSTERCTL, LABEL_PROVIDER};
+use crate::marks::{CONTROL_PLANE_TAINT, INVENTORY_API_VERSION, LABEL_CLUSTERCTL, LABEL_CLUSTERCTL_CORE, LABEL_PROVIDER};
 use crate::plan::ProviderSpec;
 
 /// Facts of clusterctl's own kind.
@@ -18,17 +18,25 @@ const FIRST: &str = "cluster-api";
 /// What stands before the manager's Secrets: namespace, kinds, account and rights.
 pub fn before_credentials(provider: &ProviderSpec) -> Vec<Json> {
     let mut objects = vec![namespace(provider)];
-    if provider.name == FIRST {
-        let version = latest(CLUSTERCTL).map_or("", |file| file.version);
-        objects.extend(definitions(CLUSTERCTL, version).iter().cloned());
-    }
+    objects.extend_from_slice(before_components(provider));
     let own = definitions(&provider.facts, &provider.version).iter().filter(|crd| belongs(crd, provider));
     objects.extend(own.map(|crd| labelled(crd.clone(), provider)));
     objects.extend([service_account(provider), binding(provider)]);
     objects
 }
 
-/// What stands after them: the manager, which mounts these Secrets, and clusterctl's entry of it.
+/// What stands before the components of a repository: with the first provider the kind of clusterctl's inventory.
+pub fn before_components(provider: &ProviderSpec) -> &'static [Json] {
+    let inventory = latest(CLUSTERCTL).filter(|_| provider.name == FIRST);
+    inventory.map_or(&[], |file| definitions(CLUSTERCTL, file.version))
+}
+
+/// What stands after them: clusterctl's entry of a provider.
+pub fn after_components(provider: &ProviderSpec) -> Vec<Json> {
+    if provider.is_cert_manager() { Vec::new() } else { vec![inventory_entry(provider)] }
+}
+
+/// What stands after the manager's Secrets: the manager, which mounts these Secrets, and clusterctl's entry of it.
 pub fn after_credentials(provider: &ProviderSpec, secrets: &[&str]) -> Vec<Json> {
     vec![deployment(provider, secrets), inventory_entry(provider)]
 }
@@ -139,7 +147,7 @@ fn inventory_entry(provider: &ProviderSpec) -> Json {
         "type": provider.r#type,
         "version": provider.version,
     });
-    merge_patch(&mut entry, &json!({"metadata": {"labels": {"clusterctl.cluster.x-k8s.io/core": "inventory"}}}));
+    merge_patch(&mut entry, &json!({"metadata": {"labels": {LABEL_CLUSTERCTL_CORE: "inventory"}}}));
     entry
 }
 

@@ -1,10 +1,11 @@
-//! What the engine itself adds to a provider's kubeadm configuration: users, node labels, node taints.
+//! What the engine itself adds to a provider's kubeadm configuration: users, external etcd, node labels, node taints.
 
 use crate::config::ClusterModel;
 use crate::marks::CONTROL_PLANE_TAINT;
 use crate::provider::Role;
 use crate::value::Value;
 
+use super::etcd;
 use super::mark::{merged, with_entry};
 
 /// User that the authorized keys belong to.
@@ -25,6 +26,9 @@ pub fn complete(rendered: &Value, cluster: &ClusterModel, pool: &Option<String>,
         spec = with_entry(&spec, &["users"], Value::list(users));
     }
     let Some(nodes) = cluster.nodes.get(pool) else { return spec };
+    if let Some(external) = &nodes.etcd {
+        spec = etcd::told(&spec, external);
+    }
     let configurations: &[&str] = match role {
         Role::ControlPlane => &["initConfiguration", "joinConfiguration"],
         Role::Worker => &["joinConfiguration"],

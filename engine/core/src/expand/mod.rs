@@ -6,10 +6,12 @@
 mod access;
 mod cluster;
 mod components;
+mod etcd;
 mod kubeadm;
 mod layers;
 mod mark;
 mod names;
+mod needed;
 mod overrides;
 mod owned;
 mod owners;
@@ -18,7 +20,7 @@ mod template;
 mod webhooks;
 
 pub(crate) use mark::with_entry;
-pub(crate) use providers::core_providers;
+pub(crate) use needed::{CERT_MANAGER, Needed, core_providers, needed};
 
 use crate::config::Model;
 use crate::desired::Desired;

@@ -89,7 +89,7 @@ fn keeper(cluster: &ClusterModel, namespace: &str) -> Option<String> {
         };
         return Some(owner.to_owned());
     }
-    let core = super::providers::core_namespaces().find(|(_, core)| *core == namespace).map(|(name, _)| name);
+    let core = super::needed::core_namespaces().find(|(_, core)| *core == namespace).map(|(name, _)| name);
     let cloud = || cluster.provider.releases().iter().any(|release| release.namespace == namespace).then(|| cluster.provider.name());
     core.or_else(cloud).map(|provider| format!("that of provider {provider:?}"))
 }

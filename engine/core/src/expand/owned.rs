@@ -48,6 +48,7 @@ pub const OWNED: &[OwnedField] = &[
     OwnedField::written(CONTROL_PLANE, &["spec", "version"], KUBERNETES),
     OwnedField::written(CONTROL_PLANE, &["spec", "machineTemplate", "spec", "infrastructureRef"], REFERENCES),
     OwnedField::left_to_others(CONTROL_PLANE, &["spec", "kubeadmConfigSpec", "clusterConfiguration", "controlPlaneEndpoint"], "it is the address that the cloud gives the API, by which windlass comes in; further names go into `apiServer.certSANs`"),
+    OwnedField::written(CONTROL_PLANE, &["spec", "kubeadmConfigSpec", "clusterConfiguration", "etcd", "external"], "set `etcd { external { … } }` in `control_plane`"),
     OwnedField::items(CONTROL_PLANE, &["spec", "kubeadmConfigSpec", "users"], &["name"], USERS),
     OwnedField::items(CONTROL_PLANE, &["spec", "kubeadmConfigSpec", "clusterConfiguration", "controllerManager", "extraArgs"], &["name"], "keep the item in the list"),
     OwnedField::items(CONTROL_PLANE, &["spec", "kubeadmConfigSpec", "initConfiguration", "nodeRegistration", "kubeletExtraArgs"], &["name"], ARGUMENTS),

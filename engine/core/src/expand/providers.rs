@@ -1,176 +1,184 @@
-//! CAPI providers as resources of the management plane: which, in which version, with which credentials.
+//! CAPI providers as resources of the management plane: their objects, from a component repository or from the carried facts, with the
+//! credentials of their managers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::addr::{Address, Part};
+use serde_json::Value as Json;
+
 use crate::config::Model;
-use crate::desired::{Desired, DesiredManagement, DesiredObject, DesiredProvider, DesiredResource, Home};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::desired::{Desired, DesiredObject, DesiredProvider, DesiredResource, Home};
+use crate::diag::{Code, Diagnostic, Diagnostics, Span};
+use crate::object::{ObjectKey, split_api_version};
 use crate::plan::ProviderSpec;
-use crate::provider::Release;
+use crate::repository::{Components, in_order, mentions, prepared};
 use crate::value::Value;
 
 use super::mark::Marker;
+use super::needed::{Needed, needed};
 use super::{RENDER_REVISION, components};
-
-/// Version of Cluster API that this release installs unless HCL says otherwise (reference: CAPI versions page, v1.14.0 of 2026-08-11).
-const CLUSTER_API: &str = "v1.14.0";
-
-/// Name, label, type, namespace, Deployment, image, API groups.
-type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
-
-/// Core, bootstrap and control plane provider in clusterctl's order of installation.
-#[rustfmt::skip]
-const CORE: [Row; 3] = [
-    ("cluster-api", "cluster-api", "CoreProvider", "capi-system", "capi-controller-manager",
-     "registry.k8s.io/cluster-api/cluster-api-controller",
-     &["cluster.x-k8s.io", "addons.cluster.x-k8s.io", "ipam.cluster.x-k8s.io", "runtime.cluster.x-k8s.io"]),
-    ("bootstrap-kubeadm", "bootstrap-kubeadm", "BootstrapProvider", "capi-kubeadm-bootstrap-system", "capi-kubeadm-bootstrap-controller-manager",
-     "registry.k8s.io/cluster-api/kubeadm-bootstrap-controller", &["bootstrap.cluster.x-k8s.io"]),
-    ("control-plane-kubeadm", "control-plane-kubeadm", "ControlPlaneProvider", "capi-kubeadm-control-plane-system", "capi-kubeadm-control-plane-controller-manager",
-     "registry.k8s.io/cluster-api/kubeadm-control-plane-controller", &["controlplane.cluster.x-k8s.io"]),
-];
-
-/// Names and namespaces of the providers that every cluster needs.
-pub fn core_namespaces() -> impl Iterator<Item = (&'static str, &'static str)> {
-    CORE.iter().map(|(name, _, _, namespace, ..)| (*name, *namespace))
-}
-
-/// Names of the providers that every cluster needs.
-pub fn core_providers() -> impl Iterator<Item = &'static str> {
-    CORE.iter().map(|(name, ..)| *name)
-}
-
-/// The release of a provider that a configuration uses: the pinned one or the default.
-pub fn release(model: &Model, provider: &dyn crate::provider::Provider) -> Result<&'static Release, Box<Diagnostic>> {
-    let releases = provider.releases();
-    let Some((version, span)) = model.provider_versions.get(provider.name()) else {
-        return releases.last().ok_or_else(|| {
-            Box::new(Diagnostic::error(Code::UNKNOWN_VERSION, format!("no release of provider {:?} is known", provider.name())))
-        });
-    };
-    releases.iter().find(|release| release.version.trim_start_matches('v') == version.trim_start_matches('v')).ok_or_else(|| {
-        let known: Vec<&str> = releases.iter().map(|release| release.version).collect();
-        let mut diagnostic =
-            Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {:?} is not known", provider.name()))
-                .hint(format!("this release of windlass carries the CRD facts of {}", known.join(", ")));
-        diagnostic.primary = *span;
-        Box::new(diagnostic)
-    })
-}
+use crate::addr::{Address, Part};
 
 /// Adds the providers that the configured clusters need, and nothing if there are no clusters.
 pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
-    if model.clusters.is_empty() && model.clouds.is_empty() {
-        return;
-    }
-    let management = &model.management;
     let mut previous = BTreeSet::new();
-    let mut add = |desired: &mut Desired, provider: DesiredProvider| {
-        let input = Value::object([("version", Value::string(&provider.spec.version)), ("install", Value::Bool(provider.spec.install))]);
+    for needed in needed(model, diagnostics) {
+        let address = model.management.address.with(Part::Provider(needed.spec.name.clone()));
+        let objects = Rendering { model, marker, address: &address }.objects(&needed, diagnostics);
+        let spec = needed.spec;
+        let input = Value::object([("version", Value::string(&spec.version)), ("install", Value::Bool(spec.install))]);
         let resource = DesiredResource {
-            address: provider.address.clone(),
+            address: address.clone(),
             input,
             render_revision: RENDER_REVISION,
             objects: Vec::new(),
             needs: previous.clone(),
             prevent_destroy: false,
-            span: management.span,
+            span: model.management.span,
             places: BTreeMap::new(),
         };
-        previous.insert(provider.address.clone());
-        desired.resources.insert(provider.address.clone(), resource);
-        desired.providers.push(provider);
-    };
-    for (name, label, kind, namespace, deployment, image, groups) in CORE {
-        if let Some((version, span)) = model.provider_versions.get(name)
-            && version.trim_start_matches('v') != CLUSTER_API.trim_start_matches('v')
-        {
-            let mut diagnostic = Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {name:?} is not known"))
-                .hint(format!("this release of windlass carries the CRD facts of {CLUSTER_API}"));
-            diagnostic.primary = *span;
-            diagnostics.push(diagnostic);
+        previous.insert(address.clone());
+        desired.resources.insert(address.clone(), resource);
+        desired.providers.push(DesiredProvider { address, spec, objects, core: needed.core });
+    }
+}
+
+/// The objects of one provider.
+struct Rendering<'r> {
+    model: &'r Model,
+    marker: &'r Marker,
+    address: &'r Address,
+}
+
+impl Rendering<'_> {
+    /// The marked objects of a provider, its Secrets among them, in the order in which they are applied.
+    fn objects(&self, needed: &Needed<'_>, diagnostics: &mut Diagnostics) -> Vec<DesiredObject> {
+        let credentials = self.credentials(needed, diagnostics);
+        if !self.model.reads_repository() {
+            return self.carried(&needed.spec, credentials, diagnostics);
         }
-        let spec = ProviderSpec {
-            name: name.to_owned(),
-            label: label.to_owned(),
-            r#type: kind.to_owned(),
-            version: CLUSTER_API.to_owned(),
-            contract: "v1beta2".to_owned(),
-            namespace: namespace.to_owned(),
-            deployment: deployment.to_owned(),
-            image: image.to_owned(),
-            facts: "cluster-api".to_owned(),
-            groups: groups.iter().map(|group| (*group).to_owned()).collect(),
-            install: management.install_providers,
-        };
-        let address = management.address.with(Part::Provider(name.to_owned()));
-        let objects = components(&spec, &address, management, Vec::new(), marker, diagnostics);
-        add(desired, DesiredProvider { address, spec, objects, core: true });
+        // Not read: the configuration is judged without its providers' objects.
+        let Some(components) = self.model.components.get(&needed.spec.name) else { return Vec::new() };
+        self.of_repository(needed, components, credentials, diagnostics)
     }
-    let mut used = BTreeMap::new();
-    for cloud in model.clouds.values() {
-        used.entry(cloud.provider.name()).or_insert_with(Vec::new).push(cloud);
-    }
-    for (name, clouds) in used {
-        let Some(provider) = clouds.first().map(|cloud| cloud.provider) else { continue };
-        let release = match release(model, provider) {
-            Ok(release) => release,
-            Err(diagnostic) => {
-                diagnostics.push(*diagnostic);
-                continue;
-            }
-        };
-        let address = management.address.with(Part::Provider(name.to_owned()));
-        let mut credentials: BTreeMap<_, DesiredObject> = BTreeMap::new();
-        for cloud in clouds.into_iter().filter(|cloud| !cloud.input.body.value.contains_unknown()) {
-            for rendered in provider.manager_credentials(&cloud.input, release) {
-                let span = cloud.input.body.span;
-                if let Some(object) = marker.mark(&rendered.object, &address, Home::Management, &management.address, span, diagnostics) {
+
+    /// The Secrets that the clouds' managers mount.
+    fn credentials(&self, needed: &Needed<'_>, diagnostics: &mut Diagnostics) -> BTreeMap<ObjectKey, DesiredObject> {
+        let mut credentials = BTreeMap::new();
+        for (cloud, release) in needed.clouds.iter().filter(|(cloud, _)| !cloud.input.body.value.contains_unknown()) {
+            for rendered in cloud.provider.manager_credentials(&cloud.input, release) {
+                if let Some(object) = self.marked(&rendered.object, cloud.input.body.span, diagnostics) {
                     credentials.entry(object.key.clone()).or_insert(object);
                 }
             }
         }
-        let credentials = credentials.into_values().collect();
-        let spec = ProviderSpec {
-            name: name.to_owned(),
-            label: format!("infrastructure-{name}"),
-            r#type: "InfrastructureProvider".to_owned(),
-            version: release.version.to_owned(),
-            contract: release.contract.to_owned(),
-            namespace: release.namespace.to_owned(),
-            deployment: release.deployment.to_owned(),
-            image: release.image.to_owned(),
-            facts: release.facts.to_owned(),
-            groups: Vec::new(),
-            install: management.install_providers,
-        };
-        let objects = components(&spec, &address, management, credentials, marker, diagnostics);
-        add(desired, DesiredProvider { address, spec, objects, core: false });
+        credentials
     }
-}
 
-/// The marked objects of a provider, its Secrets among them, in the order in which they are applied.
-fn components(
-    spec: &ProviderSpec,
-    address: &Address,
-    management: &DesiredManagement,
-    credentials: Vec<DesiredObject>,
-    marker: &Marker,
-    diagnostics: &mut Diagnostics,
-) -> Vec<DesiredObject> {
-    let secrets: Vec<String> =
-        credentials.iter().filter(|object| object.key.kind == "Secret").map(|object| object.key.name.clone()).collect();
-    let secrets: Vec<&str> = secrets.iter().map(String::as_str).collect();
-    let mut marked = |objects: Vec<serde_json::Value>| -> Vec<DesiredObject> {
-        let mark = |object: &serde_json::Value| {
-            marker.mark(&Value::from_json(object), address, Home::Management, &management.address, management.span, diagnostics)
+    fn marked(&self, object: &Value, span: Option<Span>, diagnostics: &mut Diagnostics) -> Option<DesiredObject> {
+        self.marker.mark(object, self.address, Home::Management, &self.model.management.address, span, diagnostics)
+    }
+
+    /// From the carried facts: for planes whose managers are simulated.
+    fn carried(
+        &self,
+        spec: &ProviderSpec,
+        credentials: BTreeMap<ObjectKey, DesiredObject>,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<DesiredObject> {
+        let secrets: Vec<&str> = credentials.keys().filter(|key| key.kind == "Secret").map(|key| key.name.as_str()).collect();
+        let mut marked = |objects: Vec<Json>| -> Vec<DesiredObject> {
+            let span = self.model.management.span;
+            objects.iter().filter_map(|object| self.marked(&Value::from_json(object), span, diagnostics)).collect()
         };
-        objects.iter().filter_map(mark).collect()
-    };
-    let mut all = marked(components::before_credentials(spec));
-    let last = marked(components::after_credentials(spec, &secrets));
-    all.extend(credentials);
-    all.extend(last);
-    all
+        let mut all = marked(components::before_credentials(spec));
+        let last = marked(components::after_credentials(spec, &secrets));
+        all.extend(credentials.into_values());
+        all.extend(last);
+        all
+    }
+
+    /// As its components say. Credentials of ours stand in the place of those of the same name.
+    fn of_repository(
+        &self,
+        needed: &Needed<'_>,
+        components: &Components,
+        mut credentials: BTreeMap<ObjectKey, DesiredObject>,
+        diagnostics: &mut Diagnostics,
+    ) -> Vec<DesiredObject> {
+        let spec = &needed.spec;
+        let mut written: Vec<(&Json, Option<Span>)> = components.objects.iter().map(|(object, span)| (object, Some(*span))).collect();
+        written.sort_by_key(|(object, _)| in_order(object));
+        let replaced = |object: &Json| credentials.contains_key(&self.key(object));
+        self.refuse_unset(spec, components, written.iter().filter(|(object, _)| !replaced(object)), diagnostics);
+        let before = components::before_components(spec).iter().map(|object| (object, None));
+        let after = components::after_components(spec);
+        let after = after.iter().map(|object| (object, None));
+        let mut objects: Vec<DesiredObject> = Vec::new();
+        for (object, span) in before.chain(written).chain(after) {
+            let value = components.sensitive.reveal(&prepared(object.clone(), spec));
+            if let Some(mut marked) = self.marked(&value, span, diagnostics) {
+                marked.span = span;
+                objects.push(credentials.remove(&marked.key).unwrap_or(marked));
+            }
+        }
+        // Before what mounts them: the rest begins after namespaces and definitions.
+        let at = objects.iter().position(|object| object.key.kind != "Namespace" && object.key.kind != "CustomResourceDefinition");
+        let at = at.unwrap_or(objects.len());
+        objects.splice(at..at, credentials.into_values());
+        self.refuse_without_manager(spec, &objects, diagnostics);
+        objects
+    }
+
+    fn key(&self, object: &Json) -> ObjectKey {
+        let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).map(str::to_owned);
+        ObjectKey {
+            plane: self.model.management.address.clone(),
+            group: split_api_version(&text("/apiVersion").unwrap_or_default()).0.to_owned(),
+            kind: text("/kind").unwrap_or_default(),
+            namespace: text("/metadata/namespace"),
+            name: text("/metadata/name").unwrap_or_default(),
+        }
+    }
+
+    /// Variables that some object needs and that nobody gave a value.
+    fn refuse_unset<'o>(
+        &self,
+        spec: &ProviderSpec,
+        components: &Components,
+        objects: impl Iterator<Item = &'o (&'o Json, Option<Span>)> + Clone,
+        diagnostics: &mut Diagnostics,
+    ) {
+        for variable in &components.unset {
+            let Some((_, place)) = objects.clone().find(|(object, _)| mentions(object, variable)) else { continue };
+            let mut refused =
+                Diagnostic::error(Code::MISSING_VARIABLE, format!("the components of {} ask for the variable {variable}", spec.label))
+                    .hint(format!(
+                        "give it a value: `provider {:?} {{ variables = {{ {variable} = … }} }}` in the `management` block",
+                        spec.name
+                    ));
+            refused.primary = self.settings_span(spec);
+            refused.related.extend(place.map(|place| (place, "it is asked for here".to_owned())));
+            diagnostics.push(refused);
+        }
+    }
+
+    fn settings_span(&self, spec: &ProviderSpec) -> Option<Span> {
+        self.model.provider_settings.get(&spec.name).and_then(|settings| settings.span).or(self.model.management.span)
+    }
+
+    /// Windlass waits for the manager that it knows: components without it are another provider's, or another version's.
+    fn refuse_without_manager(&self, spec: &ProviderSpec, objects: &[DesiredObject], diagnostics: &mut Diagnostics) {
+        let is_manager = |object: &DesiredObject| {
+            let ObjectKey { kind, namespace, name, .. } = &object.key;
+            kind == "Deployment" && namespace.as_deref() == Some(&*spec.namespace) && *name == spec.deployment
+        };
+        if objects.iter().any(is_manager) {
+            return;
+        }
+        let summary =
+            format!("the components of {} {} hold no Deployment {}/{}", spec.label, spec.version, spec.namespace, spec.deployment);
+        let mut refused = Diagnostic::error(Code::COMPONENTS, summary).hint("the repository's folder of this version holds something else");
+        refused.primary = self.settings_span(spec);
+        diagnostics.push(refused);
+    }
 }

@@ -4,7 +4,7 @@
 use super::demands::access_secret;
 use super::going::going;
 use super::kept_facts::{KeptCluster, kept};
-use super::own_marks::{address_leaf, belongs_to_another_state, lineage_of, mark_leaves};
+use super::own_marks::{address_leaf, belongs_to_another_state, mark_leaves};
 use super::verdict::View;
 use super::{Actor, ObjectAction};
 use crate::addr::{Address, Part};
@@ -13,6 +13,7 @@ use crate::diag::Diagnostics;
 use crate::diff::{LeafDiff, Owners};
 use crate::drift::{ObjectDrift, secret_leaf};
 use crate::facts::Facts;
+use crate::marks::lineage_of;
 use crate::object::ObjectKey;
 use crate::recorded::{Recorded, RecordedResource, ResourceStatus};
 

@@ -188,6 +188,13 @@ pub struct ProviderSpec {
     pub install: bool,
 }
 
+impl ProviderSpec {
+    /// Whether it is cert-manager: no provider of Cluster API, so it has no contract and no entry in clusterctl's inventory.
+    pub fn is_cert_manager(&self) -> bool {
+        self.name == crate::expand::CERT_MANAGER
+    }
+}
+
 /// An object to be applied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlannedObject {

@@ -328,15 +328,19 @@ fn access_change(view: &View<'_>, change: &mut Change, draft: &Draft) {
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
     let is_provider = matches!(address.part, Some(Part::Provider(_)));
     let (own, staying): (Vec<_>, Vec<_>) = view.index.owned(address).iter().partition(|(key, _)| !is_provider || key.kind == "Secret");
-    let (others, own): (Vec<_>, Vec<_>) = own.into_iter().partition(|(key, object)| another(view, address, key, object).is_some());
-    let objects: Vec<ObjectChange> =
-        own.into_iter().map(|(key, _)| ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }).collect();
+    let (mut objects, mut others) = (Vec::new(), Vec::new());
+    for (key, object) in own {
+        match another(view, address, key, object) {
+            Some(line) => others.push(line),
+            None => objects.push(ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }),
+        }
+    }
     let mut notes = notes.get(address).cloned().unwrap_or_default();
     if is_provider {
         notes.push("the provider itself stays on the management plane".to_owned());
         notes.extend(staying.iter().map(|(key, _)| format!("stays: {}", key.short())));
     }
-    notes.extend(others.into_iter().filter_map(|(key, object)| another(view, address, key, object)));
+    notes.extend(others);
     let rule = if view.destroys_all() { "destroy" } else { "no longer in configuration" };
     Change {
         address: address.clone(),

@@ -64,6 +64,9 @@ fn name_of(address: &Address, field: &str) -> &'static str {
         None => "a change of the cloud",
         Some(Part::ControlPlane | Part::WorkerPool(_)) if under("replicas") => "scaling",
         Some(Part::ControlPlane | Part::WorkerPool(_)) if under("machine") => "a change of machines",
+        // Not even Cluster API does it.
+        Some(Part::ControlPlane) if field == "etcd" => "a switch between etcd of its own and external etcd",
+        Some(Part::ControlPlane) if under("etcd") => "a change of external etcd",
         Some(Part::ControlPlane | Part::WorkerPool(_)) => "a change of the pool",
         Some(Part::Layer(_)) if under("depends_on") => "a change of a layer's order",
         Some(Part::Layer(_)) => "a change of a layer's content",

@@ -49,15 +49,19 @@ impl View<'_> {
         entries.map(object).collect()
     }
 
+    /// Objects that any resource has on a plane.
+    pub(super) fn wished_on(&self, plane: &Address) -> BTreeSet<&ObjectKey> {
+        let objects = self.wishes.resources.values().flat_map(|wish| &wish.objects);
+        objects.map(|object| &object.key).filter(|key| &key.plane == plane).collect()
+    }
+
     /// Objects that a layer's inventory lists, that are not recorded, and that no resource of the cluster has any more.
     pub(super) fn inventoried(&self, layer: &Address) -> Vec<DoomedObject> {
         let mut gone = self.listed(layer);
         if gone.is_empty() {
             return gone;
         }
-        let plane = layer.root();
-        let own = self.wishes.resources.iter().filter(|(address, _)| address.root() == plane);
-        let wished: BTreeSet<ObjectKey> = own.flat_map(|(_, wish)| &wish.objects).map(|object| object.key.on(&plane)).collect();
+        let wished = self.wished_on(&layer.root());
         let goes = |object: &DoomedObject| {
             !is_bookkeeping(&object.key) && !wished.contains(&object.key) && !self.recorded.objects.contains_key(&object.key)
         };

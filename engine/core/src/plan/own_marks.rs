@@ -10,13 +10,8 @@ use super::verdict::View;
 use crate::addr::Address;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::diff::{LeafDiff, Owners};
-use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
+use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, lineage_of};
 use crate::object::ObjectKey;
-
-/// Lineage that an object carries.
-pub(super) fn lineage_of(live: &Json) -> Option<&str> {
-    live.get("metadata")?.get("labels")?.get(LABEL_LINEAGE)?.as_str()
-}
 
 /// The marks of a living object that are not those of this state and this owner.
 pub(super) fn mark_leaves(live: &Json, lineage: &str, owner: &Address) -> Vec<LeafDiff> {

@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
+
 use super::action::DoomedObject;
 use super::verdict::{Repair, Verdict, View};
 use crate::addr::Address;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::diff::LeafDiff;
-use crate::immutable::{is_fixed, may_be_made_again};
+use crate::immutable::{is_fixed, must_be_made_again};
 
 impl View<'_> {
     /// Whether the API refuses to put this leaf of an object right.
@@ -21,10 +23,11 @@ impl View<'_> {
     pub(super) fn in_the_way(&self, repair: &Repair) -> Option<DoomedObject> {
         let key = &repair.key;
         let wish = repair.wish.as_ref().filter(|_| self.recorded.objects.contains_key(key))?;
-        let live = self.facts.object(key).filter(|live| may_be_made_again(&key.group, &key.kind, live))?;
-        let uid = live.pointer("/metadata/uid").and_then(serde_json::Value::as_str).filter(|uid| !uid.is_empty())?;
-        let fixed = repair.drift.leaves.iter().any(|leaf| self.is_fixed(repair, leaf));
-        fixed.then(|| DoomedObject { key: key.clone(), api_version: wish.api_version.clone(), uid: Some(uid.to_owned()) })
+        let leaves = repair.drift.leaves.iter().map(|leaf| &leaf.path);
+        let stands = |live: &&Json| !repair.drift.is_lost() && must_be_made_again(&key.group, &key.kind, live, leaves);
+        let live = self.facts.object(key).filter(stands)?;
+        let uid = live.pointer("/metadata/uid").and_then(Json::as_str).filter(|uid| !uid.is_empty())?;
+        Some(DoomedObject { key: key.clone(), api_version: wish.api_version.clone(), uid: Some(uid.to_owned()) })
     }
 
     /// Objects that a plan can neither update nor make again.

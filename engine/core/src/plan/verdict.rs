@@ -24,7 +24,7 @@ use crate::diff::Owners;
 use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
 use crate::encode::is_secret_object;
 use crate::facts::Facts;
-use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE, SYSTEM_NAMESPACE};
+use crate::marks::{SYSTEM_NAMESPACE, address_of, lineage_of};
 use crate::object::ObjectKey;
 use crate::paused::{may_be_paused, paused_by_others};
 use crate::recorded::{Recorded, RecordedObject, ResourceStatus};
@@ -67,6 +67,11 @@ impl Verdict {
             Verdict::Finish(repairs) | Verdict::Repair(repairs) | Verdict::Update(repairs) => repairs,
             Verdict::Keep | Verdict::Create => &[],
         }
+    }
+
+    /// Fields of what is put right on a plane that are taken back.
+    pub(super) fn takeovers_on(&self, plane: &Address) -> Vec<Takeover> {
+        self.repairs().iter().filter(|repair| &repair.key.plane == plane).flat_map(Repair::takeovers).collect()
     }
 }
 
@@ -429,26 +434,25 @@ impl<'a> View<'a> {
 
     /// Whether a live object carries our lineage and the address of this resource.
     pub(super) fn is_ours(&self, live: &Json, address: &Address) -> bool {
-        mark(live, "labels", LABEL_LINEAGE) == Some(&self.recorded.lineage)
-            && mark(live, "annotations", ANNOTATION_ADDRESS) == Some(&address.to_string())
+        lineage_of(live) == Some(&self.recorded.lineage) && address_of(live) == Some(&address.to_string())
     }
 
     /// Parts of a provider that nobody of another state owns are taken as they are: an installation that was broken off or undone.
     fn may_be_taken_over(&self, key: &ObjectKey, live: &Json, address: &Address) -> bool {
-        let foreign = mark(live, "labels", LABEL_LINEAGE).is_some_and(|lineage| lineage != self.recorded.lineage);
+        let foreign = lineage_of(live).is_some_and(|lineage| lineage != self.recorded.lineage);
         matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && !is_secret_object(key) && !foreign
     }
 
     fn somebody_elses(&self, key: &ObjectKey, live: &Json, address: &Address, wish: &Wish<'_>) -> Diagnostic {
-        let ours = mark(live, "labels", LABEL_LINEAGE) == Some(&self.recorded.lineage);
-        if let Some(owner) = mark(live, "annotations", ANNOTATION_ADDRESS).filter(|_| ours) {
+        let ours = lineage_of(live) == Some(&self.recorded.lineage);
+        if let Some(owner) = address_of(live).filter(|_| ours) {
             let mut diagnostic = Diagnostic::error(Code::OBJECT_EXISTS, format!("{address}: {key} belongs to {owner} already"))
                 .detail("Windlass has applied it for that, and it does not move from one to the other in one apply.")
                 .hint(format!("leave it in {owner}; or take it out, apply without it, and put it into {address} after that"));
             diagnostic.primary = wish.resource.span;
             return diagnostic;
         }
-        let owner = match (mark(live, "labels", LABEL_LINEAGE), mark(live, "annotations", ANNOTATION_ADDRESS)) {
+        let owner = match (lineage_of(live), address_of(live)) {
             (Some(lineage), owner) => format!("it belongs to {} of the windlass state {lineage}", owner.unwrap_or("a resource")),
             _ => match Owners::of(live).actor(&FieldPath(vec![PathElement::field("metadata")])) {
                 Some(actor) => format!("its fields belong to field manager {:?}", actor.manager),
@@ -456,7 +460,7 @@ impl<'a> View<'a> {
             },
         };
         // What another state has made may be what a living cluster works with.
-        let hint = match mark(live, "labels", LABEL_LINEAGE) {
+        let hint = match lineage_of(live) {
             Some(lineage) if lineage != self.recorded.lineage => {
                 "is the state file lost, or is this another folder? Put the right one back, or name it with -state=FILE, and remove \
                  nothing: docs/how-to/recover.md. If it belongs to others, give the cluster another `name` or `namespace`"
@@ -499,8 +503,9 @@ impl<'a> View<'a> {
 
     /// Whether somebody else has installed a provider on a plane; it is used as it is.
     pub(super) fn is_others(&self, provider: &DesiredProvider, plane: &Address) -> bool {
-        let live = self.facts.object(&inventory(plane, &provider.spec));
-        live.is_some_and(|live| mark(live, "labels", LABEL_LINEAGE) != Some(&self.recorded.lineage))
+        let entry = if provider.spec.is_cert_manager() { manager(plane, &provider.spec) } else { inventory(plane, &provider.spec) };
+        let live = self.facts.object(&entry);
+        live.is_some_and(|live| lineage_of(live) != Some(&self.recorded.lineage))
     }
 
     /// What is kept of a recorded cluster.
@@ -512,10 +517,6 @@ impl<'a> View<'a> {
     pub(super) fn destroys_all(&self) -> bool {
         self.options.mode == Mode::Destroy
     }
-}
-
-fn mark<'l>(live: &'l Json, kind: &str, name: &str) -> Option<&'l str> {
-    live.get("metadata")?.get(kind)?.get(name)?.as_str()
 }
 
 /// Objects that steps make for themselves stand in our own namespace, and are not rendered.

@@ -6,6 +6,7 @@ mod cases;
 mod deleting;
 mod destroy;
 mod drift;
+mod external_etcd;
 mod half_made;
 mod inventoried;
 mod laws;

@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use windlass_core::addr::{Address, Instance, Part};
 use windlass_core::agent_objects::agent_objects;
 use windlass_core::desired::{
-    Desired, DesiredCluster, DesiredLayer, DesiredManagement, DesiredObject, DesiredOutput, DesiredProvider, DesiredResource, Home,
+    CertManager, Desired, DesiredCluster, DesiredLayer, DesiredManagement, DesiredObject, DesiredOutput, DesiredProvider, DesiredResource,
+    Home,
 };
 use windlass_core::layer::LayerKind;
 use windlass_core::marks;
@@ -40,6 +41,8 @@ pub struct Wanted {
     pub version: String,
     pub prevent_destroy: bool,
     pub instance_type: String,
+    /// Its etcd is external.
+    pub etcd: bool,
 }
 
 impl Wanted {
@@ -70,6 +73,7 @@ impl Wanted {
             version: "1.34.3".to_owned(),
             prevent_destroy: false,
             instance_type: "m6i.large".to_owned(),
+            etcd: false,
         }
     }
 }
@@ -86,6 +90,22 @@ pub fn secret(name: &str, text: &str) -> Value {
         ("kind", Value::string("Secret")),
         ("metadata", metadata),
         ("stringData", Value::object([("password", Value::secret(Value::string(text)))])),
+    ])
+}
+
+/// Text of the private key of an API server as a client of external etcd.
+pub const ETCD_KEY: &str = "k3y-0f-3tcd";
+
+/// A Secret that Cluster API is given for a cluster.
+fn given(cluster: &str, purpose: &str, data: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let labels = json!({"cluster.x-k8s.io/cluster-name": cluster});
+    let metadata = object(json!({"name": format!("{cluster}-{purpose}"), "namespace": cluster, "labels": labels}));
+    Value::object([
+        ("apiVersion", Value::string("v1")),
+        ("kind", Value::string("Secret")),
+        ("metadata", metadata),
+        ("type", Value::string("cluster.x-k8s.io/secret")),
+        ("stringData", Value::object(data)),
     ])
 }
 
@@ -180,6 +200,8 @@ pub fn desired(clusters: &[Wanted]) -> Desired {
             kubeconfig: None,
             context: None,
             install_providers: true,
+            component_repository: None,
+            cert_manager: CertManager::Install,
             span: None,
         }),
         ..Desired::default()
@@ -248,7 +270,14 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
 
     let part = root.with(Part::ControlPlane);
     let machine = json!({"template": {"spec": {"instanceType": wanted.instance_type}}});
-    let objects = vec![
+    let mut objects = Vec::new();
+    if wanted.etcd {
+        let client = [("tls.crt", Value::string("certificate")), ("tls.key", Value::secret(Value::string(ETCD_KEY)))];
+        for secret in [given(name, "etcd", [("tls.crt", Value::string("authority"))]), given(name, "apiserver-etcd-client", client)] {
+            objects.push(marked(&secret, &part, Home::Capi, &management()));
+        }
+    }
+    objects.extend([
         capi(
             &part,
             json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": "AWSMachineTemplate", "metadata": metadata(&template), "spec": machine}),
@@ -259,7 +288,7 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
             "version": format!("v{}", wanted.version), "replicas": wanted.replicas,
             "machineTemplate": {"spec": {"infrastructureRef": reference(infrastructure, "AWSMachineTemplate", &template)}}, "kubeadmConfigSpec": {"format": "cloud-config"}}}),
         ),
-    ];
+    ]);
     let machine = Value::object([("instance_type", &wanted.instance_type)]);
     let shown = Value::object([("replicas", Value::from(wanted.replicas)), ("machine", machine.clone())]);
     add(desired, part.clone(), shown, objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);

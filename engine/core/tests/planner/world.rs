@@ -330,7 +330,7 @@ impl World {
             self.objects.remove(&object.key);
             self.state.apply(&Effect::ObjectGone { key: object.key.clone() });
             if object.key.kind == "Cluster" {
-                // CAPI takes everything down that belongs to the Cluster, and its machines with it.
+                // CAPI takes everything down that belongs to the Cluster, and its machines with it; of Secrets only those that it has taken in.
                 let name = object.key.name.clone();
                 let plane = object.key.plane.clone();
                 self.objects.retain(|key, _| {
@@ -439,5 +439,5 @@ fn take_ownership(fields: &mut Json, pointer: &str) {
 fn is_capi(key: &ObjectKey, owner: &Address) -> bool {
     key.kind != "Namespace"
         && matches!(owner.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)))
-        && key.group.ends_with("cluster.x-k8s.io")
+        && (key.group.ends_with("cluster.x-k8s.io") || key.kind == "Secret")
 }

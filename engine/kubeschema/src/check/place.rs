@@ -6,9 +6,12 @@ use std::fmt;
 ///
 /// A map's key stands behind a dot like a field, as the server writes it.
 #[derive(Clone, Copy)]
-pub(super) enum Place<'p> {
+pub enum Place<'p> {
+    /// The value itself.
     Root,
+    /// A field, or the value of a key.
     Field(&'p Place<'p>, &'p str),
+    /// An item of a list.
     Index(&'p Place<'p>, usize),
 }
 

@@ -19,6 +19,7 @@ const RELEASES: &[Release] = &[Release {
     namespace: "capa-system",
     deployment: "capa-controller-manager",
     image: "registry.k8s.io/cluster-api-aws/cluster-api-aws-controller",
+    releases: "https://github.com/kubernetes-sigs/cluster-api-provider-aws/releases/download",
 }];
 
 /// Amazon Web Services.

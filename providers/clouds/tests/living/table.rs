@@ -119,6 +119,24 @@ const VOLUME: &str = "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_v
 const REAL: &str = "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n}";
 const HUB: &str = "cluster \"hub\" {\n cloud = cloud.aws.main\n profiles = [profile.base]\n control_plane {\n machine {\n instance_type = \"m6i.large\"\n }\n }\n}";
 
+/// A control plane with external etcd: endpoint, and the base64 of authority, certificate and key.
+macro_rules! etcd {
+    ($endpoint:literal, $authority:literal, $certificate:literal, $key:literal) => {
+        concat!(
+            "etcd {\n external {\n endpoints = [\"https://",
+            $endpoint,
+            "\"]\n ca_certificate = \"-----BEGIN CERTIFICATE-----\\n",
+            $authority,
+            "\\n-----END CERTIFICATE-----\\n\"\n client_certificate = \"-----BEGIN CERTIFICATE-----\\n",
+            $certificate,
+            "\\n-----END CERTIFICATE-----\\n\"\n client_key = \"-----BEGIN PRIVATE KEY-----\\n",
+            $key,
+            "\\n-----END PRIVATE KEY-----\\n\"\n }\n }"
+        )
+    };
+}
+const ETCD: &str = etcd!("a:2379", "MAcwADAAAwEA", "MAcwADAAAwEA", "MAcCAQAwAAQA");
+
 const fn row(path: &'static str, slot: &'static str, old: &'static str, new: &'static str, outcome: Outcome) -> Row {
     Row { path, slot, old, new, outcome }
 }
@@ -210,6 +228,15 @@ pub fn table() -> Vec<Row> {
         row("control_plane.taint.key", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
         row("control_plane.taint.value", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
         row("control_plane.taint.effect", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
+        // Cluster API lets what stands in etcd.external change, but never whether it is there.
+        row("control_plane.etcd.external.endpoints", "control_plane", "", ETCD, Refused("cluster.shop.control_plane: a switch between etcd of its own and external etcd")),
+        row("control_plane.etcd.external.endpoints", "control_plane", ETCD, "", Refused("cluster.shop.control_plane: a switch between etcd of its own and external etcd")),
+        // A changed endpoint rolls the machines.
+        row("control_plane.etcd.external.endpoints", "control_plane", ETCD, etcd!("b:2379", "MAcwADAAAwEA", "MAcwADAAAwEA", "MAcCAQAwAAQA"), Refused("cluster.shop.control_plane: a change of external etcd is not possible yet `etcd.external.endpoints` was [\"https://a:2379\"], is now [\"https://b:2379\"].")),
+        // A changed Secret rolls none of them: only machines that are made later have what it holds.
+        row("control_plane.etcd.external.ca_certificate", "control_plane", ETCD, etcd!("a:2379", "MAgwADAAAwIAAQ==", "MAcwADAAAwEA", "MAcCAQAwAAQA"), Refused("a change of external etcd is not possible yet `etcd.external.ca_certificate` was \"sha256:")),
+        row("control_plane.etcd.external.client_certificate", "control_plane", ETCD, etcd!("a:2379", "MAcwADAAAwEA", "MAgwADAAAwIAAQ==", "MAcCAQAwAAQA"), Refused("a change of external etcd is not possible yet `etcd.external.client_certificate` was \"sha256:")),
+        row("control_plane.etcd.external.client_key", "control_plane", ETCD, etcd!("a:2379", "MAcwADAAAwEA", "MAcwADAAAwEA", "MAgCAQAwAAQBAQ=="), Refused("a change of external etcd is not possible yet `etcd.external.client_key` was (sensitive), is now (sensitive).")),
         row("worker_pool.replicas", "worker_pool", "", "replicas = 2", Refused("scaling")),
         row("worker_pool.labels", "worker_pool", "", "labels = { tier = \"a\" }", Refused("a change of the pool")),
         row("worker_pool.failure_domain", "worker_pool", "", "failure_domain = \"eu-west-1a\"", Refused("a change of the pool")),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures::{StreamExt, stream};
 use serde_json::Value as Json;
 use windlass_core::diff::{Comparison, compare};
-use windlass_core::immutable::{is_fixed, may_be_made_again};
+use windlass_core::immutable::must_be_made_again;
 use windlass_core::kinds::known_kind;
 use windlass_core::object::split_api_version;
 use windlass_core::plan::Readiness;
@@ -163,7 +163,7 @@ fn must_make_way(reference: &ObjectRef, wanted: &Json, live: &Json) -> bool {
     let (group, kind) = (split_api_version(&reference.api_version).0, reference.kind.as_str());
     let schema = known_kind(&reference.api_version, kind).map(|known| known.schema);
     let leaves = compare(Comparison { applied: wanted, live, schema, key: None });
-    may_be_made_again(group, kind, live) && leaves.iter().any(|leaf| is_fixed(group, kind, live, &leaf.path))
+    must_be_made_again(group, kind, live, leaves.iter().map(|leaf| &leaf.path))
 }
 
 /// What an object is in any version of its group.

@@ -100,6 +100,15 @@ mod tests {
             None,
             json!([said("CertificatesAvailable", "False", "NotAvailable", "Waiting for infrastructure")]),
         );
+        let etcd = object(
+            "KubeadmControlPlane",
+            None,
+            json!([
+                said("EtcdClusterHealthy", "Unknown", "InspectionFailed", "etcd is external"),
+                said("CertificatesAvailable", "Unknown", "InternalError", "Please check controller logs"),
+            ]),
+        );
+        let lacking = "KubeadmControlPlane x has no machine yet: InternalError: Please check controller logs".to_owned();
         let paused = json!({"kind": "Cluster", "metadata": {"name": "x", "namespace": "n"}, "spec": {"paused": true}});
         let told = format!("AWSMachine x: InstanceProvisionFailed: {full}");
         let no_balancer = "AWSCluster x: LoadBalancerFailed: quota of load balancers".to_owned();
@@ -121,6 +130,7 @@ mod tests {
                 vec![no_balancer, no_machine.clone()],
             ),
             (Seen { infrastructure: Some(&provisioned), control_plane: Some(&control_plane), ..Seen::default() }, vec![no_machine]),
+            (Seen { control_plane: Some(&etcd), ..Seen::default() }, vec![lacking]),
             (Seen { cluster: Some(&paused), ..Seen::default() }, vec!["Cluster n/x is paused (spec.paused)".to_owned()]),
         ] {
             assert_eq!(causes(&seen), expected, "{seen:?}");

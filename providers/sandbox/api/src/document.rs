@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use serde_saphyr::Spanned;
 use serde_saphyr::options::DuplicateKeyPolicy;
+use windlass_kubeschema::check::Place;
 
 /// What precedes the lines of a YAML document's repeated fields.
 const YAML_ERRORS: &str = "yaml: unmarshal errors:\n  ";
@@ -66,33 +67,15 @@ fn options() -> serde_saphyr::Options {
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Document, D::Error> {
         let repeated = RefCell::default();
-        let value = Reader { at: &Part::Root, repeated: &repeated }.deserialize(deserializer)?;
+        let value = Reader { at: &Place::Root, repeated: &repeated }.deserialize(deserializer)?;
         Ok(Document { value, repeated: repeated.into_inner() })
-    }
-}
-
-/// Where in the document a value stands.
-enum Part<'a> {
-    Root,
-    Field(&'a Part<'a>, &'a str),
-    Item(&'a Part<'a>, usize),
-}
-
-impl fmt::Display for Part<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Part::Root => Ok(()),
-            Part::Field(Part::Root, name) => f.write_str(name),
-            Part::Field(parent, name) => write!(f, "{parent}.{name}"),
-            Part::Item(parent, index) => write!(f, "{parent}[{index}]"),
-        }
     }
 }
 
 /// Reads the value at a place.
 #[derive(Clone, Copy)]
 struct Reader<'a> {
-    at: &'a Part<'a>,
+    at: &'a Place<'a>,
     repeated: &'a RefCell<Vec<String>>,
 }
 
@@ -149,7 +132,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(Reader { at: &Part::Item(self.at, list.len()), repeated: self.repeated })? {
+        while let Some(item) = items.next_element_seed(Reader { at: &Place::Index(self.at, list.len()), repeated: self.repeated })? {
             list.push(item);
         }
         Ok(Value::Array(list))
@@ -158,7 +141,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
         let mut map = Map::new();
         while let Some(name) = fields.next_key::<String>()? {
-            let at = Part::Field(self.at, &name);
+            let at = Place::Field(self.at, &name);
             if map.contains_key(&name) {
                 self.repeat(&at);
             }
@@ -170,7 +153,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
 }
 
 impl Reader<'_> {
-    fn repeat(self, at: &Part<'_>) {
+    fn repeat(self, at: &Place<'_>) {
         let mut repeated = self.repeated.borrow_mut();
         let sentence = format!("duplicate field {:?}", at.to_string());
         if repeated.len() < MAX_REPEATED && !repeated.contains(&sentence) {

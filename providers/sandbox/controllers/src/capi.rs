@@ -1,5 +1,6 @@
 //! Cluster API's managers by its rules: core, kubeadm bootstrap and kubeadm control plane. They know nothing of any plan.
 
+mod certificate_secrets;
 mod certificates;
 mod cluster;
 mod cluster_status;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::objects::{begin_and_end, component, doomed, once_gone, once_out_of_the_way, planned, repair_digest, repair_objects};
+use super::objects::{begin_and_end, component, doomed, once_clear, once_gone, planned, repair_digest, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
@@ -16,7 +16,7 @@ use crate::graph::Graph;
 use crate::layer::LayerKind;
 use crate::marks;
 use crate::object::ObjectKey;
-use crate::plan::action::{DoomedObject, LayerContent, Takeover};
+use crate::plan::action::{DoomedObject, LayerContent};
 use crate::plan::verdict::{Repair, Verdict, View, is_bookkeeping};
 use crate::plan::wish::{Placed, Wish, providers_of};
 use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
@@ -154,11 +154,6 @@ impl<'v> Saga<'v> {
         own.map(|(key, object)| doomed(self.view, key, object)).collect()
     }
 
-    /// Fields of what a resource has on a plane that are taken back.
-    fn takeovers(&self, address: &Address, plane: &Address) -> Vec<Takeover> {
-        self.verdict(address).repairs().iter().filter(|repair| &repair.key.plane == plane).flat_map(Repair::takeovers).collect()
-    }
-
     fn apply(
         &self,
         address: &Address,
@@ -170,9 +165,8 @@ impl<'v> Saga<'v> {
         let objects = self.objects(address, plane, replicas);
         let prune = self.outdated(address, plane);
         let gone: Vec<ObjectKey> = prune.iter().map(|object| object.key.clone()).collect();
-        let action = Action::Apply { plane: plane.clone(), objects, takeovers: self.takeovers(address, plane), prune };
-        let needs = once_gone(self.view, address, &action, needs, self.timeout(), draft);
-        let needs = once_out_of_the_way(self.view, address, plane, self.verdict(address).repairs(), needs, self.timeout(), draft);
+        let action = Action::Apply { plane: plane.clone(), objects, takeovers: self.verdict(address).takeovers_on(plane), prune };
+        let needs = once_clear(self.view, address, &action, self.verdict(address).repairs(), needs, self.timeout(), draft);
         let step = draft.add(address, action, needs, self.timeout());
         for key in gone {
             draft.on_done(step, Effect::ObjectGone { key });
@@ -256,10 +250,8 @@ impl<'v> Saga<'v> {
                 .chain(self.gate.iter().copied())
                 .collect::<Vec<u32>>();
             let repairs = self.verdict(&address).repairs();
-            let plane = &self.cluster.address;
-            let action = Action::ApplyLayer { plane: plane.clone(), layer: self.layer_content(layer, repairs) };
-            let needs = once_gone(self.view, &address, &action, needs, self.timeout(), draft);
-            let needs = once_out_of_the_way(self.view, &address, plane, repairs, needs, self.timeout(), draft);
+            let action = Action::ApplyLayer { plane: self.cluster.address.clone(), layer: self.layer_content(layer, repairs) };
+            let needs = once_clear(self.view, &address, &action, repairs, needs, self.timeout(), draft);
             let step = draft.add(&address, action, needs, self.timeout());
             if self.cluster.agent {
                 if let Some(effect) = self.begin_effect(&address) {
@@ -342,8 +334,10 @@ impl<'v> Saga<'v> {
         self.half_moved = false;
     }
 
+    /// The managers that act on what a pivot moves.
     fn provider_specs(&self) -> Vec<ProviderSpec> {
-        providers_of(self.view.desired, self.cluster).map(|provider| provider.spec.clone()).collect()
+        let all = providers_of(self.view.desired, self.cluster).map(|provider| &provider.spec);
+        all.filter(|provider| !provider.is_cert_manager()).cloned().collect()
     }
 
     /// Step 9: providers with their credentials, the cluster's namespace, identities.
@@ -361,8 +355,7 @@ impl<'v> Saga<'v> {
             // Nobody else installs on a plane that is ours.
             let spec = ProviderSpec { install: true, ..provider.spec.clone() };
             let action = Action::EnsureProvider { plane: plane.clone(), provider: spec, objects, takeovers };
-            let needs = once_gone(self.view, address, &action, previous, self.timeout(), draft);
-            let needs = once_out_of_the_way(self.view, address, plane, repairs, needs, self.timeout(), draft);
+            let needs = once_clear(self.view, address, &action, repairs, previous, self.timeout(), draft);
             previous = vec![draft.add(address, action, needs, self.timeout())];
         }
         let mut ready = previous.clone();
@@ -375,7 +368,7 @@ impl<'v> Saga<'v> {
             .collect();
         for (owner, objects) in [(&self.cluster.address, namespaces), (&self.cluster.cloud, self.identities(plane))] {
             if !objects.is_empty() {
-                let takeovers = self.takeovers(owner, plane);
+                let takeovers = self.verdict(owner).takeovers_on(plane);
                 let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
                 let needs = once_gone(self.view, owner, &action, previous.clone(), self.timeout(), draft);
                 ready.push(draft.add(owner, action, needs, self.timeout()));
@@ -399,7 +392,7 @@ impl<'v> Saga<'v> {
             objects.retain(|object| object.key.kind == "KubeadmControlPlane");
             objects.iter_mut().for_each(|object| object.create = false);
             if self.first_replicas() != wanted {
-                let takeovers = self.takeovers(&address, &self.home);
+                let takeovers = self.verdict(&address).takeovers_on(&self.home);
                 let action = Action::Apply { plane: self.home.clone(), objects, takeovers, prune: Vec::new() };
                 before = vec![draft.add(&address, action, before, self.timeout())];
             }
@@ -464,9 +457,7 @@ impl<'v> Saga<'v> {
             } else {
                 Action::ApplyLayer { plane, layer: content }
             };
-            let needs = once_gone(self.view, &address, &action, needs, self.timeout(), draft);
-            let plane = &self.cluster.address;
-            let needs = once_out_of_the_way(self.view, &address, plane, verdict.repairs(), needs, self.timeout(), draft);
+            let needs = once_clear(self.view, &address, &action, verdict.repairs(), needs, self.timeout(), draft);
             let step = draft.add(&address, action, needs, self.timeout());
             self.end(&address, step, step, draft);
             done.insert(layer.name.as_str(), step);
@@ -520,15 +511,10 @@ impl<'v> Saga<'v> {
             return Vec::new();
         }
         let mut dropped = self.outdated(address, &self.cluster.address);
-        dropped.retain(|object| !is_bookkeeping(&object.key) && !self.is_wished(&object.key));
+        let wished = self.view.wished_on(&self.cluster.address);
+        dropped.retain(|object| !is_bookkeeping(&object.key) && !wished.contains(&object.key));
         dropped.extend(self.view.inventoried(address));
         dropped
-    }
-
-    /// Whether any resource has an object that lives in the cluster.
-    fn is_wished(&self, key: &ObjectKey) -> bool {
-        let mut wished = self.view.wishes.resources.values().flat_map(|wish| &wish.objects);
-        wished.any(|object| &object.key == key)
     }
 
     /// Step 15: what the bootstrap left on the management plane goes; then the cluster is ready.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::foreign::{CloudHolding, Container, cloud_holdings, containers, goes_by_record, others};
+use super::given_secrets::given_secrets;
 use super::objects::{doomed, once_gone};
 use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
@@ -13,14 +14,13 @@ use crate::drift::uid_of_ours;
 use crate::encode::is_secret_object;
 use crate::facts::ClusterAccess;
 use crate::graph::Graph;
-use crate::marks;
+use crate::marks::{self, lineage_of};
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::{access_secret, goes_alone, recorded_layer_objects};
 use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::others_providers::check;
-use crate::plan::own_marks::lineage_of;
 use crate::plan::verdict::View;
 use crate::plan::wish::Placed;
 use crate::plan::{Action, PivotSpec, PlannedObject};
@@ -59,6 +59,7 @@ pub(in crate::plan) fn destroy_cluster(
         notes.entry(address.with(Part::Pivot)).or_default().push(line);
     }
     fall.cluster_goes(draft);
+    fall.given_secrets_go(draft);
     fall.rest_goes(draft);
     if let Some(line) = fall.strange_access() {
         notes.entry(address.clone()).or_default().push(line);
@@ -426,7 +427,7 @@ impl<'v> Fall<'v> {
             access: self.access.clone(),
             from: self.address.clone(),
             to: self.kept.management.clone(),
-            providers: self.kept.providers.clone(),
+            providers: self.kept.providers.iter().filter(|provider| !provider.is_cert_manager()).cloned().collect(),
         };
         if !self.pivoted {
             // An earlier run has moved everything and may have ended before it looked.
@@ -476,7 +477,13 @@ impl<'v> Fall<'v> {
         let action = Action::Delete { plane: self.kept.management.clone(), objects: vec![object] };
         let step = draft.add(self.address, action, self.gate.clone(), self.timeout());
         self.deleting(self.address, step, draft);
+        let stays = self.address.with(Part::ControlPlane);
+        let stays = Some(&stays).filter(|_| !given_secrets(self.view, self.address, &self.kept.management).is_empty());
         for (address, _) in self.view.index.below(self.address).iter().filter(|(address, _)| address.part.is_some()) {
+            if Some(*address) == stays {
+                self.deleting(address, step, draft);
+                continue;
+            }
             draft.on_done(step, Effect::ResourceGone { address: (*address).clone() });
         }
         let inside = recorded_on(self.view.recorded, self.address).map(|(key, _)| key);
@@ -491,6 +498,19 @@ impl<'v> Fall<'v> {
             draft.on_done(step, Effect::ObjectGone { key: key.clone() });
         }
         draft.on_done(step, Effect::PlaneGone { address: self.address.clone() });
+        self.gate = vec![step];
+    }
+
+    /// Secrets that Cluster API was given go after the Cluster, which may need them to the end.
+    fn given_secrets_go(&mut self, draft: &mut Draft) {
+        let objects = given_secrets(self.view, self.address, &self.kept.management);
+        if objects.is_empty() {
+            return;
+        }
+        let address = self.address.with(Part::ControlPlane);
+        let action = Action::Delete { plane: self.kept.management.clone(), objects };
+        let step = draft.add(&address, action, self.gate.clone(), self.timeout());
+        draft.on_done(step, Effect::ResourceGone { address });
         self.gate = vec![step];
     }
 

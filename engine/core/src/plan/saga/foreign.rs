@@ -10,7 +10,7 @@ use crate::belonging::is_foreign;
 use crate::diff::Owners;
 use crate::drift::{replacement, uid_of_ours};
 use crate::facts::Facts;
-use crate::marks::LABEL_LINEAGE;
+use crate::marks::lineage_of;
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::{defined, goes_alone};
@@ -134,8 +134,7 @@ pub(super) fn cloud_holdings(cluster: &Address, recorded: &Recorded, facts: &Fac
 }
 
 fn is_ours(key: &ObjectKey, live: &Json, recorded: &Recorded) -> bool {
-    goes_by_record(key, live, recorded)
-        || live.get("metadata").and_then(|metadata| metadata.get("labels")?.get(LABEL_LINEAGE)?.as_str()) == Some(recorded.lineage.as_str())
+    goes_by_record(key, live, recorded) || lineage_of(live) == Some(recorded.lineage.as_str())
 }
 
 fn holding(key: &ObjectKey, live: &Json, size: &str, ours: bool) -> CloudHolding {

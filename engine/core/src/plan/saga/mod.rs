@@ -4,6 +4,7 @@ mod abandon;
 mod create;
 mod destroy;
 mod foreign;
+mod given_secrets;
 mod objects;
 mod shared;
 mod steps;

@@ -50,8 +50,7 @@ pub(super) fn repair_objects(
         }
         let takeovers = repairs.iter().flat_map(|repair| repair.takeovers()).collect();
         let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
-        let needs = once_gone(view, address, &action, needs.clone(), timeout, draft);
-        let needs = once_out_of_the_way(view, address, plane, repairs.iter().copied(), needs, timeout, draft);
+        let needs = once_clear(view, address, &action, repairs.iter().copied(), needs.clone(), timeout, draft);
         last = Some(draft.add(address, action, needs, timeout));
     }
     if let Some(step) = last {
@@ -60,22 +59,25 @@ pub(super) fn repair_objects(
     last
 }
 
-/// What no update puts right goes first, in a step of its own; the next one makes it again. Gives what that needs then.
-pub(super) fn once_out_of_the_way<'r>(
+/// What an action needs so that nothing stands in its way: what somebody has deleted is gone, and what no update puts right goes in a step of
+/// its own, since the action makes it again.
+pub(super) fn once_clear<'r>(
     view: &View<'_>,
     address: &Address,
-    plane: &Address,
+    action: &Action,
     repairs: impl IntoIterator<Item = &'r Repair>,
-    needs: Vec<u32>,
+    needs: impl IntoIterator<Item = u32>,
     timeout: u64,
     draft: &mut Draft,
 ) -> Vec<u32> {
-    let here = repairs.into_iter().filter(|repair| &repair.key.plane == plane);
+    let needs = once_gone(view, address, action, needs, timeout, draft);
+    let Some(plane) = action.planes().first().copied().cloned() else { return needs };
+    let here = repairs.into_iter().filter(|repair| repair.key.plane == plane);
     let objects: Vec<DoomedObject> = here.filter_map(|repair| view.in_the_way(repair)).collect();
     if objects.is_empty() {
         return needs;
     }
-    vec![draft.add(address, Action::MakeWay { plane: plane.clone(), objects }, needs, timeout)]
+    vec![draft.add(address, Action::MakeWay { plane, objects }, needs, timeout)]
 }
 
 /// What an action writes and somebody has deleted is waited for until it is gone, in a step of its own: what is applied to an object that

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::objects::{begin_and_end, component, once_gone, once_out_of_the_way, planned, repair_objects};
+use super::objects::{begin_and_end, component, once_clear, planned, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Root};
 use crate::plan::verdict::{Repair, Verdict, View};
@@ -25,9 +25,7 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
         let objects = view.components(&provider.address).map(|object| component(view, &object, &plane)).collect();
         let takeovers = verdict.repairs().iter().flat_map(Repair::takeovers).collect();
         let action = Action::EnsureProvider { plane, provider: provider.spec.clone(), objects, takeovers };
-        let needs = once_gone(view, &provider.address, &action, previous, SHARED_TIMEOUT, draft);
-        let plane = provider.address.root();
-        let needs = once_out_of_the_way(view, &provider.address, &plane, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
+        let needs = once_clear(view, &provider.address, &action, verdict.repairs(), previous, SHARED_TIMEOUT, draft);
         let step = draft.add(&provider.address, action, needs, SHARED_TIMEOUT);
         begin_and_end(view, verdict, &provider.address, step, step, draft);
         previous = Some(step);
@@ -42,11 +40,9 @@ pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut 
         if verdict.makes() {
             let plane = view.management(address);
             let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
-            let here = |repair: &&Repair| repair.key.plane == plane;
-            let takeovers = verdict.repairs().iter().filter(here).flat_map(Repair::takeovers).collect();
-            let action = Action::Apply { plane: plane.clone(), objects, takeovers, prune: Vec::new() };
-            let needs = once_gone(view, address, &action, needs, SHARED_TIMEOUT, draft);
-            let needs = once_out_of_the_way(view, address, &plane, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
+            let takeovers = verdict.takeovers_on(&plane);
+            let action = Action::Apply { plane, objects, takeovers, prune: Vec::new() };
+            let needs = once_clear(view, address, &action, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
             let step = draft.add(address, action, needs, SHARED_TIMEOUT);
             begin_and_end(view, verdict, address, step, step, draft);
         } else {

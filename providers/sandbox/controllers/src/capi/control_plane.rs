@@ -8,7 +8,8 @@ use std::time::Duration;
 use futures::FutureExt;
 use serde_json::{Value, json};
 
-use super::certificates::{Pair, account_keys, authority, kubeconfig};
+use super::certificate_secrets::{self, Certificates, certificate_pair, is_etcd_external, secret_object};
+use super::certificates::kubeconfig;
 use super::control_plane_status::{Parts, machine_conditions, status};
 use super::machine_set::in_place;
 use super::replicas::{Recipe, create, infrastructure_template, overlay};
@@ -17,9 +18,9 @@ use super::scope::{
 };
 use crate::conditions::{merge, say};
 use crate::delays::Delay;
-use crate::fleet::{Fleet, secret_text};
+use crate::fleet::Fleet;
 use crate::kinds::{Kind, unwatched};
-use crate::object::{Fields, Key, Meta, Object, finalizers, owner_reference, random_suffix};
+use crate::object::{Fields, Key, Meta, Object, finalizers, random_suffix};
 use crate::plane::{Event, Next, Plane, Provider, Result};
 use plan::{Member, Move, next_move};
 
@@ -77,7 +78,7 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
             control_plane: &control_plane,
             machines: &machines,
             outdated: &[],
-            certificates: false,
+            certificates: Certificates::Waiting,
             initialized: false,
             connection: Err(String::new()),
             blocked: "Waiting for Cluster status.initialization.infrastructureProvisioned to be true".to_owned(),
@@ -85,7 +86,21 @@ async fn look(fleet: &Arc<Fleet>, plane: &Arc<Plane>, key: &Key) -> Result<Next>
         plane.set_status(Kind::KubeadmControlPlane, &control_plane, status(&parts, fleet.clock.now()), MANAGER).await?;
         return Ok(Next::Wait);
     }
-    ensure_certificates(fleet, plane, &cluster, &control_plane).await?;
+    let certificates = certificate_secrets::ensure(fleet, plane, &cluster, &control_plane).await?;
+    if certificates == Certificates::Lacking {
+        // Nothing else is done until they are there, and what was said of the machines holds.
+        let parts = Parts {
+            control_plane: &control_plane,
+            machines: &machines,
+            outdated: &outdated(plane, &control_plane, &machines),
+            certificates,
+            initialized: control_plane.flag("/status/initialization/controlPlaneInitialized"),
+            connection: Ok(()),
+            blocked: String::new(),
+        };
+        plane.set_status(Kind::KubeadmControlPlane, &control_plane, status(&parts, fleet.clock.now()), MANAGER).await?;
+        return Ok(Next::After(fleet.delays.of(Delay::Retry).max(Duration::from_millis(100))));
+    }
     ensure_kubeconfig(fleet, plane, &cluster, &control_plane).await?;
     infrastructure_template(plane, &cluster, control_plane.at("/spec/machineTemplate/spec/infrastructureRef")).await?;
     steer(fleet, plane, &cluster, &control_plane, machines).await
@@ -139,22 +154,23 @@ async fn steer(
         Move::Rest => {}
     }
     let machines = plane.cache().owned(Kind::Machine, control_plane.uid());
-    let outdated: Vec<String> = machines
-        .iter()
-        .filter(|machine| !member(plane, control_plane, machine).outdated.is_empty())
-        .map(|machine| machine.name().to_owned())
-        .collect();
     let parts = Parts {
         control_plane,
         machines: &machines,
-        outdated: &outdated,
-        certificates: true,
+        outdated: &outdated(plane, control_plane, &machines),
+        certificates: Certificates::Available,
         initialized,
         connection: workload.map(|_| ()),
         blocked,
     };
     plane.set_status(Kind::KubeadmControlPlane, control_plane, status(&parts, fleet.clock.now()), MANAGER).await?;
     Ok(next.or_after(SYNC_PERIOD))
+}
+
+/// Names of the Machines that are not as the control plane wants them.
+fn outdated(plane: &Plane, control_plane: &Object, machines: &[Arc<Object>]) -> Vec<String> {
+    let outdated = machines.iter().filter(|machine| !member(plane, control_plane, machine).outdated.is_empty());
+    outdated.map(|machine| machine.name().to_owned()).collect()
 }
 
 fn member(plane: &Plane, control_plane: &Object, machine: &Object) -> Member {
@@ -185,7 +201,7 @@ fn recipe<'a>(cluster: &'a Object, control_plane: &'a Object, first: bool, failu
     }
     let mut gates: Vec<Value> = spec.items("/readinessGates").to_vec();
     let mut needed = vec!["APIServerPodHealthy", "ControllerManagerPodHealthy", "SchedulerPodHealthy"];
-    if !control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object() {
+    if !is_etcd_external(control_plane.at("/spec/kubeadmConfigSpec")) {
         needed.extend(["EtcdPodHealthy", "EtcdMemberHealthy"]);
     }
     gates.extend(needed.into_iter().map(|kind| json!({"conditionType": kind})));
@@ -227,24 +243,6 @@ fn machine_name(cluster: &Object, control_plane: &Object) -> String {
     name
 }
 
-async fn ensure_certificates(fleet: &Fleet, plane: &Plane, cluster: &Object, control_plane: &Object) -> Result<()> {
-    if crate::conditions::holds(control_plane, "CertificatesAvailable") {
-        return Ok(());
-    }
-    let now = fleet.clock.now();
-    for (purpose, name) in [("ca", "kubernetes"), ("etcd", "etcd-ca"), ("proxy", "front-proxy-ca"), ("sa", "")] {
-        let secret = format!("{}-{purpose}", cluster.name());
-        if plane.read(&unwatched::secret(), cluster.namespace(), &secret).await?.is_some() {
-            continue;
-        }
-        let pair = if purpose == "sa" { account_keys()? } else { authority(name, now)? };
-        let encode = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
-        let data = json!({"tls.crt": encode(&pair.certificate), "tls.key": encode(&pair.key)});
-        plane.ensure(&unwatched::secret(), secret_object(cluster, control_plane, &secret, data), MANAGER).await?;
-    }
-    Ok(())
-}
-
 async fn ensure_kubeconfig(fleet: &Fleet, plane: &Plane, cluster: &Object, control_plane: &Object) -> Result<()> {
     let (host, name) = (cluster.text("/spec/controlPlaneEndpoint/host"), format!("{}-kubeconfig", cluster.name()));
     // One that somebody deletes is written again, however long the cluster runs already.
@@ -258,23 +256,6 @@ async fn ensure_kubeconfig(fleet: &Fleet, plane: &Plane, cluster: &Object, contr
     let text = kubeconfig(cluster.name(), &server, &authority, fleet.clock.now())?;
     let data = json!({"value": data_encoding::BASE64.encode(text.as_bytes())});
     plane.ensure(&unwatched::secret(), secret_object(cluster, control_plane, &name, data), MANAGER).await
-}
-
-fn secret_object(cluster: &Object, control_plane: &Object, name: &str, data: Value) -> Value {
-    json!({
-        "metadata": {
-            "name": name, "namespace": cluster.namespace(), "labels": {CLUSTER: cluster.name()},
-            "ownerReferences": [owner_reference(&Kind::KubeadmControlPlane.api_version(), "KubeadmControlPlane", control_plane, true)],
-        },
-        "type": "cluster.x-k8s.io/secret",
-        "data": data,
-    })
-}
-
-/// One of the Secrets `<cluster>-{ca,etcd,proxy,sa}`.
-pub async fn certificate_pair(plane: &Plane, cluster: &Object, purpose: &str) -> Result<Option<Pair>> {
-    let secret = plane.read(&unwatched::secret(), cluster.namespace(), &format!("{}-{purpose}", cluster.name())).await?;
-    Ok(secret.and_then(|secret| Some(Pair { certificate: secret_text(&secret, "tls.crt")?, key: secret_text(&secret, "tls.key")? })))
 }
 
 /// Control plane Machines go when no worker is left; then the control plane itself.

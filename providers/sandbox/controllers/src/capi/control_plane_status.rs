@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::certificate_secrets::{Certificates, is_etcd_external};
 use super::machines::{all_ready, all_up_to_date, minor, scaling, tally, versions, write_tally};
 use super::scope::{CLUSTER, CONTROL_PLANE, paused_condition, status_of};
 use crate::conditions::{Say, holds, merge, say, unknown};
@@ -19,8 +20,8 @@ pub struct Parts<'a> {
     pub machines: &'a [Arc<Object>],
     /// Names of the outdated ones.
     pub outdated: &'a [String],
-    /// Whether all certificates exist.
-    pub certificates: bool,
+    /// How far its certificates are.
+    pub certificates: Certificates,
     /// Whether kubeadm's configuration can be read from the workload plane, or could once.
     pub initialized: bool,
     /// Whether the workload plane answers, or why not.
@@ -90,7 +91,7 @@ pub fn status(parts: &Parts<'_>, now: jiff::Timestamp) -> Value {
 
 /// Initialized, CertificatesAvailable, EtcdClusterHealthy, ControlPlaneComponentsHealthy.
 fn health(parts: &Parts<'_>) -> Vec<Say> {
-    let external = parts.control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object();
+    let external = is_etcd_external(parts.control_plane.at("/spec/kubeadmConfigSpec"));
     let group = |kind: &'static str, of: &[&str]| match &parts.connection {
         _ if parts.machines.is_empty() => unknown(kind, "InspectionFailed", "No Machine yet"),
         Err(words) => unknown(kind, "InspectionFailed", format!("Remote connection not established: {words}")),
@@ -113,13 +114,15 @@ fn health(parts: &Parts<'_>) -> Vec<Say> {
         } else {
             say("Initialized", false, "NotInitialized", "Control plane not yet initialized")
         },
-        if parts.certificates {
-            say("CertificatesAvailable", true, "Available", "")
-        } else {
-            say("CertificatesAvailable", false, "NotAvailable", "Waiting for Cluster infrastructure")
+        match parts.certificates {
+            Certificates::Available => say("CertificatesAvailable", true, "Available", ""),
+            Certificates::Waiting => say("CertificatesAvailable", false, "NotAvailable", "Waiting for Cluster infrastructure"),
+            // What is missing stands in the manager's log.
+            Certificates::Lacking => unknown("CertificatesAvailable", "InternalError", "Please check controller logs for errors"),
         },
         if external {
-            unknown("EtcdClusterHealthy", "ExternalEtcd", "etcd is external")
+            // Said once, in the beginning, and left to whoever looks after that etcd.
+            unknown("EtcdClusterHealthy", "InspectionFailed", "Waiting for Cluster status.infrastructureReady to be true")
         } else {
             group("EtcdClusterHealthy", &["EtcdPodHealthy", "EtcdMemberHealthy"])
         },
@@ -134,7 +137,7 @@ pub fn machine_conditions(machine: &Object, workload: Option<&Plane>, control_pl
     } else {
         say("UpToDate", false, "NotUpToDate", outdated.iter().map(|one| format!("* {one}")).collect::<Vec<_>>().join("\n"))
     }];
-    let external = control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object();
+    let external = is_etcd_external(control_plane.at("/spec/kubeadmConfigSpec"));
     let mut components = vec![
         ("APIServerPodHealthy", "kube-apiserver"),
         ("ControllerManagerPodHealthy", "kube-controller-manager"),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::FutureExt;
 use serde_json::{Value, json};
 
+use super::certificate_secrets::{self, certificate_pair, is_etcd_external};
 use super::certificates::Pair;
-use super::control_plane::certificate_pair;
 use super::machine::NODE_UNINITIALIZED;
 use super::machines::is_control_plane;
 use super::scope::{BOOTSTRAP_GATE, CLUSTER, MANAGER, claim, cluster_of, paused, paused_condition, same_cluster, say_paused, status_of};
@@ -108,11 +108,15 @@ async fn data(
         Ok(pairs) => pairs,
         Err(words) => return Ok(Err(words)),
     };
-    let files = match files(plane, config).await? {
+    let spec = config.at("/spec");
+    let mut files = match etcd_files(plane, cluster, spec, role).await? {
         Ok(files) => files,
         Err(words) => return Ok(Err(words)),
     };
-    let spec = config.at("/spec");
+    match users_files(plane, config).await? {
+        Ok(own) => files.extend(own),
+        Err(words) => return Ok(Err(words)),
+    }
     let endpoint =
         format!("{}:{}", cluster.text("/spec/controlPlaneEndpoint/host"), cluster.int("/spec/controlPlaneEndpoint/port").unwrap_or(6443));
     let documents = match role {
@@ -157,6 +161,30 @@ async fn certificates(plane: &Plane, cluster: &Object, role: Role) -> Result<std
     Ok(Ok(pairs.pop().and_then(|account| Some((pairs.pop()?, account)))))
 }
 
+/// What a control plane machine brings along as a client of an etcd that somebody else runs; `Err` if a Secret or a key of it is missing.
+async fn etcd_files(plane: &Plane, cluster: &Object, spec: &Value, role: Role) -> Result<std::result::Result<Vec<Value>, String>> {
+    let mut files = Vec::new();
+    if role == Role::Worker || !is_etcd_external(spec) {
+        return Ok(Ok(files));
+    }
+    let told = spec.at("/clusterConfiguration/etcd/external");
+    for (purpose, entry, path, permissions) in [
+        ("etcd", "tls.crt", "/caFile", "0640"),
+        ("apiserver-etcd-client", "tls.crt", "/certFile", "0640"),
+        ("apiserver-etcd-client", "tls.key", "/keyFile", "0600"),
+    ] {
+        let name = format!("{}/{}-{purpose}", cluster.namespace(), cluster.name());
+        let Some(secret) = certificate_secrets::read(plane, cluster, purpose).await? else {
+            return Ok(Err(format!("Secret {name} not found")));
+        };
+        let Some(text) = secret_text(&secret, entry) else {
+            return Ok(Err(format!("Secret {name} has no key {entry}")));
+        };
+        files.push(file(told.text(path), permissions, text));
+    }
+    Ok(Ok(files))
+}
+
 fn document(kind: &str, content: &Value) -> Value {
     let mut document = if content.is_object() { content.clone() } else { json!({}) };
     document["apiVersion"] = json!("kubeadm.k8s.io/v1beta4");
@@ -193,7 +221,7 @@ fn token(uid: &str) -> String {
 }
 
 /// The user's files, contents from Secrets filled in; `Err` names a Secret or key that is missing.
-async fn files(plane: &Plane, config: &Object) -> Result<std::result::Result<Vec<Value>, String>> {
+async fn users_files(plane: &Plane, config: &Object) -> Result<std::result::Result<Vec<Value>, String>> {
     let mut files = Vec::new();
     for one in config.items("/spec/files") {
         let source = one.at("/contentFrom/secret");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::capi::certificate_secrets::is_etcd_external;
 use crate::capi::scope::{CLONED_FROM, CLONED_FROM_KIND};
 use crate::conditions::status_of;
 use crate::object::{Fields, Meta, Object, int_or_percent, without_empty};
@@ -28,7 +29,7 @@ pub struct Member {
 impl Member {
     /// Reads a Machine with its instance and bootstrap configuration.
     pub fn of(control_plane: &Object, machine: &Object, instance: Option<&Object>, config: Option<&Object>) -> Self {
-        let etcd = !control_plane.at("/spec/kubeadmConfigSpec/clusterConfiguration/etcd/external").is_object();
+        let etcd = !is_etcd_external(control_plane.at("/spec/kubeadmConfigSpec"));
         let pods = ["APIServerPodHealthy", "ControllerManagerPodHealthy", "SchedulerPodHealthy"];
         let members = ["EtcdPodHealthy", "EtcdMemberHealthy"];
         let checked = pods.iter().chain(if etcd { members.iter() } else { [].iter() });
