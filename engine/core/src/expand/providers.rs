@@ -13,8 +13,8 @@ use crate::value::Value;
 use super::mark::Marker;
 use super::{RENDER_REVISION, components};
 
-/// Version of Cluster API that this release installs unless HCL says otherwise (reference: CAPI versions page, v1.14.0 of 2026-08-11).
-const CLUSTER_API: &str = "v1.14.0";
+/// Version of Cluster API that this release installs unless HCL says otherwise (the one whose facts are carried).
+const CLUSTER_API: &str = "v1.14.2";
 
 /// Name, label, type, namespace, Deployment, image, API groups.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
