@@ -70,7 +70,8 @@ pub fn evaluate(
         let known = || core_providers().chain(inputs.providers.iter().map(|provider| provider.name()));
         if !known().any(|known| known == name) {
             let error = Diagnostic::error(Code::UNKNOWN_NAME, format!("there is no provider {name:?}")).at(place);
-            diagnostics.push(error.did_you_mean(&name, known()));
+            let listed = inputs.providers.iter().filter(|provider| provider.is_listed()).map(|provider| provider.name());
+            diagnostics.push(error.did_you_mean(&name, core_providers().chain(listed)));
         } else if versions.insert(name.clone(), (version, body.span_of(&format!("provider[{i}].version")))).is_some() {
             let summary = format!("the version of provider {name:?} is given twice");
             diagnostics.push(Diagnostic::error(Code::DUPLICATE_BLOCK, summary).at(place).hint("keep one of the two"));

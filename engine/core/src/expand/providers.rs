@@ -134,7 +134,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
         let credentials = credentials.into_values().collect();
         let spec = ProviderSpec {
             name: name.to_owned(),
-            label: format!("infrastructure-{name}"),
+            label: format!("infrastructure-{}", provider.clusterctl_name()),
             r#type: "InfrastructureProvider".to_owned(),
             version: release.version.to_owned(),
             contract: release.contract.to_owned(),
