@@ -93,6 +93,8 @@ pub struct DesiredCluster {
     pub agent: bool,
     /// `report` or `heal`.
     pub agent_mode: String,
+    /// Its API takes nothing that windlass writes and is never spoken to ([`crate::provider::Provider::has_workload_api`]).
+    pub without_api: bool,
     /// Kubernetes version without `v`.
     pub kubernetes_version: String,
     /// Control plane machines wanted in the end; step 3 creates one.

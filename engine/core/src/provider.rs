@@ -28,6 +28,8 @@ pub struct Release {
     pub image: &'static str,
     /// Where it is released: the folder of versions, each with its components (`https://github.com/…/releases/download`).
     pub releases: &'static str,
+    /// Name of the file with its components.
+    pub components: &'static str,
 }
 
 /// Schemas that a provider adds to the engine's blocks.
@@ -196,6 +198,23 @@ pub trait Provider: Sync + Send {
     fn name(&self) -> &'static str;
     /// For people: `AWS`.
     fn title(&self) -> &'static str;
+    /// clusterctl's name of its CAPI provider, which labels, inventory and folders of components carry; in HCL it has its own.
+    fn clusterctl_name(&self) -> &'static str {
+        self.name()
+    }
+    /// Whether lists of clouds and "did you mean" tell of it. `false`: it is for demos and tests, and there for whoever types its name.
+    fn is_listed(&self) -> bool {
+        true
+    }
+    /// Whether the embedded sandbox simulates it. `false`: its clusters need a real management plane.
+    fn is_in_sandbox(&self) -> bool {
+        true
+    }
+    /// Whether the API of its clusters takes what windlass writes. `false`: windlass never speaks to it, so that its clusters have no pivot,
+    /// no agent and no layers, and what is waited for is seen on the management plane.
+    fn has_workload_api(&self) -> bool {
+        true
+    }
     /// Releases of its CAPI provider that we know, oldest first; the last one is the default.
     fn releases(&self) -> &'static [Release];
     /// Schemas of the bodies it adds.

@@ -12,15 +12,21 @@ pub(crate) const FILES: &[FactsFile] = &[
     },
     FactsFile {
         name: "cluster-api",
-        version: "v1.14.0",
-        digest: "sha256:7b164704120c148298c043676de4c657115bd263eec88b9a5eaecbd1e7e545dd",
-        bytes: include_bytes!("../facts/cluster-api-v1.14.0.json.zst"),
+        version: "v1.14.2",
+        digest: "sha256:53c8f940eadd5f6f90d1d91931c43414be664fbafe9eea0182f064776c29b7c3",
+        bytes: include_bytes!("../facts/cluster-api-v1.14.2.json.zst"),
     },
     FactsFile {
         name: "clusterctl",
-        version: "v1.14.0",
-        digest: "sha256:eae194f30b4c8a5daefe0a80cc4e3f1409815ed8389de4d8197b822a44b68e87",
-        bytes: include_bytes!("../facts/clusterctl-v1.14.0.json.zst"),
+        version: "v1.14.2",
+        digest: "sha256:1599649dea7fca242eff29b1d67dc7ccea50446ade317fd8fa18cb9d197d25bb",
+        bytes: include_bytes!("../facts/clusterctl-v1.14.2.json.zst"),
+    },
+    FactsFile {
+        name: "dev",
+        version: "v1.14.2",
+        digest: "sha256:75adf1db4166e4b79f13abed33f764700165d950862b4536c7c1adff31a2fb97",
+        bytes: include_bytes!("../facts/dev-v1.14.2.json.zst"),
     },
     FactsFile {
         name: "kubernetes",

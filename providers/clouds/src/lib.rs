@@ -4,12 +4,13 @@
 
 mod aws;
 mod body;
+mod dev;
 mod object;
 
 use windlass_core::provider::Provider;
 
 /// Every cloud that this release knows, sorted by name.
-pub const PROVIDERS: &[&dyn Provider] = &[&aws::Aws];
+pub const PROVIDERS: &[&dyn Provider] = &[&aws::Aws, &dev::Dev];
 
 /// The cloud of this name, as in `cloud "<name>" "…"`.
 #[must_use]

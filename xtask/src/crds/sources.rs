@@ -7,7 +7,11 @@ pub const KUBERNETES: GoModule =
     GoModule { path: "k8s.io/kubernetes", version: "v1.36.3", sum: "h1:qDQdoMiluAE2Eab6Fa52YV+WjiGz9mZFFoagEA6cI+o=" };
 
 const CLUSTER_API: GoModule =
-    GoModule { path: "sigs.k8s.io/cluster-api", version: "v1.14.0", sum: "h1:Cu0WV9dSdL+Do22q2LJ4OBZdm+d/6ep/L04yqFnifuM=" };
+    GoModule { path: "sigs.k8s.io/cluster-api", version: "v1.14.2", sum: "h1:o3GFNaeNFAOEEMpDPfhCK+2CjmV6gtQ8yLEcUwCg7bA=" };
+
+/// Cluster API's own test module, in which the dev provider is.
+const CLUSTER_API_TEST: GoModule =
+    GoModule { path: "sigs.k8s.io/cluster-api/test", version: "v1.14.2", sum: "h1:nZ/Ql57cR7Huwqd7o3X+2AFSg5kcAmSTUZovLwzIhIs=" };
 
 const AWS: GoModule = GoModule {
     path: "sigs.k8s.io/cluster-api-provider-aws/v2",
@@ -37,7 +41,7 @@ pub struct CrdFolder {
 const CLUSTERCTL: (&str, &str) = ("clusterctl.cluster.x-k8s.io", "");
 
 /// Every facts file made of CRDs. A new provider version is a new entry: old files stay, as recorded plans name them.
-pub const CRDS: [CrdSource; 3] = [
+pub const CRDS: [CrdSource; 4] = [
     CrdSource {
         name: "aws",
         module: AWS,
@@ -62,6 +66,14 @@ pub const CRDS: [CrdSource; 3] = [
             path: "cmd/clusterctl/config/crd",
             // cmd/clusterctl/client/cluster/inventory.go
             labels: &[("clusterctl.cluster.x-k8s.io/core", "inventory")],
+        }],
+    },
+    CrdSource {
+        name: "dev",
+        module: CLUSTER_API_TEST,
+        folders: &[CrdFolder {
+            path: "infrastructure/docker/config/crd",
+            labels: &[CLUSTERCTL, ("cluster.x-k8s.io/provider", "infrastructure-docker")],
         }],
     },
 ];

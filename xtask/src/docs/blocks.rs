@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use windlass_clouds::PROVIDERS;
 use windlass_core::config::schema;
+use windlass_core::provider::Provider;
 use windlass_core::schema::{Attribute, AttributeType, BlockSchema, Count, NestedBlock, Presence};
 
 const INTRODUCTION: &str = "# Blocks
@@ -40,14 +41,37 @@ pub fn page() -> String {
     for (name, block) in schema::ALL {
         section(&mut page, 2, &format!("`{name}`"), block, &listed());
     }
-    for provider in PROVIDERS {
-        let (name, added) = (provider.name(), provider.schema());
-        let _ = write!(page, "\n## {}\n\nWhat the provider `{name}` adds.\n", provider.title());
-        section(&mut page, 3, &format!("`cloud \"{name}\"`"), added.cloud, &[]);
-        section(&mut page, 3, &format!("`cluster` on {}", provider.title()), added.cluster, &[]);
-        section(&mut page, 3, &format!("`machine` on {}", provider.title()), added.machine, &[]);
+    let (listed, unlisted): (Vec<_>, Vec<_>) = PROVIDERS.iter().copied().partition(|provider| provider.is_listed());
+    for provider in listed {
+        let _ = write!(page, "\n## {}\n\nWhat the provider `{}` adds.\n", provider.title(), provider.name());
+        added(&mut page, provider);
+    }
+    for provider in unlisted {
+        let (title, name) = (provider.title(), provider.name());
+        let _ = write!(page, "\n## For demos and tests: {title}\n\nWhat the provider `{name}` adds.{}\n", limits(provider));
+        added(&mut page, provider);
     }
     page
+}
+
+/// What a provider adds to blocks.
+fn added(page: &mut String, provider: &dyn Provider) {
+    let added = provider.schema();
+    section(page, 3, &format!("`cloud \"{}\"`", provider.name()), added.cloud, &[]);
+    section(page, 3, &format!("`cluster` on {}", provider.title()), added.cluster, &[]);
+    section(page, 3, &format!("`machine` on {}", provider.title()), added.machine, &[]);
+}
+
+/// What a provider's clusters cannot do that others can, as sentences.
+fn limits(provider: &dyn Provider) -> String {
+    let limits = [
+        (provider.is_in_sandbox(), " It needs a `management` block: the embedded sandbox does not simulate it."),
+        (
+            provider.has_workload_api(),
+            " Its clusters have `pivot = false`, no agent and no layers with objects: their API is a simulation that windlass never speaks to.",
+        ),
+    ];
+    limits.into_iter().filter(|(can, _)| !can).map(|(_, sentence)| sentence).collect()
 }
 
 /// Blocks that have a section of their own.
@@ -57,6 +81,9 @@ fn listed() -> Vec<&'static BlockSchema> {
 
 fn section(page: &mut String, level: usize, title: &str, block: &BlockSchema, elsewhere: &[&BlockSchema]) {
     let _ = write!(page, "\n{} {title}\n", "#".repeat(level));
+    if block.attributes.is_empty() && block.blocks.is_empty() {
+        page.push_str("\nNothing.\n");
+    }
     if !block.attributes.is_empty() {
         page.push_str("\n| attribute | type | default | on change | what it is |\n|---|---|---|---|---|\n");
         for attribute in block.attributes {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::addr::{Address, Root};
+use crate::desired::DesiredManagement;
 use crate::diag::{Code, Diagnostic, Diagnostics, nearest};
 use crate::lang::Names;
 use crate::provider::CloudInput;
@@ -57,8 +58,31 @@ pub fn evaluate(
     clouds
 }
 
+/// Clouds that the embedded sandbox does not simulate need a `management` block; what is wrong with one that is there has been told.
+pub fn refuse_sandbox(
+    inputs: &Inputs<'_>,
+    management: &DesiredManagement,
+    clouds: &BTreeMap<Address, CloudModel>,
+    diagnostics: &mut Diagnostics,
+) {
+    let written = inputs.body.blocks_of("management").next().is_some() || inputs.body.may_hold("management", &[]);
+    if !management.sandbox || written {
+        return;
+    }
+    for (address, cloud) in clouds.iter().filter(|(_, cloud)| !cloud.provider.is_in_sandbox()) {
+        let mut error = Diagnostic::error(Code::CLOUD_INCOMPLETE, format!("{address} needs a real management plane"))
+            .detail(format!("Without a `management` block the embedded sandbox is used, which has no cloud {:?}.", cloud.provider.name()))
+            .hint(format!(
+                "add a `management` block for a plane on which Cluster API's provider {:?} runs: docs/how-to/in-memory.md",
+                cloud.provider.clusterctl_name()
+            ));
+        error.primary = cloud.input.body.span;
+        diagnostics.push(error);
+    }
+}
+
 fn unknown(kind: &str, inputs: &Inputs<'_>) -> Diagnostic {
-    let known: Vec<&str> = inputs.providers.iter().map(|provider| provider.name()).collect();
+    let known: Vec<&str> = inputs.providers.iter().filter(|provider| provider.is_listed()).map(|provider| provider.name()).collect();
     if LATER.contains(&kind) {
         return Diagnostic::error(Code::NOT_YET, format!("cloud {kind:?} is not supported by this release yet"))
             .hint(format!("this release knows {}", known.join(", ")));

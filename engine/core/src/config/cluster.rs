@@ -16,7 +16,7 @@ use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject
 use super::naming::{BlockInstance, Instances};
 use super::profile::{self, Profiles, Target};
 use super::variable::Variables;
-use super::{Inputs, layer, network, node, overrides, pool, schema};
+use super::{Inputs, layer, network, node, overrides, pool, schema, without_api};
 
 /// Name of the layer that a provider renders.
 pub const CLOUD_CONTROLLER: &str = "cloud-controller";
@@ -82,7 +82,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let target = Target {
         address: &instance.address,
         name: if named && crate::kube_names::is_dns_label(&name) { Value::string(&name) } else { Value::unknown(Type::String) },
-        cloud: provider.name(),
+        provider,
         region: match cloud {
             Some(cloud) if !cloud.input.body.value.contains_unknown() => provider.region(&cloud.input).map_or(Value::Null, Value::string),
             _ => Value::unknown(Type::String),
@@ -96,16 +96,18 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let referred = [&target.name, &target.region, &target.pod_cidr, &target.service_cidr].iter().all(|value| !value.is_unknown());
     let sound = !spoils(context.diagnostics, 0);
     let module: (&dyn Scope, &Variables) = (&scope, context.variables);
-    let evaluation =
+    let mut evaluation =
         profile::evaluate(context.inputs, &chosen, &target, body.value.get("profile_values"), module, context.sources, context.diagnostics);
+    without_api::refuse_layers(&mut evaluation, provider, &instance.address, block.header_span, context.diagnostics);
     let since = context.diagnostics.len();
+    without_api::refuse_inhabitants(&body, provider, &what, block.header_span, context.diagnostics);
     let pools = pools(&reader, block, provider, context.diagnostics);
     let ssh_authorized_keys = strings(body.value.get("ssh_authorized_keys"));
     let place = body.span_of("ssh_authorized_keys").unwrap_or(block.header_span);
     node::authorized_keys(&ssh_authorized_keys, &what, place, context.diagnostics);
     let flag = |path: &[&str], default: bool| body.value.get_path(path).and_then(Value::as_bool).unwrap_or(default);
     let agent = AgentModel {
-        enabled: flag(&["agent", "enabled"], true),
+        enabled: flag(&["agent", "enabled"], without_api::has_agent_by_default(provider)),
         mode: body.value.get_path(&["agent", "mode"]).and_then(Value::as_str).unwrap_or("report").to_owned(),
         span: body.span_of("agent.mode").or_else(|| body.span_of("agent")),
     };
@@ -200,12 +202,13 @@ fn provider_part(mut body: Body, provider: &dyn Provider) -> Body {
     body
 }
 
-/// The provider that the block means, though its cloud is not there: the one in the reference, else the first.
+/// The provider that the block means, though its cloud is not there: the one in the reference, else the first that is listed.
 fn meant_provider(context: &Context<'_, '_>, block: &Block) -> Option<&'static dyn Provider> {
     let reference = block.body.attribute("cloud").and_then(|attribute| as_reference(&attribute.expr));
     let named = reference.as_ref().filter(|reference| &*reference.root == "cloud").and_then(|reference| reference.name(0));
     let providers = context.inputs.providers;
-    providers.iter().find(|provider| Some(provider.name()) == named).or(providers.first()).copied()
+    let first = providers.iter().find(|provider| provider.is_listed());
+    providers.iter().find(|provider| Some(provider.name()) == named).or(first).copied()
 }
 
 /// The cloud that the block refers to.

@@ -24,11 +24,21 @@ const LONGEST_NAME: usize = 50;
 /// Block types of layers that hold objects.
 pub const KINDS: [(&str, LayerKind); 3] = [("network", LayerKind::Network), ("storage", LayerKind::Storage), ("addon", LayerKind::Addon)];
 
+/// Whether a layer must hold objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// One without is a mistake.
+    Needed,
+    /// One without is none.
+    Optional,
+}
+
 /// Reads a `network`, `storage` or `addon` block.
 pub fn read(
     reader: &Reader<'_>,
     block: &Block,
     kind: LayerKind,
+    content: Content,
     sources: &mut SourceMap,
     diagnostics: &mut Diagnostics,
 ) -> Option<LayerModel> {
@@ -66,7 +76,7 @@ pub fn read(
     objects.extend(given(block, &body, &what, sources, diagnostics));
     // What could not be read of it has been told.
     let unread = ["manifests", "objects"].iter().any(|key| body.value.get(key).is_some_and(Value::is_unknown));
-    if objects.is_empty() && !has_chart && !unread && diagnostics.len() == before {
+    if content == Content::Needed && objects.is_empty() && !has_chart && !unread && diagnostics.len() == before {
         diagnostics.push(
             Diagnostic::error(Code::MISSING_ATTRIBUTE, format!("{what} holds no objects"))
                 .at(block.header_span)

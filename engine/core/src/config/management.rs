@@ -98,7 +98,8 @@ fn settings(inputs: &Inputs<'_>, body: &Body, block: Span, diagnostics: &mut Dia
         let known = || core_providers().chain(inputs.providers.iter().map(|provider| provider.name()));
         if !known().any(|known| known == name) {
             let error = Diagnostic::error(Code::UNKNOWN_NAME, format!("there is no provider {name:?}")).at(place);
-            diagnostics.push(error.did_you_mean(&name, known()));
+            let listed = inputs.providers.iter().filter(|provider| provider.is_listed()).map(|provider| provider.name());
+            diagnostics.push(error.did_you_mean(&name, core_providers().chain(listed)));
             continue;
         }
         let version = part("version").filter(|version| is_version(version, body.span_of(&path("version")).unwrap_or(place), diagnostics));

@@ -28,6 +28,7 @@ mod required_version;
 pub mod schema;
 mod toplevel;
 mod variable;
+mod without_api;
 
 use std::collections::BTreeMap;
 
@@ -75,6 +76,7 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
     let (management, provider_settings) = management::evaluate(inputs, &names, &mut diagnostics);
     let agent_image = management::agent_image(inputs, &names, &mut diagnostics);
     let clouds = cloud::evaluate(inputs, &instances, &names, &mut diagnostics);
+    cloud::refuse_sandbox(inputs, &management, &clouds, &mut diagnostics);
     let mut clusters = {
         let mut context = cluster::Context {
             inputs,
@@ -88,7 +90,8 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
         cluster::evaluate(&mut context, &instances)
     };
     naming::name_clusters(&clusters, &instances, &mut names);
-    let outputs = output::evaluate(inputs, &names, &mut diagnostics);
+    let outputs = output::evaluate(inputs, &clusters, &names, &mut diagnostics);
+    without_api::refuse_references(&clusters, &mut diagnostics);
     let unread = clusters.values().any(|cluster| !cluster.reading.known);
     let names_missing = unread || !inputs.body.spoilt.is_empty() || !instances.unknown_keys.is_empty();
     if forget_consequences(names_missing, &mut diagnostics) {

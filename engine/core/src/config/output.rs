@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::addr::Address;
 use crate::desired::DesiredOutput;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::lang::{Evaluator, Names};
@@ -9,10 +10,16 @@ use crate::value::Value;
 
 use super::Inputs;
 use super::block::{Handled, Reader};
-use super::schema;
+use super::model::ClusterModel;
+use super::{schema, without_api};
 
 /// Evaluates the outputs of a module.
-pub fn evaluate(inputs: &Inputs<'_>, names: &Names<'_>, diagnostics: &mut Diagnostics) -> BTreeMap<String, DesiredOutput> {
+pub fn evaluate(
+    inputs: &Inputs<'_>,
+    clusters: &BTreeMap<Address, ClusterModel>,
+    names: &Names<'_>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, DesiredOutput> {
     let mut outputs = BTreeMap::new();
     for block in inputs.body.blocks_of("output") {
         let Some(name) = block.label(0) else { continue };
@@ -33,7 +40,7 @@ pub fn evaluate(inputs: &Inputs<'_>, names: &Names<'_>, diagnostics: &mut Diagno
         if failed {
             continue;
         }
-        if let Some(fault) = made_of_unknown(&value, name) {
+        if let Some(fault) = made_of_unknown(&value, name).or_else(|| without_api::refuse_reference(&value, &what, clusters)) {
             diagnostics.push(fault.at(attribute.expr.span));
             continue;
         }

@@ -6,7 +6,7 @@ use crate::addr::Address;
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span};
 use crate::lang::{Block, Body, Names, Scope};
 use crate::layer::LayerKind;
-use crate::provider::Body as Evaluated;
+use crate::provider::{Body as Evaluated, Provider};
 use crate::value::{Type, Value};
 
 use super::block::{Handled, Reader};
@@ -67,8 +67,8 @@ pub struct Target<'a> {
     pub address: &'a Address,
     /// Kubernetes name; not known if it has a fault.
     pub name: Value,
-    /// Provider.
-    pub cloud: &'a str,
+    /// Its provider.
+    pub provider: &'a dyn Provider,
     /// Region: text, null if the cloud has none, or not known.
     pub region: Value,
     /// Whether all of the cluster's profiles could be read: else nothing of them is missed.
@@ -87,7 +87,7 @@ impl Target<'_> {
     fn value(&self, kubernetes: Option<Value>) -> Value {
         let mut parts = vec![
             ("name", self.name.clone()),
-            ("cloud", Value::string(self.cloud)),
+            ("cloud", Value::string(self.provider.name())),
             ("region", self.region.clone()),
             ("pod_cidr", self.pod_cidr.clone()),
             ("service_cidr", self.service_cidr.clone()),
@@ -126,6 +126,7 @@ pub fn evaluate(
         head(&reader, name, block, &mut evaluation, sources, diagnostics);
         scopes.push(names);
     }
+    let content = if target.provider.has_workload_api() { layer::Content::Needed } else { layer::Content::Optional };
     let kubernetes = evaluation.kubernetes.as_ref().map_or(Value::unknown(Type::String), |(version, _)| Value::string(version));
     for ((name, block), mut names) in chosen.iter().zip(scopes) {
         names.set("target", target.value(Some(kubernetes.clone())));
@@ -133,7 +134,7 @@ pub fn evaluate(
         let reader = Reader { scope: &names, files: inputs.files, what: &what };
         for layer in &block.body.blocks {
             if let Some((_, kind)) = layer::KINDS.iter().find(|(kind, _)| *kind == &*layer.kind) {
-                evaluation.layers.extend(layer::read(&reader, layer, *kind, sources, diagnostics));
+                evaluation.layers.extend(layer::read(&reader, layer, *kind, content, sources, diagnostics));
             }
         }
     }
@@ -286,17 +287,19 @@ fn twice(kind: &str, span: Span) -> Diagnostic {
         .hint("exactly one of its profiles may hold it")
 }
 
-/// Exactly one of each infrastructure layer, unique names, dependencies that exist.
+/// Exactly one of each infrastructure layer (of those with objects at most one where none can be applied), unique names, dependencies that
+/// exist.
 fn complete(evaluation: &Evaluation, target: &Target<'_>, diagnostics: &mut Diagnostics) {
     let count = |kind: LayerKind| evaluation.layers.iter().filter(|layer| layer.kind == kind).count();
+    let applied = target.provider.has_workload_api();
     let found = [
-        ("os", usize::from(evaluation.os.is_some())),
-        ("kubernetes", usize::from(evaluation.kubernetes.is_some())),
-        ("network", count(LayerKind::Network)),
-        ("storage", count(LayerKind::Storage)),
+        ("os", usize::from(evaluation.os.is_some()), true),
+        ("kubernetes", usize::from(evaluation.kubernetes.is_some()), true),
+        ("network", count(LayerKind::Network), applied),
+        ("storage", count(LayerKind::Storage), applied),
     ];
-    for (kind, count) in found {
-        if count == 1 || (count == 0 && !target.whole) {
+    for (kind, count, needed) in found {
+        if count == 1 || (count == 0 && !(target.whole && needed)) {
             continue;
         }
         let summary = if count == 0 {

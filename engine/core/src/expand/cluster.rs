@@ -75,6 +75,7 @@ pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &
             pivot: cluster.pivot,
             agent: cluster.agent.enabled,
             agent_mode: cluster.agent.mode.clone(),
+            without_api: !cluster.provider.has_workload_api(),
             kubernetes_version: input.kubernetes_version.clone(),
             control_plane_replicas: input.control_plane.replicas,
             pools: input.worker_pools.iter().filter_map(|pool| Some((pool.pool.clone()?, pool.replicas))).collect(),

@@ -7,8 +7,8 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::plan::ProviderSpec;
 use crate::provider::{Provider, Release};
 
-/// Version of Cluster API that this release installs unless HCL says otherwise (reference: CAPI versions page, v1.14.0 of 2026-08-11).
-const CLUSTER_API: &str = "v1.14.0";
+/// Version of Cluster API that this release installs unless HCL says otherwise (the one whose facts are carried).
+const CLUSTER_API: &str = "v1.14.2";
 /// Version of cert-manager that goes with it (cmd/clusterctl/client/config/cert_manager_client.go).
 const CERT_MANAGER_VERSION: &str = "v1.21.1";
 /// Name of cert-manager in HCL, in addresses and in repositories: no provider, and installed like one.
@@ -18,19 +18,19 @@ pub const CERT_MANAGER: &str = "cert-manager";
 const CLUSTER_API_RELEASES: &str = "https://github.com/kubernetes-sigs/cluster-api/releases/download";
 const CERT_MANAGER_RELEASES: &str = "https://github.com/cert-manager/cert-manager/releases/download";
 
-/// Name, label, type, namespace, Deployment, image, API groups.
-type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static [&'static str]);
+/// Name, label, type, namespace, Deployment, image, API groups, file of components.
+type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static [&'static str], &'static str);
 
 /// Core, bootstrap and control plane provider in clusterctl's order of installation.
 #[rustfmt::skip]
 const CORE: [Row; 3] = [
     ("cluster-api", "cluster-api", "CoreProvider", "capi-system", "capi-controller-manager",
      "registry.k8s.io/cluster-api/cluster-api-controller",
-     &["cluster.x-k8s.io", "addons.cluster.x-k8s.io", "ipam.cluster.x-k8s.io", "runtime.cluster.x-k8s.io"]),
+     &["cluster.x-k8s.io", "addons.cluster.x-k8s.io", "ipam.cluster.x-k8s.io", "runtime.cluster.x-k8s.io"], "core-components.yaml"),
     ("bootstrap-kubeadm", "bootstrap-kubeadm", "BootstrapProvider", "capi-kubeadm-bootstrap-system", "capi-kubeadm-bootstrap-controller-manager",
-     "registry.k8s.io/cluster-api/kubeadm-bootstrap-controller", &["bootstrap.cluster.x-k8s.io"]),
+     "registry.k8s.io/cluster-api/kubeadm-bootstrap-controller", &["bootstrap.cluster.x-k8s.io"], "bootstrap-components.yaml"),
     ("control-plane-kubeadm", "control-plane-kubeadm", "ControlPlaneProvider", "capi-kubeadm-control-plane-system", "capi-kubeadm-control-plane-controller-manager",
-     "registry.k8s.io/cluster-api/kubeadm-control-plane-controller", &["controlplane.cluster.x-k8s.io"]),
+     "registry.k8s.io/cluster-api/kubeadm-control-plane-controller", &["controlplane.cluster.x-k8s.io"], "control-plane-components.yaml"),
 ];
 
 /// A provider that must run.
@@ -41,6 +41,8 @@ pub struct Needed<'m> {
     pub core: bool,
     /// Folder of its releases upstream.
     pub releases: &'static str,
+    /// Name of the file with its components.
+    pub file: &'static str,
     /// The clouds that it acts for.
     pub clouds: Vec<(&'m CloudModel, &'static Release)>,
 }
@@ -89,16 +91,16 @@ pub fn needed<'m>(model: &'m Model, diagnostics: &mut Diagnostics) -> Vec<Needed
             diagnostic.primary = span;
             diagnostics.push(diagnostic);
         }
-        all.push(Needed { spec: core(model, row), core: true, releases: CLUSTER_API_RELEASES, clouds: Vec::new() });
+        all.push(Needed { spec: core(model, row), core: true, releases: CLUSTER_API_RELEASES, file: row.7, clouds: Vec::new() });
     }
     let mut used: BTreeMap<&str, Vec<&CloudModel>> = BTreeMap::new();
     for cloud in model.clouds.values() {
         used.entry(cloud.provider.name()).or_default().push(cloud);
     }
-    for (name, clouds) in used {
+    for clouds in used.into_values() {
         let Some(provider) = clouds.first().map(|cloud| cloud.provider) else { continue };
         match release(model, provider) {
-            Ok(release) => all.push(infrastructure(model, name, clouds, release)),
+            Ok(release) => all.push(infrastructure(model, provider, clouds, release)),
             Err(diagnostic) => diagnostics.push(*diagnostic),
         }
     }
@@ -128,10 +130,10 @@ fn cert_manager(model: &Model) -> Option<Needed<'_>> {
         groups: Vec::new(),
         install: model.management.install_providers && model.management.cert_manager.is_installed(),
     };
-    Some(Needed { spec, core: true, releases: CERT_MANAGER_RELEASES, clouds: Vec::new() })
+    Some(Needed { spec, core: true, releases: CERT_MANAGER_RELEASES, file: "cert-manager.yaml", clouds: Vec::new() })
 }
 
-fn core(model: &Model, (name, label, kind, namespace, deployment, image, groups): Row) -> ProviderSpec {
+fn core(model: &Model, (name, label, kind, namespace, deployment, image, groups, _): Row) -> ProviderSpec {
     ProviderSpec {
         name: name.to_owned(),
         label: label.to_owned(),
@@ -147,10 +149,10 @@ fn core(model: &Model, (name, label, kind, namespace, deployment, image, groups)
     }
 }
 
-fn infrastructure<'m>(model: &Model, name: &str, clouds: Vec<&'m CloudModel>, release: &'static Release) -> Needed<'m> {
+fn infrastructure<'m>(model: &Model, provider: &dyn Provider, clouds: Vec<&'m CloudModel>, release: &'static Release) -> Needed<'m> {
     let spec = ProviderSpec {
-        name: name.to_owned(),
-        label: format!("infrastructure-{name}"),
+        name: provider.name().to_owned(),
+        label: format!("infrastructure-{}", provider.clusterctl_name()),
         r#type: "InfrastructureProvider".to_owned(),
         version: release.version.to_owned(),
         contract: release.contract.to_owned(),
@@ -162,5 +164,5 @@ fn infrastructure<'m>(model: &Model, name: &str, clouds: Vec<&'m CloudModel>, re
         install: model.management.install_providers,
     };
     let clouds = clouds.into_iter().map(|cloud| (cloud, release)).collect();
-    Needed { spec, core: false, releases: release.releases, clouds }
+    Needed { spec, core: false, releases: release.releases, file: release.components, clouds }
 }

@@ -1,6 +1,6 @@
 //! What Cluster API's webhooks refuse of an object and its schema does not say, so far as a patch can bring it about. Pure.
 //!
-//! Source: `webhooks/admission/kubeadmcontrolplane.go` and `machinedeployment.go` of Cluster API v1.14.0.
+//! Source: `webhooks/admission/kubeadmcontrolplane.go` and `machinedeployment.go` of Cluster API v1.14.2.
 
 use serde_json::Value as Json;
 

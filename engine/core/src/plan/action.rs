@@ -165,7 +165,7 @@ pub enum Action {
 pub struct ProviderSpec {
     /// Name in addresses: `cluster-api`, `bootstrap-kubeadm`, `control-plane-kubeadm`, `aws`.
     pub name: String,
-    /// clusterctl's label and inventory name: `infrastructure-aws`.
+    /// clusterctl's label and inventory name: `infrastructure-aws`; of cloud `dev` it is `infrastructure-docker`.
     pub label: String,
     /// clusterctl's type: `CoreProvider`, `BootstrapProvider`, `ControlPlaneProvider`, `InfrastructureProvider`.
     pub r#type: String,

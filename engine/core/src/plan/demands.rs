@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::access::recorded_access;
 use super::inventoried::inventories;
-use super::kept_facts::{KeptCluster, KeptLayer, KeptProvider, kept};
+use super::kept_facts::{Kept, KeptCluster, KeptLayer, KeptProvider, kept};
 use super::published::content_secrets;
 use super::wish::providers_of;
 use super::{Mode, ProviderSpec};
@@ -47,6 +47,11 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
     }
     asked.extend(recorded_access(recorded).into_iter().map(|(_, secret)| secrets_on(secret.plane)));
     for cluster in doomed(desired, recorded, mode) {
+        let kept = recorded.resources.get(&cluster).and_then(kept::<KeptCluster>).map(|kept| kept.kind);
+        asked.extend(kept.iter().map(|kept| Demand::Get { key: access_secret(&kept.access()), api_version: "v1".to_owned() }));
+        if kept.is_some_and(|kept| kept.without_api) {
+            continue;
+        }
         for (api_version, kind) in [
             ("v1", "Service"),
             ("v1", "PersistentVolumeClaim"),
@@ -56,8 +61,6 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
         ] {
             asked.insert(Demand::ListAll { plane: cluster.clone(), api_version: api_version.to_owned(), kind: kind.to_owned() });
         }
-        let kept = recorded.resources.get(&cluster).and_then(kept::<KeptCluster>);
-        asked.extend(kept.map(|kept| Demand::Get { key: access_secret(&kept.kind.access()), api_version: "v1".to_owned() }));
     }
     asked.extend(inventories(recorded));
     asked.extend(doomed_content(desired, recorded, mode));
@@ -194,29 +197,37 @@ pub(super) fn doomed(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<
     unique.into_iter().filter(|cluster| mode == Mode::Destroy || !desired.clusters.contains_key(cluster)).collect()
 }
 
-/// All planes with the way into each.
+/// All planes that are spoken to, with the way into each.
 pub(super) fn planes(desired: &Desired, recorded: &Recorded) -> BTreeMap<Address, Option<ClusterAccess>> {
     let mut planes = BTreeMap::new();
     for address in recorded.resources.keys().filter(|address| address.is_management()) {
         planes.insert(address.root(), None);
     }
     for (address, resource) in recorded.resources.iter().filter(|(address, _)| address.is_cluster() && address.part.is_none()) {
-        if let Some(cluster) = kept::<KeptCluster>(resource) {
-            let access =
-                ClusterAccess { name: cluster.kind.name, namespace: cluster.kind.namespace, management: cluster.kind.management.clone() };
-            planes.insert(cluster.kind.management, None);
-            planes.insert(address.clone(), Some(access));
+        if let Some(Kept { kind: cluster, .. }) = kept::<KeptCluster>(resource) {
+            if !cluster.without_api {
+                planes.insert(address.clone(), Some(cluster.access()));
+            }
+            planes.insert(cluster.management, None);
         }
     }
     if let Some(management) = &desired.management {
         planes.insert(management.address.clone(), None);
-        for (address, cluster) in &desired.clusters {
+        for (address, cluster) in desired.clusters.iter().filter(|(_, cluster)| !cluster.without_api) {
             let access =
                 ClusterAccess { name: cluster.name.clone(), namespace: cluster.namespace.clone(), management: management.address.clone() };
             planes.entry(address.clone()).or_insert(Some(access));
         }
     }
     planes
+}
+
+/// Clusters whose own API is never spoken to, wished or recorded.
+pub(super) fn without_api(desired: &Desired, recorded: &Recorded) -> BTreeSet<Address> {
+    let wished = desired.clusters.values().filter(|cluster| cluster.without_api).map(|cluster| cluster.address.clone());
+    let roots = recorded.resources.iter().filter(|(address, _)| address.is_cluster() && address.part.is_none());
+    let silent = roots.filter(|(_, resource)| kept::<KeptCluster>(resource).is_some_and(|kept| kept.kind.without_api));
+    wished.chain(silent.map(|(address, _)| address.clone())).collect()
 }
 
 /// Every object that HCL asks for, at each place where it is or will be, if that plane is there already.

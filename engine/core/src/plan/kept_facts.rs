@@ -42,6 +42,9 @@ pub struct KeptCluster {
     pub pivot: bool,
     /// Whether an agent writes its layers.
     pub agent: bool,
+    /// Its API takes nothing that windlass writes and is never spoken to; what keeps nothing of this has one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_api: bool,
     /// Kubernetes version without `v`.
     pub kubernetes_version: String,
     /// The providers that act on it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::Unplanned;
 use super::access::no_kubeconfig;
-use super::demands::planes;
+use super::demands::{planes, without_api};
 use super::published::unready_layers;
 use crate::addr::Address;
 use crate::desired::Desired;
@@ -15,6 +15,8 @@ use crate::recorded::{Recorded, ResourceStatus};
 
 /// Days before the end of an access certificate from which on it is said.
 const CERTIFICATE_DAYS: i64 = 60;
+/// Why nothing is planned for a cluster whatever it says itself.
+const MANAGEMENT_SILENT: &str = "its management plane does not answer";
 
 /// What can be planned.
 #[derive(Debug, Default)]
@@ -90,10 +92,13 @@ pub(super) fn reach(desired: &Desired, recorded: &Recorded, facts: &Facts, diagn
                 reach.unplanned.push(Unplanned { address: address.clone(), reason });
             }
             _ if !reach.management => {
-                reach.unplanned.push(Unplanned { address: address.clone(), reason: "its management plane does not answer".to_owned() });
+                reach.unplanned.push(Unplanned { address: address.clone(), reason: MANAGEMENT_SILENT.to_owned() });
             }
             _ => {}
         }
+    }
+    for address in without_api(desired, recorded).into_iter().filter(|_| !reach.management) {
+        reach.unplanned.push(Unplanned { address, reason: MANAGEMENT_SILENT.to_owned() });
     }
     reach
 }

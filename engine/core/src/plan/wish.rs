@@ -178,6 +178,7 @@ fn kept_cluster(desired: &Desired, cluster: &DesiredCluster) -> KeptCluster {
         cloud: cluster.cloud.clone(),
         pivot: cluster.pivot,
         agent: cluster.agent,
+        without_api: cluster.without_api,
         kubernetes_version: cluster.kubernetes_version.clone(),
         providers: providers_of(desired, cluster).map(|provider| provider.spec.clone()).collect::<Vec<ProviderSpec>>(),
         timeout_seconds: cluster.timeout_seconds,

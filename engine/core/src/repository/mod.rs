@@ -77,14 +77,7 @@ pub fn needs(model: &Model) -> Vec<Need> {
 }
 
 fn need(needed: Needed<'_>) -> Need {
-    let Needed { spec, releases, .. } = needed;
-    let file = match spec.r#type.as_str() {
-        "CoreProvider" => "core-components.yaml",
-        "BootstrapProvider" => "bootstrap-components.yaml",
-        "ControlPlaneProvider" => "control-plane-components.yaml",
-        "InfrastructureProvider" => "infrastructure-components.yaml",
-        _ => "cert-manager.yaml",
-    };
+    let Needed { spec, releases, file, .. } = needed;
     let metadata = (spec.name != CERT_MANAGER).then_some("metadata.yaml");
     let upstream = format!("{releases}/{}", spec.version);
     Need { spec, file, metadata, upstream }

@@ -533,7 +533,7 @@ const HURTS: &[Hurt] = &[
         },
         shown: &["update management.sandbox.provider[\"aws\"]", "  ensure_provider management.sandbox.provider[\"aws\"]"],
         reasons: &[
-            "Deployment capa-system/aws-manager spec.template.spec.containers[name=\"manager\"].image: \"evil\" -> \"registry/manager:v1.14.0\" (changed outside of windlass by kubectl-edit)",
+            "Deployment capa-system/aws-manager spec.template.spec.containers[name=\"manager\"].image: \"evil\" -> \"registry/manager:v1.14.2\" (changed outside of windlass by kubectl-edit)",
         ],
     },
     Hurt {

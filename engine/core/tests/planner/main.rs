@@ -14,4 +14,5 @@ mod own_secrets;
 mod replacing;
 mod show;
 mod wish;
+mod without_api;
 mod world;

@@ -35,6 +35,7 @@ pub struct Wanted {
     pub name: String,
     pub pivot: bool,
     pub agent: bool,
+    pub without_api: bool,
     pub replicas: u32,
     pub pools: BTreeMap<String, u32>,
     pub layers: Vec<(String, LayerKind, Vec<String>, Vec<Value>)>,
@@ -56,6 +57,7 @@ impl Wanted {
             name: name.to_owned(),
             pivot: true,
             agent: true,
+            without_api: false,
             replicas: 3,
             pools: BTreeMap::from([("general".to_owned(), 2)]),
             layers: vec![
@@ -140,7 +142,7 @@ fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
         name: name.to_owned(),
         label: name.to_owned(),
         r#type: "CoreProvider".to_owned(),
-        version: "v1.14.0".to_owned(),
+        version: "v1.14.2".to_owned(),
         contract: "v1beta2".to_owned(),
         namespace: namespace.to_owned(),
         deployment: format!("{name}-manager"),
@@ -162,7 +164,7 @@ fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("{name}-manager"), "namespace": namespace},
         "spec": {
             "replicas": 1, "selector": {"matchLabels": {"a": "b"}},
-            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "manager", "image": "registry/manager:v1.14.0"}]}},
+            "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "manager", "image": "registry/manager:v1.14.2"}]}},
         },
     });
     let binding = json!({
@@ -172,7 +174,7 @@ fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
     });
     let inventory = json!({
         "apiVersion": marks::INVENTORY_API_VERSION, "kind": "Provider", "metadata": {"name": name, "namespace": namespace},
-        "providerName": name, "type": "CoreProvider", "version": "v1.14.0",
+        "providerName": name, "type": "CoreProvider", "version": "v1.14.2",
     });
     let mut objects =
         vec![mark(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})), mark(definition), mark(binding)];
@@ -355,6 +357,7 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
             pivot: wanted.pivot,
             agent: wanted.agent,
             agent_mode: "report".to_owned(),
+            without_api: wanted.without_api,
             kubernetes_version: wanted.version.clone(),
             control_plane_replicas: wanted.replicas,
             pools: wanted.pools.clone(),
@@ -363,6 +366,10 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
             span: None,
         },
     );
+    // HCL refuses what asks for the address of such a cluster.
+    if wanted.without_api {
+        return;
+    }
     let endpoint = Value::unknown_reference(Type::String, format!("{root}.endpoint"));
     desired.outputs.insert(format!("{name}_endpoint"), DesiredOutput { value: endpoint, sensitive: false });
     desired.outputs.insert(format!("{name}_token"), DesiredOutput { value: Value::string("t0k3n"), sensitive: true });

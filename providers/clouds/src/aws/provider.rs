@@ -20,6 +20,7 @@ const RELEASES: &[Release] = &[Release {
     deployment: "capa-controller-manager",
     image: "registry.k8s.io/cluster-api-aws/cluster-api-aws-controller",
     releases: "https://github.com/kubernetes-sigs/cluster-api-provider-aws/releases/download",
+    components: "infrastructure-components.yaml",
 }];
 
 /// Amazon Web Services.

@@ -137,6 +137,22 @@ macro_rules! etcd {
 }
 const ETCD: &str = etcd!("a:2379", "MAcwADAAAwEA", "MAcwADAAAwEA", "MAcCAQAwAAQA");
 
+/// A cluster in memory beside the other one, with what a row puts into the machines of its control plane.
+macro_rules! in_memory {
+    ($machine:literal) => {
+        concat!(
+            "management \"real\" {\n install_providers = false\n}\n",
+            "cloud \"dev\" \"memory\" {\n}\n",
+            "profile \"memory\" {\n version = \"1.0.0\"\n os \"none\" {\n version = \"0\"\n }\n",
+            " kubernetes \"kubeadm\" {\n version = \"1.34.3\"\n }\n}\n",
+            "cluster \"demo\" {\n cloud = cloud.dev.memory\n profiles = [profile.memory]\n pivot = false\n",
+            " control_plane {\n machine {\n",
+            $machine,
+            "\n }\n }\n}"
+        )
+    };
+}
+
 const fn row(path: &'static str, slot: &'static str, old: &'static str, new: &'static str, outcome: Outcome) -> Row {
     Row { path, slot, old, new, outcome }
 }
@@ -218,6 +234,10 @@ pub fn table() -> Vec<Row> {
         row("machine.spot", "machine", "", "spot = true", Refused("`machine.spot`")),
         row("machine.spot_max_price", "machine", "spot = true", "spot = true\n spot_max_price = \"0.05\"", Refused("`machine.spot_max_price`")),
         row("machine.tags", "machine", "", "tags = { a = \"b\" }", Refused("`machine.tags")),
+        row("machine.vm_startup", "others", in_memory!(""), in_memory!("vm_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.vm_startup` was")),
+        row("machine.node_startup", "others", in_memory!(""), in_memory!("node_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.node_startup` was")),
+        row("machine.api_server_startup", "others", in_memory!(""), in_memory!("api_server_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.api_server_startup` was")),
+        row("machine.etcd_startup", "others", in_memory!(""), in_memory!("etcd_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.etcd_startup` was")),
         row("cluster.agent.enabled", "cluster", "", "agent {\n enabled = false\n }", Refused("switching the agent off")),
         row("cluster.agent.mode", "cluster", "", "agent {\n mode = \"heal\"\n }", Refused("cluster.shop.agent: a change of the agent is not possible yet `mode` was \"report\", is now \"heal\".")),
         row("cluster.timeouts.wait", "cluster", "", "timeouts {\n wait = \"2h\"\n }", Nothing("it is the patience of the run at hand, and nothing on a plane")),

@@ -101,7 +101,7 @@ fn silence(recorded: &Recorded, facts: &Facts, address: &Address, management: &A
     match reason(management) {
         Some(management) => Ok(format!("its management plane does not answer: {management}")),
         None if recorded.planes.contains_key(address) => Ok(format!("its API does not answer: {own}")),
-        None => Err("It has had no API yet, and its objects on the management plane can be deleted."),
+        None => Err("Windlass has never spoken to its API, and its objects on the management plane can be deleted."),
     }
 }
 

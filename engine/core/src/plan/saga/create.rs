@@ -220,6 +220,10 @@ impl<'v> Saga<'v> {
         }
         let key = self.capi_key("cluster.x-k8s.io", "Cluster", self.cluster.name.clone(), &self.now);
         let provisioned = draft.add(&root, self.wait(key, CORE, Readiness::InfrastructureProvisioned), [base, before], self.timeout());
+        if self.cluster.without_api {
+            self.gate = vec![provisioned];
+            return;
+        }
         let open = Action::OpenPlane { plane: root.clone(), access: self.access.clone() };
         let open = draft.add(&root, open, [provisioned], self.timeout());
         draft.opened.insert(root, open);
@@ -265,17 +269,21 @@ impl<'v> Saga<'v> {
         self.gate.extend(done.into_values());
     }
 
-    /// Step 7: the first node is Ready, has its providerID, and its machine knows it.
+    /// Step 7: the first node is Ready, has its providerID, and its machine knows it. Where nobody speaks to the cluster's API, the control
+    /// plane's own count of ready machines tells the same: Cluster API counts those whose nodes it has seen.
     fn first_node(&mut self, draft: &mut Draft) {
         let control_plane = self.part(Part::ControlPlane);
         if !self.is_under_way() || self.half_moved || !(self.is_before_pivot() || self.makes(&control_plane)) {
             return;
         }
         let machines = self.now.clone();
-        let nodes =
-            Action::WaitNodes { plane: self.cluster.address.clone(), machines: machines.clone(), access: self.access.clone(), nodes: 1 };
-        let nodes = draft.add(&control_plane, nodes, self.gate.clone(), self.timeout());
-        let ready = draft.add(&control_plane, self.wait_control_plane(&machines, self.first_replicas()), [nodes], self.timeout());
+        let mut before = self.gate.clone();
+        if !self.cluster.without_api {
+            let (plane, access) = (self.cluster.address.clone(), self.access.clone());
+            let nodes = Action::WaitNodes { plane, machines: machines.clone(), access, nodes: 1 };
+            before = vec![draft.add(&control_plane, nodes, before, self.timeout())];
+        }
+        let ready = draft.add(&control_plane, self.wait_control_plane(&machines, self.first_replicas()), before, self.timeout());
         self.gate = vec![ready];
     }
 

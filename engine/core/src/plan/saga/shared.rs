@@ -37,7 +37,11 @@ pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut 
     for (address, wish) in &view.wishes.resources {
         let Some(verdict) = verdicts.get(*address).filter(|_| matches!(address.root, Root::Cloud(..))) else { continue };
         let needs: Vec<u32> = view.desired.providers.iter().filter_map(|provider| draft.ready.get(&provider.address).copied()).collect();
-        if verdict.makes() {
+        if verdict.makes() && wish.objects.is_empty() {
+            // A cloud without identities is known to the state alone.
+            let step = draft.record(address, Vec::new(), needs);
+            begin_and_end(view, verdict, address, step, step, draft);
+        } else if verdict.makes() {
             let plane = view.management(address);
             let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
             let takeovers = verdict.takeovers_on(&plane);

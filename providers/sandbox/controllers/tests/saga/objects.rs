@@ -11,7 +11,7 @@ pub const INFRASTRUCTURE: &str = "infrastructure.cluster.x-k8s.io/v1beta2";
 
 /// Definitions and managers of CAPI and CAPA; waits until the managers are Available.
 pub async fn install_providers(plane: &Plane) {
-    for (name, version) in [("cluster-api", "v1.14.0"), ("aws", "v2.11.1")] {
+    for (name, version) in [("cluster-api", "v1.14.2"), ("aws", "v2.11.1")] {
         let bundle = windlass_kubeschema::facts_table::bundle(name, version).expect("facts").expect("bundle");
         let wanted = [
             "clusters",
@@ -36,7 +36,7 @@ pub async fn install_providers(plane: &Plane) {
     }
     for (namespace, name) in MANAGERS {
         plane.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})).await;
-        plane.create(deployment(namespace, name, "registry.k8s.io/cluster-api/controller:v1.14.0", true)).await;
+        plane.create(deployment(namespace, name, "registry.k8s.io/cluster-api/controller:v1.14.2", true)).await;
     }
     for (namespace, name) in MANAGERS {
         plane.until_condition("apps/v1", "Deployment", namespace, name, "Available").await;
