@@ -8,15 +8,14 @@ use windlass_proving_ground::{Ground, Plane};
 
 use super::apply::until;
 
-fn clusters(plane: &Plane, version: &str) -> Api<DynamicObject> {
-    let resource = ApiResource {
-        group: "cluster.x-k8s.io".to_owned(),
-        version: version.to_owned(),
-        api_version: format!("cluster.x-k8s.io/{version}"),
-        kind: "Cluster".to_owned(),
-        plural: "clusters".to_owned(),
-    };
+fn objects(plane: &Plane, group: &str, version: &str, kind: &str) -> Api<DynamicObject> {
+    let (group, version, plural) = (group.to_owned(), version.to_owned(), format!("{}s", kind.to_lowercase()));
+    let resource = ApiResource { api_version: format!("{group}/{version}"), group, version, kind: kind.to_owned(), plural };
     Api::namespaced_with(plane.client(), "default", &resource)
+}
+
+fn clusters(plane: &Plane) -> Api<DynamicObject> {
+    objects(plane, "cluster.x-k8s.io", "v1beta2", "Cluster")
 }
 
 fn cluster(network: Json) -> DynamicObject {
@@ -29,21 +28,31 @@ fn cluster(network: Json) -> DynamicObject {
 /// What the API server says to a Cluster that is wrong.
 pub async fn refusal(plane: &Plane) -> String {
     let wrong = cluster(json!({"pods": {"cidrBlocks": ["no network"]}}));
-    let refused = clusters(plane, "v1beta2").create(&PostParams::default(), &wrong).await;
+    let refused = clusters(plane).create(&PostParams::default(), &wrong).await;
     refused.expect_err("it is wrong").to_string()
 }
 
-/// Validation, defaulting and conversion by core's manager, each through its Service.
+/// Validation and defaulting by core's manager, and conversion by that of the bootstrap provider, each through its Service.
 pub async fn answer_webhooks(plane: &Plane) {
     let refused = refusal(plane).await;
     assert!(refused.contains("admission webhook \"validation.cluster.cluster.x-k8s.io\" denied the request"), "{refused}");
     assert!(refused.contains("spec.clusterNetwork.pods.cidrBlocks") && refused.contains("no network"), "{refused}");
     let right = cluster(json!({"pods": {"cidrBlocks": ["192.168.0.0/16"]}}));
-    clusters(plane, "v1beta2").create(&PostParams::default(), &right).await.expect("created");
+    let right = clusters(plane).create(&PostParams::default(), &right).await.expect("created");
+    assert_eq!(right.data["spec"]["clusterNetwork"]["pods"]["cidrBlocks"], json!(["192.168.0.0/16"]));
+
+    let (group, kind) = ("bootstrap.cluster.x-k8s.io", "KubeadmConfig");
+    let config = json!({
+        "apiVersion": format!("{group}/v1beta2"), "kind": kind, "metadata": {"name": "shop"},
+        "spec": {"joinConfiguration": {"nodeRegistration": {"kubeletExtraArgs": [{"name": "v", "value": "2"}]}}},
+    });
+    let config = serde_json::from_value(config).expect("a KubeadmConfig");
+    objects(plane, group, "v1beta2", kind).create(&PostParams::default(), &config).await.expect("created");
     // The API server learns of a definition's authority a moment after it was written.
-    let old =
-        until(30, "the conversion", || async { clusters(plane, "v1beta1").get("shop").await.map_err(|error| error.to_string()) }).await;
-    assert_eq!(old.data["spec"]["infrastructureRef"]["apiVersion"], "infrastructure.cluster.x-k8s.io/v1beta2", "{:#}", old.data);
+    let before = objects(plane, group, "v1beta1", kind);
+    let old = until(30, "the conversion", || async { before.get("shop").await.map_err(|error| error.to_string()) }).await;
+    let arguments = &old.data["spec"]["joinConfiguration"]["nodeRegistration"]["kubeletExtraArgs"];
+    assert_eq!(*arguments, json!({"v": "2"}), "a list in the one, a map in the other");
 }
 
 /// Whom the process of a Deployment speaks for.
