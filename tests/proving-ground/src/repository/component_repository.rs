@@ -76,9 +76,8 @@ impl ComponentRepository {
         for (label, kind, images) in RELEASES {
             repository.add_release(ground.components(), label, kind, images, &authority)?;
         }
-        if flavour == RepositoryFlavour::Upstream {
-            let path = cert_manager_manifests(ground.components());
-            write(&repository.cert_manager(), &read(&path)?)?;
+        if let Some(path) = repository.cert_manager() {
+            write(&path, &read(&cert_manager_manifests(ground.components()))?)?;
         }
         Ok(repository)
     }
@@ -111,9 +110,10 @@ impl ComponentRepository {
         Some(self.file(label, version, &format!("{kind}-components.yaml")))
     }
 
-    /// Where cert-manager lies, in the flavour that has it.
-    pub fn cert_manager(&self) -> PathBuf {
-        self.file("cert-manager", CERT_MANAGER_VERSION, "cert-manager.yaml")
+    /// cert-manager's manifests, in the flavour that has them.
+    pub fn cert_manager(&self) -> Option<PathBuf> {
+        let path = self.file("cert-manager", CERT_MANAGER_VERSION, "cert-manager.yaml");
+        (self.flavour == RepositoryFlavour::Upstream).then_some(path)
     }
 
     fn file(&self, label: &str, version: &str, name: &str) -> PathBuf {

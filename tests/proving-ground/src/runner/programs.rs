@@ -8,6 +8,8 @@ use super::arguments::with_flags;
 use super::host_pod::{HostCommand, HostPod};
 use crate::components::Components;
 
+type MakeCommand = dyn Fn(&HostPod) -> Result<HostCommand, String> + Send + Sync;
+
 /// Which program runs which image.
 #[derive(Clone)]
 pub(super) struct Row {
@@ -15,7 +17,7 @@ pub(super) struct Row {
     /// The program, if only one of it may run on a host.
     pub alone: Option<&'static str>,
     /// Makes the command, or says what the pod lacks.
-    pub command: Arc<dyn Fn(&HostPod) -> Result<HostCommand, String> + Send + Sync>,
+    pub command: Arc<MakeCommand>,
 }
 
 #[derive(Clone)]
