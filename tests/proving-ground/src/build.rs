@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::components::{COMPONENTS, Components, FILES, LINKER_FLAGS};
+use crate::components::{COMPONENTS, Components, FILES, GoModule, LINKER_FLAGS};
 use crate::error::GroundError;
 use crate::folder_lock::FolderLock;
 use crate::go::Go;
-use crate::workspace::{go_module_folder, proving_ground_folder};
+use crate::render::render;
+use crate::workspace::proving_ground_folder;
 
 /// What a build did.
 #[derive(Debug)]
@@ -32,8 +33,7 @@ pub fn build(say: &dyn Fn(String)) -> Result<BuildReport, GroundError> {
     if components.complete_mark().is_file() {
         return Ok(BuildReport { components, built: 0, took: begun.elapsed() });
     }
-    let go = Go::find(&go_module_folder())?;
-    timed(say, "modules of the lock", || go.download())?;
+    timed(say, "modules of the locks", || GoModule::ALL.into_iter().try_for_each(|module| Go::find(&module.folder())?.download()))?;
     let bin = components.folder().join("bin");
     fs::create_dir_all(&bin).map_err(GroundError::io(&bin))?;
     let mut built = 0;
@@ -42,12 +42,14 @@ pub fn build(say: &dyn Fn(String)) -> Result<BuildReport, GroundError> {
         if !file.is_file() {
             let half = bin.join(format!("{}.half", component.program));
             let title = format!("{} ({number} of {})", component.program, COMPONENTS.len());
+            let go = Go::find(&component.module.folder())?;
             timed(say, &title, || go.build(component.package, LINKER_FLAGS, &half))?;
             fs::rename(&half, &file).map_err(GroundError::io(&file))?;
             built += 1;
         }
     }
-    copy_files(&go, &components)?;
+    copy_files(&components)?;
+    timed(say, "manifests", || render(&components))?;
     fs::write(components.complete_mark(), "").map_err(GroundError::io(&components.complete_mark()))?;
     remove_other_builds(components.folder());
     Ok(BuildReport { components, built, took: begun.elapsed() })
@@ -60,10 +62,10 @@ fn timed<T>(say: &dyn Fn(String), title: &str, work: impl FnOnce() -> Result<T, 
     Ok(done)
 }
 
-fn copy_files(go: &Go, components: &Components) -> Result<(), GroundError> {
-    for (module, from, to) in FILES {
-        let source = go.module_folder(module)?.join(from);
-        let folder = components.files(to);
+fn copy_files(components: &Components) -> Result<(), GroundError> {
+    for file in FILES {
+        let source = Go::find(&file.module.folder())?.module_folder(file.of)?.join(file.path);
+        let folder = components.files(file.to);
         if source.is_dir() {
             copy_folder(&source, &folder)?;
         } else {

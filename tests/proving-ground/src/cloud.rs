@@ -15,7 +15,6 @@ mod infra_cluster;
 mod infra_machine;
 mod kinds;
 mod ledger;
-mod log;
 mod machine_life;
 mod process_cloud;
 mod shared;

@@ -82,6 +82,14 @@ pub enum GroundError {
         /// Why not.
         reason: String,
     },
+    /// A Deployment cannot be run.
+    #[error("{what}: {reason}")]
+    Pod {
+        /// The Deployment.
+        what: String,
+        /// Why not.
+        reason: String,
+    },
     /// A file of a component is not what it should be.
     #[error("{}: {reason}", path.display())]
     Manifest {

@@ -27,14 +27,16 @@ impl HostLease {
     }
 }
 
+/// An abstract socket of this name.
 #[cfg(target_os = "linux")]
-fn bind(name: &str) -> std::io::Result<UnixListener> {
+pub(crate) fn bind(name: &str) -> std::io::Result<UnixListener> {
     use std::os::linux::net::SocketAddrExt;
     UnixListener::bind_addr(&std::os::unix::net::SocketAddr::from_abstract_name(name)?)
 }
 
+/// An abstract socket of this name, which only Linux has.
 #[cfg(not(target_os = "linux"))]
-fn bind(_name: &str) -> std::io::Result<UnixListener> {
+pub(crate) fn bind(_name: &str) -> std::io::Result<UnixListener> {
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "the proving ground runs on Linux only"))
 }
 

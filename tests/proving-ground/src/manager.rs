@@ -175,7 +175,7 @@ impl Manager {
 }
 
 /// The host's lease of a program; waits for another test to give it back.
-async fn alone_on_host(program: &'static str) -> Result<HostLease, GroundError> {
+pub(crate) async fn alone_on_host(program: &'static str) -> Result<HostLease, GroundError> {
     let deadline = Instant::now() + PATIENCE_TO_BE_ALONE;
     loop {
         if let Some(lease) = HostLease::try_take(program)? {

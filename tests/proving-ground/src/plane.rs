@@ -8,6 +8,7 @@ use kube::api::{Api, PostParams};
 use serde_json::json;
 
 use crate::authority::{Authority, ServiceAccountKeys};
+use crate::egress::{Backends, ServiceProxy};
 use crate::error::GroundError;
 use crate::ground::Ground;
 use crate::kubeconfig::kubeconfig;
@@ -70,7 +71,24 @@ pub struct Plane {
     pub api_server: Service,
     /// etcd.
     pub etcd: Service,
+    /// What stands behind its Services.
+    services: ServiceProxy,
     _ports: [PortLease; 3],
+}
+
+/// What somebody needs who runs pods of a plane. It does not keep the plane alive.
+#[derive(Clone)]
+pub(crate) struct PlaneAccess {
+    /// The plane's name on the ground.
+    pub name: String,
+    /// Its address.
+    pub server: String,
+    /// Signs for that address.
+    pub ca_certificate: String,
+    /// Has every right.
+    pub client: kube::Client,
+    /// What stands behind its Services.
+    pub backends: Backends,
 }
 
 impl std::fmt::Debug for Plane {
@@ -126,12 +144,15 @@ impl Plane {
         let kubeconfig = kubeconfig(&name, &server, authority.certificate(), &admin);
         let kubeconfig_file = PathBuf::from(launches.file("admin.kubeconfig", &kubeconfig)?);
         let client = client(&kubeconfig).await?;
+        let service_proxy = ServiceProxy::start(client.clone())?;
 
         let etcd = Service::start(launches.of("etcd", etcd_arguments(&launches, etcd_clients, etcd_peers)))?;
         let files = Files::write(&launches, &authority, &service_accounts)?;
+        let mut arguments = api_server_arguments(&launches, &files, &services, [api, etcd_clients]);
+        let egress = launches.file("egress.json", &service_proxy.configuration())?;
+        arguments.push(format!("--egress-selector-config-file={egress}"));
         // It waits for etcd by itself.
-        let api_server =
-            Service::start(launches.of("kube-apiserver", api_server_arguments(&launches, &files, &services, [api, etcd_clients])))?;
+        let api_server = Service::start(launches.of("kube-apiserver", arguments))?;
         etcd.wait_until(PATIENCE, || answers_ok(etcd_clients, "/health")).await?;
         api_server.wait_until(PATIENCE, || api_is_ready(&client)).await?;
 
@@ -153,6 +174,7 @@ impl Plane {
             controller_manager,
             api_server,
             etcd,
+            services: service_proxy,
             name: name.clone(),
         };
         Ok(plane)
@@ -191,6 +213,16 @@ impl Plane {
     /// The same as a file, which lives as long as the ground.
     pub fn kubeconfig_file(&self) -> &Path {
         &self.kubeconfig_file
+    }
+
+    pub(crate) fn access(&self) -> PlaneAccess {
+        PlaneAccess {
+            name: self.name.clone(),
+            server: self.server(),
+            ca_certificate: self.authority.certificate().to_owned(),
+            client: self.client(),
+            backends: self.services.backends().clone(),
+        }
     }
 
     /// Starts what was stopped, and waits until the API answers.

@@ -19,6 +19,6 @@ pub fn logs_folder() -> PathBuf {
 }
 
 /// The Go module that names what is built.
-pub(crate) fn go_module_folder() -> PathBuf {
+pub(crate) fn go_modules_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("components")
 }

@@ -1,14 +1,12 @@
 //! The controllers of one plane: what makes the cloud look at an object again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::controller::{Action, Controller, Error};
 use kube::runtime::reflector::ObjectRef;
-use kube::runtime::utils::Backoff;
 use kube::runtime::wait::{await_condition, conditions::is_crd_established};
 use kube::runtime::watcher;
 
@@ -16,24 +14,7 @@ use super::kinds::{self, CLUSTER_LABEL, DEFINITIONS};
 use super::site::Site;
 use super::{infra_cluster, infra_machine};
 use crate::error::GroundError;
-
-/// Servers are stopped and started again here, and a test waits for what comes after.
-const AGAIN: Duration = Duration::from_millis(300);
-
-/// Asks again at a steady pace, however long a server is away.
-struct Steady;
-
-impl Iterator for Steady {
-    type Item = Duration;
-
-    fn next(&mut self) -> Option<Duration> {
-        Some(AGAIN)
-    }
-}
-
-impl Backoff for Steady {
-    fn reset(&mut self) {}
-}
+use crate::steady::{AGAIN, Steady};
 
 /// Runs until it is cancelled.
 pub(super) async fn run(site: Arc<Site>) {

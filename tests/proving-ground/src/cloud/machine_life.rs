@@ -126,7 +126,7 @@ async fn found_control_plane(site: &Site, asked: &Asked, init: Init) -> Result<A
         unwanted.end().await;
         return Err(asked.refused("it was taken away while it started"));
     }
-    site.cloud.watch(plane.name(), plane.client());
+    site.cloud.has_booted(&plane);
     Ok(plane)
 }
 

@@ -1,6 +1,9 @@
 //! The process cloud as a test holds it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use tokio::sync::watch;
 
 use super::books::ClusterName;
 use super::faults::Fault;
@@ -9,7 +12,7 @@ use super::machine_life;
 use super::shared::Shared;
 use crate::error::GroundError;
 use crate::ground::Ground;
-use crate::plane::Plane;
+use crate::plane::{Plane, PlaneAccess};
 
 /// A cloud whose machines are nodes of planes that it boots. All of it ends when this is dropped.
 ///
@@ -43,6 +46,11 @@ impl ProcessCloud {
     /// The plane that the first control plane machine of a cluster booted, while it is there.
     pub fn plane(&self, cluster: &ClusterName) -> Option<Arc<Plane>> {
         self.shared.books().plane(cluster)
+    }
+
+    /// The planes that machines have booted, by name, and every change of that.
+    pub(crate) fn booted(&self) -> watch::Receiver<BTreeMap<String, PlaneAccess>> {
+        self.shared.booted()
     }
 
     /// What there is and was.

@@ -9,11 +9,11 @@ use tokio::task::JoinHandle;
 
 use super::books::Books;
 use super::controllers;
-use super::log::Log;
 use super::site::Site;
 use crate::error::GroundError;
 use crate::ground::Ground;
-use crate::plane::Plane;
+use crate::log::Log;
+use crate::plane::{Plane, PlaneAccess};
 
 /// One cloud.
 pub(super) struct Shared {
@@ -22,13 +22,14 @@ pub(super) struct Shared {
     books: Mutex<Books>,
     watches: Mutex<BTreeMap<String, JoinHandle<()>>>,
     looks: watch::Sender<u64>,
+    booted: watch::Sender<BTreeMap<String, PlaneAccess>>,
 }
 
 impl Shared {
     pub fn new(ground: Arc<Ground>) -> Result<Shared, GroundError> {
         let log = Log::open(&ground.logs().join("process-cloud.log"))?;
         let (books, watches) = (Mutex::default(), Mutex::default());
-        Ok(Shared { ground, log, books, watches, looks: watch::Sender::new(0) })
+        Ok(Shared { ground, log, books, watches, looks: watch::Sender::new(0), booted: watch::Sender::default() })
     }
 
     /// The books, for one moment: never across an await.
@@ -43,10 +44,22 @@ impl Shared {
         before.iter().for_each(JoinHandle::abort);
     }
 
+    /// A plane that a machine has booted: the cloud's from now on.
+    pub fn has_booted(self: &Arc<Self>, plane: &Plane) {
+        self.watch(plane.name(), plane.client());
+        self.booted.send_modify(|planes| drop(planes.insert(plane.name().to_owned(), plane.access())));
+    }
+
+    /// The planes that machines have booted, by name, and every change of that.
+    pub fn booted(&self) -> watch::Receiver<BTreeMap<String, PlaneAccess>> {
+        self.booted.subscribe()
+    }
+
     /// Ends a plane and what watches it.
     pub async fn end(&self, plane: Arc<Plane>) {
         self.log.say(&format!("{plane:?} ends"));
         let watch = self.watches().remove(plane.name());
+        self.booted.send_modify(|planes| drop(planes.remove(plane.name())));
         // Of its own: whoever asks for it may be one of the plane's controllers, which end here.
         let ended = tokio::spawn(async move { plane.end().await });
         watch.iter().for_each(JoinHandle::abort);
@@ -70,6 +83,7 @@ impl Shared {
     /// Ends everything: no plane of the cloud survives unless somebody else holds it.
     pub fn close(&self) {
         std::mem::take(&mut *self.watches()).values().for_each(JoinHandle::abort);
+        self.booted.send_modify(BTreeMap::clear);
         let planes = self.books().close();
         drop(planes);
     }

@@ -1,4 +1,4 @@
-//! What the cloud did and what kept it from it, one line each, beside the logs of the ground's processes.
+//! What a part of the ground did and what kept it from it, one line each, beside the logs of its processes.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use crate::error::GroundError;
 
-/// A file that lines are appended to, each with the seconds since the cloud began.
+/// A file that lines are appended to, each with the seconds since the log began.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     file: Mutex<File>,
     begun: Instant,
 }
@@ -23,7 +23,7 @@ impl Log {
 
     pub fn say(&self, line: &str) {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        // A log that cannot be written is no reason to stop a cloud.
+        // A log that cannot be written is no reason to stop.
         let _ = writeln!(file, "{:8.3} {}", self.begun.elapsed().as_secs_f64(), line.replace('\n', " | "));
     }
 }
