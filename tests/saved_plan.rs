@@ -91,7 +91,7 @@ fn the_plans_world_results_though_the_configuration_was_edited() {
     place.run(&["apply", "a.wlplan.zst"]).expect(0).says("Apply complete!");
     assert_eq!(place.ledger().get("instance"), Some(&5), "three of the control plane and two workers, as planned");
     assert!(place.run(&["output", "-raw", "shop_endpoint"]).expect(0).stdout.starts_with("https://"), "the output that was planned");
-    place.run(&["plan"]).expect(1).says("WL0403").says("cluster.shop.worker_pool[\"general\"]").says("replicas");
+    place.run(&["plan", "-detailed-exitcode"]).expect(2).says("cluster.shop.worker_pool[\"general\"]").says("replicas");
 
     // Once more: late.
     let state = place.state();

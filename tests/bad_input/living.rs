@@ -83,20 +83,6 @@ fn day_two(life: &Life) {
     let renamed = "  worker_pool \"other\" {\n    replicas = 2";
     let rows: &[(&str, &str, Told<'_>, &[&str], usize)] = &[
         (
-            pool,
-            "  worker_pool \"general\" {\n    replicas = 4",
-            This("main.wl.hcl:84:16"),
-            &["cluster.shop.worker_pool[\"general\"]: scaling", "`replicas` was 2, is now 4"],
-            1,
-        ),
-        (
-            "    replicas = 3",
-            "    replicas = 5",
-            This("main.wl.hcl:76:16"),
-            &["cluster.shop.control_plane: scaling", "`replicas` was 3, is now 5"],
-            1,
-        ),
-        (
             "m6i.xlarge",
             "m6i.2xlarge",
             This("main.wl.hcl:87:23"),
@@ -140,8 +126,8 @@ fn day_two(life: &Life) {
         let told = life.refuses(from, to, &["plan"], &Refusal { code: "WL0403", place: *place, hint: HINT, says: &says, exit: 1 });
         assert_eq!(told.matches("Error[").count(), *faults, "{told}");
     }
-    let refusal = Refusal { code: "WL0403", place: This("main.wl.hcl:84:16"), hint: HINT, says: &["scaling is not possible yet"], exit: 1 };
-    life.refuses(pool, "  worker_pool \"general\" {\n    replicas = 0", &["apply", "-auto-approve"], &refusal);
+    let refusal = Refusal { code: "WL0403", place: This("main.wl.hcl:87:23"), hint: HINT, says: &["a change of machines"], exit: 1 };
+    life.refuses("m6i.xlarge", "m6i.2xlarge", &["apply", "-auto-approve"], &refusal);
 }
 
 /// A field changes between plan and apply, by somebody else.

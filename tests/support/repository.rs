@@ -93,7 +93,9 @@ fn components((label, _, namespace, manager, facts, group, contract): Row, certi
         if group.is_empty() { !own.starts_with("bootstrap.") && !own.starts_with("controlplane.") } else { own == group }
     };
     let mut objects = vec![json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})];
-    objects.extend(facts.crd_objects().into_iter().filter(of_group).map(|crd| with_contract(crd, contract)));
+    objects.extend(
+        facts.crd_objects().into_iter().filter(of_group).map(|crd| if label == "cluster-api" { crd } else { with_contract(crd, contract) }),
+    );
     objects.push(service_account(namespace, manager));
     objects.push(json!({
         "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": format!("{manager}-aggregated")},

@@ -14,6 +14,8 @@ pub fn run(words: &[&str]) -> Result<String, String> {
 /// Builds what is missing, and runs the tests that need it. A test that fails ends it with an error.
 pub fn test() -> Result<String, String> {
     run(&["build"])?;
+    // What some tests run.
+    watched(&["build", "--quiet", "--locked", "--workspace", "--bin", "windlass"])?;
     let tests = tests()?;
     let mut arguments = vec!["test", "--locked", "--workspace"];
     arguments.extend(tests.iter().flat_map(|test| ["--test", test.as_str()]));

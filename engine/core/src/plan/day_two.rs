@@ -51,6 +51,17 @@ pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec
     changes.iter().map(refused).collect()
 }
 
+/// Whether all that is new of a ready control plane or pool is its size: what Cluster API changes in place.
+pub(super) fn is_scaled(wish: &Wish<'_>, recorded: &RecordedResource) -> bool {
+    let is_group = matches!(wish.resource.address.part, Some(Part::ControlPlane | Part::WorkerPool(_)));
+    if !is_group || recorded.input_digest == wish.input_digest {
+        return false;
+    }
+    let mut changes = Vec::new();
+    attributes(kept_input(recorded), &wish.input, "", &mut changes);
+    !changes.is_empty() && changes.iter().all(|(field, _, _)| field == "replicas")
+}
+
 /// The name of a change, in the words of the documentation.
 fn name_of(address: &Address, field: &str) -> &'static str {
     let under = |name: &str| field == name || field.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
@@ -62,7 +73,8 @@ fn name_of(address: &Address, field: &str) -> &'static str {
         None if under("credentials") => "a change of cloud credentials",
         None if address.is_cluster() => "a change of the cluster",
         None => "a change of the cloud",
-        Some(Part::ControlPlane | Part::WorkerPool(_)) if under("replicas") => "scaling",
+        // Together with another change only: alone it is made.
+        Some(Part::ControlPlane | Part::WorkerPool(_)) if under("replicas") => "scaling together with another change",
         Some(Part::ControlPlane | Part::WorkerPool(_)) if under("machine") => "a change of machines",
         // Not even Cluster API does it.
         Some(Part::ControlPlane) if field == "etcd" => "a switch between etcd of its own and external etcd",

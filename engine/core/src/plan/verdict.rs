@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::action::Takeover;
-use super::day_two::{input_changes, refusal};
+use super::day_two::{input_changes, is_scaled, refusal};
 use super::demands::{inventory, layer_object, manager};
 use super::index::Index;
 use super::kept_facts::KeptCluster;
@@ -203,10 +203,11 @@ impl<'a> View<'a> {
             return Verdict::Keep;
         }
         let ready = record.status == ResourceStatus::Ready;
+        let scaled = ready && is_scaled(wish, record);
         // What Cluster API has begun to make of the old wish would be thrown away without a word.
         if ready || self.lives_half_made(address) {
             let changes = input_changes(wish, record);
-            if !changes.is_empty() {
+            if !changes.is_empty() && !scaled {
                 diagnostics.extend(changes);
                 return Verdict::Keep;
             }
@@ -230,6 +231,11 @@ impl<'a> View<'a> {
                 continue;
             };
             let applied = resolved(&known.applied, &self.wishes.known);
+            if scaled && let Some(drift) = self.scaling_of(key, known, object) {
+                verdicts.read(self.facts, key, &object.api_version, &known.applied);
+                updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
+                continue;
+            }
             let leaves = rendering(key, &applied, object);
             if !leaves.is_empty() && self.rendered_anew(address, wish, key, Some(&leaves), &renamed, anew) {
                 updates.push(Repair {
@@ -253,7 +259,7 @@ impl<'a> View<'a> {
             }
             _ => {}
         }
-        match (updates.is_empty(), repairs.is_empty()) {
+        match (updates.is_empty() && !scaled, repairs.is_empty()) {
             (true, true) => Verdict::Keep,
             (true, false) => Verdict::Repair(repairs),
             (false, _) => {
@@ -263,6 +269,20 @@ impl<'a> View<'a> {
                 Verdict::Update(updates)
             }
         }
+    }
+
+    /// What is wrong with the object that holds the size of a control plane or pool, held against its new size; `None` of another object.
+    /// Whoever else has written it meanwhile is named, so that it can be taken back.
+    fn scaling_of(&self, key: &ObjectKey, known: &RecordedObject, object: &Placed) -> Option<ObjectDrift> {
+        if !matches!(key.kind.as_str(), "KubeadmControlPlane" | "MachineDeployment") {
+            return None;
+        }
+        let wished = RecordedObject { applied: object.content.clone(), ..known.clone() };
+        self.drift_of(key, &wished).or_else(|| {
+            // It has that size already, by somebody else's hand, and is still to be ours.
+            let leaves = rendering(key, &resolved(&known.applied, &self.wishes.known), object);
+            Some(ObjectDrift { leaves, ..ObjectDrift::default() })
+        })
     }
 
     /// What is wrong with an object that was applied.

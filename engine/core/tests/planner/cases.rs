@@ -1,7 +1,5 @@
 //! Single cases of creating, keeping, repairing and refusing: desired + recorded + facts → changes, steps, findings.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value as Json, json};
 use windlass_core::addr::{Address, Part};
 use windlass_core::desired::Desired;
@@ -641,10 +639,9 @@ fn what_a_repair_takes_over_is_listed() {
 fn changes_for_later_are_refused_by_name() {
     type Edit = fn(&mut Wanted);
     let rows: &[(Edit, &str)] = &[
-        (|w| w.replicas = 5, "cluster.shop.control_plane: scaling is not possible yet. `replicas` was 3, is now 5."),
         (
-            |w| w.pools = BTreeMap::from([("general".into(), 4)]),
-            "cluster.shop.worker_pool[\"general\"]: scaling is not possible yet. `replicas` was 2, is now 4.",
+            |w| (w.replicas, w.instance_type) = (5, "m7i.large".into()),
+            "cluster.shop.control_plane: scaling together with another change is not possible yet. `replicas` was 3, is now 5.",
         ),
         (
             |w| w.instance_type = "m7i.large".into(),

@@ -12,6 +12,7 @@ mod inventoried;
 mod laws;
 mod own_secrets;
 mod replacing;
+mod scaling;
 mod show;
 mod wish;
 mod without_api;

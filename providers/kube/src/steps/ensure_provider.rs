@@ -106,7 +106,8 @@ fn managers_of(provider: &ProviderSpec, objects: &[PlannedObject]) -> Vec<Object
 }
 
 fn has_contract(live: Option<&Json>, provider: &ProviderSpec, reference: &ObjectRef) -> Result<(), StepError> {
-    if provider.contract.is_empty() {
+    // The core provider keeps no contract, it is what the others keep theirs with; its kinds are released without the label.
+    if provider.contract.is_empty() || provider.r#type == "CoreProvider" {
         return Ok(());
     }
     let label = format!("cluster.x-k8s.io/{}", provider.contract);

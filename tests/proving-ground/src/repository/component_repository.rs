@@ -40,29 +40,32 @@ pub struct ComponentRepository {
     versions: BTreeMap<String, String>,
 }
 
-/// What the modules have beside what a release has: provider label, kind of components, image as it was built and as it is released.
+/// What the modules have beside what a release has: provider label, file of components, image as it was built and as it is released.
 const RELEASES: [(&str, &str, [&str; 2]); 4] = [
     (
         "cluster-api",
-        "core",
+        "core-components.yaml",
         ["gcr.io/k8s-staging-cluster-api/cluster-api-controller", "registry.k8s.io/cluster-api/cluster-api-controller"],
     ),
     (
         "bootstrap-kubeadm",
-        "bootstrap",
+        "bootstrap-components.yaml",
         ["gcr.io/k8s-staging-cluster-api/kubeadm-bootstrap-controller", "registry.k8s.io/cluster-api/kubeadm-bootstrap-controller"],
     ),
     (
         "control-plane-kubeadm",
-        "control-plane",
+        "control-plane-components.yaml",
         ["gcr.io/k8s-staging-cluster-api/kubeadm-control-plane-controller", "registry.k8s.io/cluster-api/kubeadm-control-plane-controller"],
     ),
     (
         "infrastructure-docker",
-        "infrastructure",
+        "infrastructure-components-development.yaml",
         ["gcr.io/k8s-staging-cluster-api/capd-manager", "gcr.io/k8s-staging-cluster-api/capd-manager"],
     ),
 ];
+
+/// File of components of a provider that is for use.
+const INFRASTRUCTURE: &str = "infrastructure-components.yaml";
 
 impl ComponentRepository {
     /// Core, kubeadm bootstrap, kubeadm control plane and dev provider, of the version that the ground runs.
@@ -73,8 +76,8 @@ impl ComponentRepository {
         let folder = ground.data_folder(&format!("components-{}", flavour.name()))?;
         let mut repository = ComponentRepository { folder, flavour, versions: BTreeMap::new() };
         let authority = Authority::generate()?;
-        for (label, kind, images) in RELEASES {
-            repository.add_release(ground.components(), label, kind, images, &authority)?;
+        for (label, file, images) in RELEASES {
+            repository.add_release(ground.components(), label, file, images, &authority)?;
         }
         if let Some(path) = repository.cert_manager() {
             write(&path, &read(&cert_manager_manifests(ground.components()))?)?;
@@ -89,7 +92,7 @@ impl ComponentRepository {
     pub fn add(&mut self, provider: &InfrastructureProvider) -> Result<(), GroundError> {
         let label = provider.label();
         self.versions.insert(label.clone(), provider.version.clone());
-        write(&self.file(&label, &provider.version, "infrastructure-components.yaml"), &file_of(&provider.documents()))?;
+        write(&self.file(&label, &provider.version, INFRASTRUCTURE), &file_of(&provider.documents()))?;
         write(&self.file(&label, &provider.version, "metadata.yaml"), &provider.metadata())
     }
 
@@ -106,8 +109,8 @@ impl ComponentRepository {
     /// The components of a provider, if there is one of this label.
     pub fn components(&self, label: &str) -> Option<PathBuf> {
         let version = self.versions.get(label)?;
-        let kind = RELEASES.iter().find(|(release, _, _)| *release == label).map_or("infrastructure", |(_, kind, _)| kind);
-        Some(self.file(label, version, &format!("{kind}-components.yaml")))
+        let file = RELEASES.iter().find(|(release, _, _)| *release == label).map_or(INFRASTRUCTURE, |(_, file, _)| file);
+        Some(self.file(label, version, file))
     }
 
     /// cert-manager's manifests, in the flavour that has them.
@@ -124,7 +127,7 @@ impl ComponentRepository {
         &mut self,
         components: &Components,
         label: &str,
-        kind: &str,
+        file: &str,
         [built, released]: [&str; 2],
         authority: &Authority,
     ) -> Result<(), GroundError> {
@@ -138,7 +141,7 @@ impl ComponentRepository {
             RepositoryFlavour::Static => file_of(&without_cert_manager(documents(&text).map_err(manifest)?, authority)?),
         };
         self.versions.insert(label.to_owned(), CLUSTER_API_VERSION.to_owned());
-        write(&self.file(label, CLUSTER_API_VERSION, &format!("{kind}-components.yaml")), &text)?;
+        write(&self.file(label, CLUSTER_API_VERSION, file), &text)?;
         write(&self.file(label, CLUSTER_API_VERSION, "metadata.yaml"), &read(&components.files(program).join("metadata.yaml"))?)
     }
 }

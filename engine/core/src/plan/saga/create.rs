@@ -303,9 +303,7 @@ impl<'v> Saga<'v> {
             }
         };
         let alive = draft.add(&address, Action::WaitAgent { plane }, [first], self.timeout());
-        if let (Verdict::Update(_), Some(wish)) = (verdict, self.view.wishes.resources.get(&address)) {
-            draft.on_done(alive, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
-        }
+        self.updated(&address, alive, draft);
         self.end(&address, first, alive, draft);
         self.gate = vec![alive];
     }
@@ -410,8 +408,8 @@ impl<'v> Saga<'v> {
         }
         if let Some(step) = self.repair(&address, self.gate.clone(), draft) {
             let ready = draft.add(&address, self.wait_control_plane(&self.home, wanted), [step], self.timeout());
-            self.ends.push(ready);
-            draft.ready.insert(address, ready);
+            self.updated(&address, ready, draft);
+            self.end(&address, ready, ready, draft);
         }
     }
 
@@ -428,9 +426,16 @@ impl<'v> Saga<'v> {
                 self.end(&address, applied, ready, draft);
             } else if let Some(step) = self.repair(&address, self.gate.clone(), draft) {
                 let ready = draft.add(&address, wait, [step], self.timeout());
-                self.ends.push(ready);
-                draft.ready.insert(address, ready);
+                self.updated(&address, ready, draft);
+                self.end(&address, ready, ready, draft);
             }
+        }
+    }
+
+    /// Where the wish of a ready resource is another one, that is what its last step records.
+    fn updated(&self, address: &Address, last: u32, draft: &mut Draft) {
+        if let (Verdict::Update(_), Some(wish)) = (self.verdict(address), self.view.wishes.resources.get(address)) {
+            draft.on_done(last, Effect::Resource { address: address.clone(), resource: wish.record(ResourceStatus::Ready) });
         }
     }
 

@@ -1,0 +1,105 @@
+//! The whole saga, real on both sides: the `windlass` binary on real kube-apiservers under Cluster API's real managers, from an empty
+//! management plane to a cluster that manages itself, through drift and repair, and back to nothing.
+
+#![expect(clippy::print_stdout, reason = "the figures of the README")]
+
+mod kubectl;
+mod module;
+mod windlass;
+mod world;
+
+use serde_json::Value as Json;
+use windlass_proving_ground::{ClusterName, RepositoryFlavour};
+
+use module::Module;
+use world::World;
+
+/// Name and namespace of the example's cluster.
+const CLUSTER: &str = "shop";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real servers: cargo xtask proving-ground test"]
+async fn the_quickstart_lives_and_dies_on_real_planes() {
+    let world = World::begin("saga", RepositoryFlavour::Static).await;
+    let module = Module::quickstart(&world);
+    let planned = module.windlass(&["plan", "-out=up.wlplan"]).await.ends(0);
+    planned.says("management.ground.provider[\"cluster-api\"]").says("cluster.shop.pivot");
+    module.windlass(&["apply", "up.wlplan"]).await.ends(0).says("Apply complete!").took("apply");
+
+    it_manages_itself(&world, &module).await;
+    module.windlass(&["plan", "-detailed-exitcode"]).await.ends(0).says("No changes.").took("no-op plan");
+    module.windlass(&["drift"]).await.ends(0).took("drift, none");
+    it_drifts_and_is_repaired(&world, &module).await;
+
+    let before = world.cloud.ledger();
+    assert!(before.machines.iter().all(|machine| machine.restarts == 0), "no machine was made twice: {before:#?}");
+    module.windlass(&["destroy", "-auto-approve"]).await.ends(0).says("Destroy complete!").took("destroy");
+    assert!(world.cloud.ledger().is_empty(), "{:#?}", world.cloud.ledger());
+    nothing_is_left(&world, &module).await;
+}
+
+/// Its objects are in it and no longer on the management plane; machines are those that were asked for, the first one is still the first one.
+async fn it_manages_itself(world: &World, module: &Module) {
+    let workload = world.cloud.plane(&ClusterName::new(CLUSTER, CLUSTER)).expect("the cluster's plane");
+    let (here, there) = (world.kubectl(&world.management), world.kubectl(&workload));
+    for kind in ["clusters.cluster.x-k8s.io", "machines.cluster.x-k8s.io", "kubeadmcontrolplanes", "machinedeployments", "awsclusters"] {
+        assert_eq!(here.list(kind, CLUSTER).await, Vec::<String>::new(), "{kind} on the management plane");
+        assert!(!there.list(kind, CLUSTER).await.is_empty(), "{kind} in the cluster");
+    }
+    let control_plane = there.get("kubeadmcontrolplane", CLUSTER, "shop-control-plane").await;
+    assert_eq!(control_plane["status"]["availableReplicas"], 3, "{:#}", control_plane["status"]);
+    let pool = there.get("machinedeployment", CLUSTER, "shop-general").await;
+    assert_eq!(pool["status"]["availableReplicas"], 2, "{:#}", pool["status"]);
+    let storefront = there.get("deployment", "storefront", "web").await;
+    assert_eq!(storefront["status"]["availableReplicas"], storefront["spec"]["replicas"], "{:#}", storefront["status"]);
+    let info = there.get("configmap", "storefront", "cluster-info").await;
+    assert_eq!(info["data"]["endpoint"].as_str(), Some(workload.server().as_str()));
+
+    let ledger = world.cloud.ledger();
+    assert_eq!(ledger.machines.len(), 5, "{ledger:#?}");
+    let founder = ledger.machines.iter().min_by_key(|machine| machine.created).expect("a machine");
+    assert_eq!(founder.planes.len(), 2, "first the management plane's objects, then its own: {founder:#?}");
+    assert!(ledger.machines.iter().all(|machine| machine.restarts == 0 && machine.deleted.is_none()), "{ledger:#?}");
+    let endpoint = module.windlass(&["output", "-raw", "shop_endpoint"]).await.ends(0);
+    assert_eq!(endpoint.stdout.trim(), workload.server());
+}
+
+/// Somebody else's changes are found with their names, and taken back.
+async fn it_drifts_and_is_repaired(world: &World, module: &Module) {
+    let workload = world.cloud.plane(&ClusterName::new(CLUSTER, CLUSTER)).expect("the cluster's plane");
+    let there = world.kubectl(&workload);
+    there.run(&["-n", "storefront", "set", "image", "deployment/web", "*=registry.example/other:2"]).await;
+    there.run(&["-n", CLUSTER, "patch", "machinedeployment", "shop-general", "--type=merge", "-p", "{\"spec\":{\"replicas\":1}}"]).await;
+    let drift = module.windlass(&["drift"]).await.ends(2);
+    drift.says("registry.example/other:2").says("kubectl-set").says("spec.replicas").says("kubectl-patch").took("drift");
+    let told = module.windlass(&["drift", "-json"]).await.ends(2);
+    let told: Json = serde_json::from_str(&told.stdout).expect("JSON");
+    let text = told.to_string();
+    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    assert!(text.contains("kubectl-set") && text.contains(&today), "who and when: {told:#}");
+    module.windlass(&["plan", "-detailed-exitcode"]).await.ends(2).says("cluster.shop.worker_pool[\"general\"]");
+    module.windlass(&["apply", "-auto-approve"]).await.ends(0).took("repair");
+    let storefront = there.get("deployment", "storefront", "web").await;
+    assert!(!storefront.to_string().contains("registry.example/other:2"), "{storefront:#}");
+    let pool = there.get("machinedeployment", CLUSTER, "shop-general").await;
+    assert_eq!(pool["status"]["availableReplicas"], 2, "{:#}", pool["status"]);
+    module.windlass(&["plan", "-detailed-exitcode"]).await.ends(0).says("No changes.");
+}
+
+/// Nothing of the cluster is on the management plane, nothing in the state, and no secret was written anywhere.
+async fn nothing_is_left(world: &World, module: &Module) {
+    let here = world.kubectl(&world.management);
+    for kind in
+        ["clusters.cluster.x-k8s.io", "machines.cluster.x-k8s.io", "kubeadmconfigs", "awsmachines", "awsmachinetemplates", "secrets"]
+    {
+        assert_eq!(here.list(kind, CLUSTER).await, Vec::<String>::new(), "{kind} on the management plane");
+    }
+    let namespaces = here.list_all("namespaces").await;
+    assert!(!namespaces.contains(&CLUSTER.to_owned()), "{namespaces:?}");
+    let access = here.list("secrets", "windlass-system").await;
+    assert_eq!(access, Vec::<String>::new(), "the way into a cluster goes with it");
+    assert!(world.cloud.plane(&ClusterName::new(CLUSTER, CLUSTER)).is_none());
+    let state = module.windlass(&["state", "list"]).await.ends(0);
+    assert_eq!(state.stdout.lines().filter(|line| line.starts_with("cluster.")).count(), 0, "{}", state.stdout);
+    module.holds_no_secret();
+}

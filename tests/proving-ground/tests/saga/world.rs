@@ -1,0 +1,63 @@
+//! A management plane without anything on it, the process cloud, and whoever runs what is installed.
+
+use std::sync::Arc;
+
+use windlass_kubeschema::facts_table;
+use windlass_proving_ground::{
+    ComponentRepository, DeploymentRunner, Ground, HostCommand, InfrastructureProvider, Plane, PlaneSpec, ProcessCloud, RepositoryFlavour,
+};
+
+use crate::kubectl::Kubectl;
+use crate::windlass::binary;
+
+/// Image of the agent in every configuration that names none.
+const AGENT: &str = "ghcr.io/windlass-dev/windlass:";
+
+/// Everything, in the order in which it ends.
+pub struct World {
+    pub runner: DeploymentRunner,
+    pub cloud: ProcessCloud,
+    pub repository: ComponentRepository,
+    pub management: Plane,
+    pub ground: Arc<Ground>,
+}
+
+impl World {
+    pub async fn begin(name: &str, flavour: RepositoryFlavour) -> World {
+        let ground = Arc::new(Ground::begin(name).expect("a ground"));
+        let management = Plane::start(&ground, PlaneSpec::named("management").expect("keys")).await.expect("a plane");
+        management.add_node("node-1").await.expect("a node");
+        let cloud = ProcessCloud::new(&ground).expect("a cloud");
+        cloud.watch(&management);
+        let runner = DeploymentRunner::new(&ground).expect("a runner").with_program(AGENT, |pod| HostCommand {
+            program: binary(),
+            arguments: vec!["agent".to_owned(), "-kubeconfig".to_owned(), pod.kubeconfig.display().to_string()],
+            environment: [("HOSTNAME".to_owned(), "windlass-agent".to_owned())].into(),
+        });
+        runner.follow(&management);
+        runner.follow_cloud(&cloud);
+        let mut repository = ComponentRepository::make(&ground, flavour).expect("a repository");
+        repository.add(&aws()).expect("AWS's components");
+        World { runner, cloud, repository, management, ground }
+    }
+
+    /// kubectl on a plane, as its administrator.
+    pub fn kubectl(&self, plane: &Plane) -> Kubectl {
+        Kubectl::new(self.ground.components().program("kubectl"), plane.kubeconfig_file())
+    }
+}
+
+/// The provider whose manager is the process cloud.
+fn aws() -> InfrastructureProvider {
+    let facts = facts_table::latest("aws").expect("facts of AWS");
+    let definitions = facts_table::bundle("aws", facts.version).expect("facts of AWS").expect("readable").crd_objects();
+    InfrastructureProvider {
+        name: "aws".to_owned(),
+        version: facts.version.to_owned(),
+        contract: "v1beta1".to_owned(),
+        prefix: "capa".to_owned(),
+        image: "registry.k8s.io/cluster-api-aws/cluster-api-aws-controller".to_owned(),
+        credentials: "AWS_B64ENCODED_CREDENTIALS".to_owned(),
+        definitions,
+    }
+}
