@@ -251,7 +251,9 @@ impl Plane {
     /// # Errors
     /// The API server refuses it.
     pub async fn add_node(&self, name: &str) -> Result<Node, GroundError> {
-        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name}}});
+        // A kubelet's own labels; pods choose nodes by them.
+        let labels = json!({"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"});
+        let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name, "labels": labels}});
         let what = format!("node {name}");
         let node: Node = serde_json::from_value(node).map_err(|error| GroundError::Io { what: what.clone(), source: error.into() })?;
         Api::all(self.client()).create(&PostParams::default(), &node).await.map_err(GroundError::api(what))

@@ -1,6 +1,5 @@
 // cert-manager publishes its controllers, but no program that runs them: these few lines of `main` do. The name of the module lies below
-// cert-manager's, because a part of what they need is open to such modules only. Versions are those of the folder above, so that packages
-// which both need compile once.
+// cert-manager's, because a part of what they need is open to such modules only.
 module github.com/cert-manager/cert-manager/windlass-proving-ground
 
 go 1.26.0
@@ -164,7 +163,8 @@ require (
 	software.sslmate.com/src/go-pkcs12 v0.7.2 // indirect
 )
 
-// What the folder above has in another version.
+// What the folder above has in another version. Go compiles a replaced package for itself, unless the version that it was required in is
+// the same; still, what both run is the same code.
 replace (
 	cel.dev/expr => cel.dev/expr v0.25.2
 	github.com/BurntSushi/toml => github.com/BurntSushi/toml v1.4.0

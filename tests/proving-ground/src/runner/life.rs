@@ -1,7 +1,7 @@
 //! The life of one Deployment's process: what it waits for, how it is started, and when it ends.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use tokio::sync::watch;
 
 use super::arguments::{expanded, on_this_host};
-use super::host_pod::HostPod;
-use super::pod_spec::PodSpec;
+use super::host_pod::{HostCommand, HostPod};
+use super::pod_spec::{Contents, PodSpec};
 use super::programs::Row;
 use super::running::{Entry, Key, Listed, Running};
 use super::sources::{Sources, write_mounts};
@@ -27,6 +27,8 @@ use crate::ports::PortLease;
 use crate::service::{Service, answers_ok};
 use crate::steady::AGAIN;
 
+/// Where files of mounts lie in a pod's folder.
+const MOUNTS: &str = "mounts";
 /// How often a process is asked whether it is ready.
 const ASK_AGAIN: Duration = Duration::from_millis(25);
 
@@ -144,34 +146,9 @@ impl HostedPod {
         let text = kubeconfig_of(&stage.plane, &spec.namespace, spec.service_account()).await?;
         std::fs::write(&kubeconfig, text).map_err(GroundError::io(&kubeconfig))?;
 
-        let mounts = write_mounts(&folder.join("mounts"), &spec.mounts(), sources.now())?;
-        let environment = spec.environment(sources.now());
-        let local = |text: &String| on_this_host(text, &mounts);
-        let pod = HostPod {
-            plane: stage.plane.name.clone(),
-            namespace: spec.namespace.clone(),
-            deployment: spec.deployment.clone(),
-            image: spec.image().to_owned(),
-            arguments: spec.arguments().iter().map(|argument| local(&expanded(argument, &environment))).collect(),
-            environment: environment.iter().map(|(name, value)| (name.clone(), local(value))).collect(),
-            ports: ports.iter().map(|port| (port.name.clone().unwrap_or_else(|| port.number.to_string()), port.local)).collect(),
-            kubeconfig,
-            folder: folder.clone(),
-            mounts,
-        };
+        let pod = host_pod(stage, spec, &ports, sources.now(), &folder, kubeconfig)?;
         let command = (row.command)(&pod).map_err(refused)?;
-        let mut environment = pod.environment;
-        environment.insert("KUBECONFIG".to_owned(), pod.kubeconfig.display().to_string());
-        environment.extend(command.environment);
-        let launch = Launch {
-            name: format!("{}/{} of {}", key.1, key.2, stage.plane.name),
-            program: command.program,
-            arguments: command.arguments,
-            environment,
-            folder: folder.clone(),
-            log: stage.ground.log_folder(&stage.plane.name)?.join(format!("{}.{}.log", key.1, key.2)),
-        };
-        let service = Arc::new(Service::start(launch)?);
+        let service = Arc::new(Service::start(launch(stage, key, pod, command)?)?);
         let probe = probe(spec, &ports);
         let listed = stage.running.add(key, Entry { service: Arc::clone(&service), probe: probe.clone(), restarts });
         Ok(HostedPod { service, probe, sources, spec: spec.clone(), folder, behind, _listed: listed, _alone: alone })
@@ -189,7 +166,7 @@ impl HostedPod {
                 }
                 () = self.sources.changed() => {
                     // A file that cannot be written now is no reason to end; the process goes on with what it has.
-                    let _ = write_mounts(&self.folder.join("mounts"), &self.spec.mounts(), self.sources.now());
+                    let _ = write_mounts(&self.folder.join(MOUNTS), &self.spec.mounts(), self.sources.now());
                 }
             }
         }
@@ -220,6 +197,46 @@ impl Drop for Behind {
     fn drop(&mut self) {
         self.backends.remove(&self.namespace, &self.deployment);
     }
+}
+
+/// Writes the files of its mounts, and makes all else out of the pod's words.
+fn host_pod(
+    stage: &Stage,
+    spec: &PodSpec,
+    ports: &[BackendPort],
+    contents: &Contents,
+    folder: &Path,
+    kubeconfig: PathBuf,
+) -> Result<HostPod, GroundError> {
+    let mounts = write_mounts(&folder.join(MOUNTS), &spec.mounts(), contents)?;
+    let environment = spec.environment(contents);
+    let local = |text: &String| on_this_host(text, &mounts);
+    Ok(HostPod {
+        plane: stage.plane.name.clone(),
+        namespace: spec.namespace.clone(),
+        deployment: spec.deployment.clone(),
+        image: spec.image().to_owned(),
+        arguments: spec.arguments().iter().map(|argument| local(&expanded(argument, &environment))).collect(),
+        environment: environment.iter().map(|(name, value)| (name.clone(), local(value))).collect(),
+        ports: ports.iter().map(|port| (port.name.clone().unwrap_or_else(|| port.number.to_string()), port.local)).collect(),
+        kubeconfig,
+        folder: folder.to_path_buf(),
+        mounts,
+    })
+}
+
+fn launch(stage: &Stage, key: &Key, pod: HostPod, command: HostCommand) -> Result<Launch, GroundError> {
+    let mut environment = pod.environment;
+    environment.insert("KUBECONFIG".to_owned(), pod.kubeconfig.display().to_string());
+    environment.extend(command.environment);
+    Ok(Launch {
+        name: format!("{}/{} of {}", key.1, key.2, stage.plane.name),
+        program: command.program,
+        arguments: command.arguments,
+        environment,
+        folder: pod.folder,
+        log: stage.ground.log_folder(&stage.plane.name)?.join(format!("{}.{}.log", key.1, key.2)),
+    })
 }
 
 fn lease(spec: &PodSpec, leases: &mut Leases) -> Result<Vec<BackendPort>, GroundError> {

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Api, ApiResource, DynamicObject, Patch, PatchParams};
 use kube::runtime::wait::{await_condition, conditions::is_crd_established};
@@ -80,23 +79,6 @@ fn with_defaults(text: &str) -> String {
         rest = after;
     }
     out + rest
-}
-
-/// Waits until an authority was written into the webhooks of both kinds of this name prefix.
-pub async fn webhooks_have_an_authority(plane: &Plane, validating: &str, mutating: &str) {
-    let is_there = |bundles: Vec<bool>| !bundles.is_empty() && bundles.into_iter().all(|there| there);
-    let hooks: Api<ValidatingWebhookConfiguration> = Api::all(plane.client());
-    let known = |found: Option<&ValidatingWebhookConfiguration>| {
-        let hooks = found.and_then(|found| found.webhooks.as_ref()).into_iter().flatten();
-        is_there(hooks.map(|hook| hook.client_config.ca_bundle.is_some()).collect())
-    };
-    within(60, validating, Box::pin(await_condition(hooks, validating, known))).await.expect("watched");
-    let hooks: Api<MutatingWebhookConfiguration> = Api::all(plane.client());
-    let known = |found: Option<&MutatingWebhookConfiguration>| {
-        let hooks = found.and_then(|found| found.webhooks.as_ref()).into_iter().flatten();
-        is_there(hooks.map(|hook| hook.client_config.ca_bundle.is_some()).collect())
-    };
-    within(60, mutating, Box::pin(await_condition(hooks, mutating, known))).await.expect("watched");
 }
 
 /// Waits until something is so, and says what it is instead when it takes too long.

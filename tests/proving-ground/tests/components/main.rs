@@ -6,6 +6,7 @@
 
 mod apply;
 mod hosted;
+mod oracle;
 #[path = "../support/mod.rs"]
 mod support;
 mod webhooks;
@@ -21,9 +22,9 @@ use kube::runtime::wait::{await_condition, conditions};
 use serde_json::json;
 use windlass_proving_ground::{ComponentRepository, DeploymentRunner, Ground, Plane, PlaneSpec, RepositoryFlavour};
 
-use apply::{CLUSTER_API, DEPLOYMENTS, apply_file, apply_providers, until, webhooks_have_an_authority};
+use apply::{CLUSTER_API, DEPLOYMENTS, apply_file, apply_providers, until};
 use support::within;
-use webhooks::{answer_webhooks, command_line, refusal, user};
+use webhooks::{answer_webhooks, cert_manager_answers, command_line, refusal, user};
 
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The dev provider's manager may run once on a host; another test may have it for as long as it lasts.
@@ -138,7 +139,7 @@ async fn components_with_cert_manager_run_and_answer() {
         runner.wait_until_ready(plane.name(), "cert-manager", name, PATIENCE).await.unwrap();
         is_available(&plane, "cert-manager", name).await;
     }
-    webhooks_have_an_authority(&plane, "cert-manager-webhook", "cert-manager-webhook").await;
+    cert_manager_answers(&plane).await;
     println!("proving ground: cert-manager is ready in {:.1} s", begun.elapsed().as_secs_f64());
 
     let begun = Instant::now();
@@ -146,7 +147,6 @@ async fn components_with_cert_manager_run_and_answer() {
     let applied = begun.elapsed().as_secs_f64();
     // Pods wait for Secrets that only cert-manager makes.
     cluster_api_is_ready(&runner, &plane).await;
-    webhooks_have_an_authority(&plane, "capi-validating-webhook-configuration", "capi-mutating-webhook-configuration").await;
     println!("proving ground: upstream components: applied in {applied:.1} s, managers ready in {:.2} s", begun.elapsed().as_secs_f64());
     let secrets: Api<Secret> = Api::namespaced(plane.client(), "capi-system");
     let secret = secrets.get("capi-webhook-service-cert").await.unwrap();

@@ -34,7 +34,11 @@ pub async fn refusal(plane: &Plane) -> String {
 
 /// Validation and defaulting by core's manager, and conversion by that of the bootstrap provider, each through its Service.
 pub async fn answer_webhooks(plane: &Plane) {
-    let refused = refusal(plane).await;
+    let refused = until(30, "a refusal", || async {
+        let refused = refusal(plane).await;
+        if is_of_nobody(&refused) { Err(refused) } else { Ok(refused) }
+    })
+    .await;
     assert!(refused.contains("admission webhook \"validation.cluster.cluster.x-k8s.io\" denied the request"), "{refused}");
     assert!(refused.contains("spec.clusterNetwork.pods.cidrBlocks") && refused.contains("no network"), "{refused}");
     let right = cluster(json!({"pods": {"cidrBlocks": ["192.168.0.0/16"]}}));
@@ -47,12 +51,34 @@ pub async fn answer_webhooks(plane: &Plane) {
         "spec": {"joinConfiguration": {"nodeRegistration": {"kubeletExtraArgs": [{"name": "v", "value": "2"}]}}},
     });
     let config = serde_json::from_value(config).expect("a KubeadmConfig");
-    objects(plane, group, "v1beta2", kind).create(&PostParams::default(), &config).await.expect("created");
-    // The API server learns of a definition's authority a moment after it was written.
+    let now = objects(plane, group, "v1beta2", kind);
+    until(30, "a KubeadmConfig", || async {
+        match now.create(&PostParams::default(), &config).await.map_err(|error| error.to_string()) {
+            Err(error) if !is_of_nobody(&error) => panic!("{error}"),
+            created => created.map(drop),
+        }
+    })
+    .await;
     let before = objects(plane, group, "v1beta1", kind);
     let old = until(30, "the conversion", || async { before.get("shop").await.map_err(|error| error.to_string()) }).await;
     let arguments = &old.data["spec"]["joinConfiguration"]["nodeRegistration"]["kubeletExtraArgs"];
     assert_eq!(*arguments, json!({"v": "2"}), "a list in the one, a map in the other");
+}
+
+/// The authority of a webhook may be written after it, and the API server learns of that a moment later still.
+fn is_of_nobody(error: &str) -> bool {
+    error.contains("certificate signed by unknown authority")
+}
+
+/// Waits until cert-manager's webhook lets an Issuer pass; none is made.
+pub async fn cert_manager_answers(plane: &Plane) {
+    let (group, version) = ("cert-manager.io", "v1");
+    let issuer = json!({
+        "apiVersion": format!("{group}/{version}"), "kind": "Issuer", "metadata": {"name": "test"}, "spec": {"selfSigned": {}},
+    });
+    let issuer = serde_json::from_value(issuer).expect("an Issuer");
+    let (api, dry) = (objects(plane, group, version, "Issuer"), PostParams { dry_run: true, ..PostParams::default() });
+    until(60, "cert-manager's webhook", || async { api.create(&dry, &issuer).await.map(drop).map_err(|error| error.to_string()) }).await;
 }
 
 /// Whom the process of a Deployment speaks for.

@@ -22,7 +22,7 @@ use super::{cluster_api_is_ready, hosted, is_available};
 mod objects;
 
 /// The provider whose manager is the process cloud.
-fn aws() -> InfrastructureProvider {
+pub fn aws() -> InfrastructureProvider {
     let facts = facts_table::latest("aws").expect("facts of AWS");
     let definitions = facts_table::bundle("aws", facts.version).expect("facts of AWS").expect("readable").crd_objects();
     InfrastructureProvider {

@@ -19,6 +19,7 @@ import (
 
 	certmanager "github.com/cert-manager/cert-manager/pkg/apis/certmanager/v1"
 	"github.com/cert-manager/cert-manager/pkg/controller/cainjector"
+	"github.com/cert-manager/cert-manager/pkg/util"
 )
 
 func main() {
@@ -58,6 +59,8 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	// The fields that it writes are owned by the first word of its user agent.
+	config = util.RestConfigWithUserAgent(config, "cainjector")
 	manager, err := control.NewManager(config, control.Options{
 		Scheme:  scheme,
 		Metrics: server.Options{BindAddress: *metrics},
