@@ -1,6 +1,7 @@
 //! The `windlass` binary as a person runs it, and what it said.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
@@ -14,6 +15,9 @@ pub fn binary() -> PathBuf {
     path
 }
 
+/// A command may take this long, other tests beside it.
+const PATIENCE: Duration = Duration::from_secs(1200);
+
 /// What a command did.
 pub struct Done {
     command: String,
@@ -26,16 +30,17 @@ pub struct Done {
 /// Runs a command in a folder. `environment` beside that of the test.
 pub async fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Done {
     let begun = Instant::now();
+    // Files, so that what a command said is told when it takes too long.
+    let files = ["stdout", "stderr"].map(|name| folder.join(format!("windlass.{name}")));
+    let [stdout, stderr] = files.each_ref().map(|path| std::fs::File::create(path).expect("a file"));
     let mut command = Command::new(binary());
     command.arg(format!("-chdir={}", folder.display())).args(arguments).envs(environment.iter().copied()).kill_on_drop(true);
-    let output = command.stdin(std::process::Stdio::null()).output().await.expect("windlass starts");
-    Done {
-        command: arguments.join(" "),
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        time: begun.elapsed(),
-    }
+    let mut child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().expect("windlass starts");
+    let status = tokio::time::timeout(PATIENCE, child.wait()).await;
+    let [stdout, stderr] = files.map(|path| String::from_utf8_lossy(&std::fs::read(path).expect("a file")).into_owned());
+    let command = arguments.join(" ");
+    let Ok(status) = status else { panic!("windlass {command} has not ended in {} s\n{stdout}\n{stderr}", PATIENCE.as_secs()) };
+    Done { command, code: status.expect("it ran").code(), stdout, stderr, time: begun.elapsed() }
 }
 
 impl Done {

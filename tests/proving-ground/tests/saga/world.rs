@@ -1,7 +1,11 @@
 //! A management plane without anything on it, the process cloud, and whoever runs what is installed.
 
+use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
+use windlass_core::agent_objects::AGENT_LABEL;
+use windlass_core::marks::{AGENT_NAME, SYSTEM_NAMESPACE};
 use windlass_kubeschema::facts_table;
 use windlass_proving_ground::{
     ComponentRepository, DeploymentRunner, Ground, HostCommand, InfrastructureProvider, Plane, PlaneSpec, ProcessCloud, RepositoryFlavour,
@@ -29,11 +33,8 @@ impl World {
         management.add_node("node-1").await.expect("a node");
         let cloud = ProcessCloud::new(&ground).expect("a cloud");
         cloud.watch(&management);
-        let runner = DeploymentRunner::new(&ground).expect("a runner").with_program(AGENT, |pod| HostCommand {
-            program: binary(),
-            arguments: vec!["agent".to_owned(), "-kubeconfig".to_owned(), pod.kubeconfig.display().to_string()],
-            environment: [("HOSTNAME".to_owned(), "windlass-agent".to_owned())].into(),
-        });
+        let kubectl = ground.components().program("kubectl");
+        let runner = DeploymentRunner::new(&ground).expect("a runner").with_program(AGENT, move |_| agent(&kubectl));
         runner.follow(&management);
         runner.follow_cloud(&cloud);
         let mut repository = ComponentRepository::make(&ground, flavour).expect("a repository");
@@ -45,6 +46,20 @@ impl World {
     pub fn kubectl(&self, plane: &Plane) -> Kubectl {
         Kubectl::new(self.ground.components().program("kubectl"), plane.kubeconfig_file())
     }
+}
+
+/// The agent as its Deployment runs it. A container's host name is its pod's name, by which windlass knows that this agent is of a pod that
+/// runs now.
+fn agent(kubectl: &Path) -> HostCommand {
+    let script = format!(
+        "name=; until [ -n \"$name\" ]; do \
+         name=$({kubectl} --kubeconfig \"$KUBECONFIG\" -n {SYSTEM_NAMESPACE} get pods -l {AGENT_LABEL}={AGENT_NAME} \
+         -o 'jsonpath={{.items[0].metadata.name}}' 2>/dev/null); sleep 0.1; done; \
+         HOSTNAME=$name exec {windlass} agent -kubeconfig \"$KUBECONFIG\"",
+        kubectl = kubectl.display(),
+        windlass = binary().display(),
+    );
+    HostCommand { program: "/bin/sh".into(), arguments: vec!["-c".to_owned(), script], environment: BTreeMap::new() }
 }
 
 /// The provider whose manager is the process cloud.
