@@ -117,7 +117,12 @@ fn lock_files_and_variable_files_that_cannot_be_read_are_told() {
     let lock = std::fs::read_to_string(place.path().join(".windlass.lock.hcl")).expect("the lock file");
     let rows: [(&str, &str, Told<'_>, &[&str]); 4] = [
         ("provider \"aws\" {\n", "WL0013", This(".windlass.lock.hcl:1:16"), &[".windlass.lock.hcl"]),
-        ("provider \"aws\" {}\n", "WL0515", NO_FILE, &["without label, version or facts", "hint: remove the file and run `windlass init`"]),
+        (
+            "provider \"aws\" {}\n",
+            "WL0515",
+            NO_FILE,
+            &["without label, version or digest", "hint: remove the file and run `windlass init`"],
+        ),
         (&lock.replace("version = \"v2", "version = \"v9"), "WL0515", NO_FILE, &["pins provider aws to v9"]),
         (
             &lock.replace("sha256:", "sha256:0"),

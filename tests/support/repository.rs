@@ -22,7 +22,7 @@ pub enum Certificates {
 /// Label, file, namespace, manager, facts, end of API groups, contract.
 type Row = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, &'static str);
 
-const ROWS: [Row; 4] = [
+const ROWS: [Row; 5] = [
     ("cluster-api", "core-components.yaml", "capi-system", "capi-controller-manager", "cluster-api", "", "v1beta2"),
     (
         "bootstrap-kubeadm",
@@ -43,6 +43,7 @@ const ROWS: [Row; 4] = [
         "v1beta2",
     ),
     ("infrastructure-aws", "infrastructure-components.yaml", "capa-system", "capa-controller-manager", "aws", "", "v1beta1"),
+    ("infrastructure-docker", "infrastructure-components-development.yaml", "capd-system", "capd-controller-manager", "dev", "", "v1beta2"),
 ];
 
 /// Version of a provider's folder.
@@ -56,26 +57,35 @@ pub const CERT_MANAGER: &str = "v1.21.1";
 /// Makes the repository below a folder.
 pub fn make(root: &Path, certificates: Certificates) {
     for row in ROWS {
-        let (label, file, .., facts, _, contract) = row;
+        let (label, file, _, _, facts, ..) = row;
         let folder = root.join(label).join(version(facts));
         std::fs::create_dir_all(&folder).expect("a folder");
-        write(&folder.join(file), &components(row, certificates));
-        let numbers: Vec<u64> = version(facts).trim_start_matches('v').split('.').map(|part| part.parse().expect("a number")).collect();
-        let series = json!([{"major": numbers[0], "minor": numbers[1], "contract": contract}]);
-        let metadata = json!({"apiVersion": "clusterctl.cluster.x-k8s.io/v1alpha3", "kind": "Metadata", "releaseSeries": series});
-        write(&folder.join("metadata.yaml"), &[metadata]);
+        std::fs::write(folder.join(file), text(&components(row, certificates))).expect("a file");
+        std::fs::write(folder.join("metadata.yaml"), text(&[metadata(row)])).expect("a file");
     }
     if certificates == Certificates::Asked {
         let folder = root.join("cert-manager").join(CERT_MANAGER);
         std::fs::create_dir_all(&folder).expect("a folder");
-        write(&folder.join("cert-manager.yaml"), &cert_manager());
+        std::fs::write(folder.join("cert-manager.yaml"), text(&cert_manager())).expect("a file");
     }
 }
 
-fn write(path: &Path, objects: &[Json]) {
-    // JSON is YAML; expressions in it are text.
+/// Components and metadata of a provider by its label, without any file.
+pub fn texts(label: &str) -> [String; 2] {
+    let row = ROWS.into_iter().find(|(own, ..)| *own == label).expect("a provider");
+    [text(&components(row, Certificates::None)), text(&[metadata(row)])]
+}
+
+fn metadata((.., facts, _, contract): Row) -> Json {
+    let numbers: Vec<u64> = version(facts).trim_start_matches('v').split('.').map(|part| part.parse().expect("a number")).collect();
+    let series = json!([{"major": numbers[0], "minor": numbers[1], "contract": contract}]);
+    json!({"apiVersion": "clusterctl.cluster.x-k8s.io/v1alpha3", "kind": "Metadata", "releaseSeries": series})
+}
+
+/// JSON is YAML; expressions in it are text.
+fn text(objects: &[Json]) -> String {
     let text: String = objects.iter().map(|object| format!("---\n{object:#}\n")).collect();
-    std::fs::write(path, text.replace("\"${MANAGER_REPLICAS:=1}\"", "${MANAGER_REPLICAS:=1}")).expect("a file");
+    text.replace("\"${MANAGER_REPLICAS:=1}\"", "${MANAGER_REPLICAS:=1}")
 }
 
 /// A definition with the label by which Cluster API finds the versions that keep its contract.

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -69,7 +69,7 @@ impl Web {
 
 fn answer(
     mut stream: rustls::StreamOwned<rustls::ServerConnection, std::net::TcpStream>,
-    folder: &PathBuf,
+    folder: &Path,
     asked: &Mutex<Vec<String>>,
 ) -> std::io::Result<()> {
     let mut lines = BufReader::new(&mut stream).lines();

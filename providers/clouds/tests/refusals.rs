@@ -121,7 +121,7 @@ fn providers_of_the_management_plane_are_known_by_name_and_version() {
     for (inside, want) in [
         (provider("cluster-api", "v1.2.3"), "WL0212 version \"v1.2.3\" of provider \"cluster-api\" is not known"),
         (provider("awz", "v1.2.3"), "WL0100 there is no provider \"awz\""),
-        (provider("cluster-api", "v1.14.2").repeat(2), "WL0202 the version of provider \"cluster-api\" is given twice"),
+        (provider("cluster-api", "v1.14.2").repeat(2), "WL0202 provider \"cluster-api\" is described twice"),
     ] {
         let (_, found) = wish(&plane(&inside));
         assert!(matches!(found.as_slice(), [one] if one.contains(want)), "{found:#?}");

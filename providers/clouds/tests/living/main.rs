@@ -5,6 +5,8 @@
 #[expect(dead_code, reason = "the world of the planner's tests does more than is needed here")]
 mod world;
 
+#[path = "../../../../tests/support/repository.rs"]
+mod components;
 mod table;
 
 /// What the world asks of a wish.
@@ -35,6 +37,7 @@ use windlass_core::files::{FileError, FileErrorKind, Files};
 use windlass_core::lang::parse;
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::{ChangeAction, Mode};
+use windlass_core::repository::{self, Texts};
 use windlass_core::schema::BlockSchema;
 
 use table::{Outcome, Row, table};
@@ -74,8 +77,14 @@ fn wish(text: &str) -> (Desired, Diagnostics) {
     let (body, mut found) = parse(&mut sources, "main.wl.hcl", text.as_bytes());
     let inputs =
         Inputs { body: &body, variables: &[], providers: PROVIDERS, files: &Manifests, version: "0.1.0", agent_image: "windlass:test" };
-    let (model, more) = evaluate(&inputs, &mut sources);
+    let (mut model, more) = evaluate(&inputs, &mut sources);
     found.extend(more);
+    for need in repository::needs(&model) {
+        let [components, metadata] = components::texts(&need.spec.label);
+        let components = components.replace("${REGISTRY_TOKEN}", "none").into_bytes();
+        let texts = Texts { name: need.folder(), components, metadata: Some(metadata.into_bytes()) };
+        repository::read(&mut model, &need, &texts, &mut sources, &mut found);
+    }
     let (desired, more) = expand(&model, wish::LINEAGE);
     found.extend(more);
     found.0.retain(|diagnostic| diagnostic.is_error());

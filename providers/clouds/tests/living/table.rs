@@ -168,7 +168,10 @@ pub fn table() -> Vec<Row> {
 
         row("management.kubeconfig", "management", REAL, "management \"real\" {\n kubeconfig = \"b\"\n context = \"a\"\n install_providers = false\n}", Nothing("it is the way to the plane; that it leads to the same one is held against the recorded identity")),
         row("management.context", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"b\"\n install_providers = false\n}", Nothing("it is the way to the plane; that it leads to the same one is held against the recorded identity")),
-        row("management.install_providers", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = true\n}", Invalid("cannot install CAPI providers on a real plane yet")),
+        row("management.install_providers", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = true\n}", Refused("a change of a provider")),
+        row("management.component_repository", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n component_repository = \"copy\"\n}", Nothing("where files come from; what they hold is locked by digest")),
+        row("management.cert_manager", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n cert_manager = \"external\"\n}", Nothing("no provider here asks for certificates")),
+        row("management.provider.variables", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n provider \"aws\" {\n variables = { MANAGER_REPLICAS = 2 }\n }\n}", InPlace("cluster.shop.pivot")),
         row("management.provider.version", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n provider \"aws\" {\n version = \"v2.0.0\"\n }\n}", Invalid("version \"v2.0.0\" of provider \"aws\" is not known")),
 
         row("cloud.region", "region", "region = \"eu-west-1\"", "region = \"eu-west-2\"", Refused("cloud.aws.main: a change of the cloud")),

@@ -38,6 +38,29 @@ async fn the_quickstart_lives_and_dies_on_real_planes() {
     nothing_is_left(&world, &module).await;
 }
 
+/// Upstream's own shape of components: certificates by cert-manager, on the management plane and in the cluster, which has one machine.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs real servers: cargo xtask proving-ground test"]
+async fn cert_manager_serves_both_sides() {
+    let world = World::begin("saga-upstream", RepositoryFlavour::Upstream).await;
+    let module = Module::quickstart(&world);
+    module.replace("replicas = 3", "replicas = 1");
+    module.replace("replicas = 2", "replicas = 1");
+    let planned = module.windlass(&["plan", "-detailed-exitcode"]).await.ends(2);
+    planned.says("management.ground.provider[\"cert-manager\"]");
+    module.windlass(&["apply", "-auto-approve"]).await.ends(0).took("apply with cert-manager");
+    let workload = world.cloud.plane(&ClusterName::new(CLUSTER, CLUSTER)).expect("the cluster's plane");
+    for plane in [&world.management, &*workload] {
+        let certificate = world.kubectl(plane).get("certificate", "capi-system", "capi-serving-cert").await;
+        assert_eq!(certificate["status"]["conditions"][0]["status"], "True", "{certificate:#}");
+    }
+    let told = module.windlass(&["plan", "-detailed-exitcode"]).await;
+    told.ends(0).says("No changes.");
+    module.windlass(&["drift"]).await.ends(0);
+    module.windlass(&["destroy", "-auto-approve"]).await.ends(0).took("destroy with cert-manager");
+    assert!(world.cloud.ledger().is_empty(), "{:#?}", world.cloud.ledger());
+}
+
 /// Its objects are in it and no longer on the management plane; machines are those that were asked for, the first one is still the first one.
 async fn it_manages_itself(world: &World, module: &Module) {
     let workload = world.cloud.plane(&ClusterName::new(CLUSTER, CLUSTER)).expect("the cluster's plane");

@@ -43,6 +43,14 @@ impl Module {
         Module { folder, client }
     }
 
+    /// Puts one text in the place of another that stands there once.
+    pub fn replace(&self, from: &str, to: &str) {
+        let main = self.folder.join("main.wl.hcl");
+        let text = std::fs::read_to_string(&main).expect("readable");
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        std::fs::write(&main, text.replace(from, to)).expect("written");
+    }
+
     /// Runs windlass in it.
     pub async fn windlass(&self, arguments: &[&str]) -> Done {
         let variables = [("WL_VAR_etcd_key", self.client.key.as_str()), ("WL_VAR_database_password", PASSWORD), ("WL_STABLE_SECONDS", "1")];

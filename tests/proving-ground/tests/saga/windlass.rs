@@ -66,7 +66,7 @@ impl Done {
 
     /// Tells how long it took.
     pub fn took(&self, what: &str) -> &Done {
-        println!("proving ground: saga: {what} in {:.1} s", self.time.as_secs_f64());
+        println!("proving ground: windlass: {what} in {:.1} s", self.time.as_secs_f64());
         self
     }
 }

@@ -19,7 +19,7 @@ const AGENT: &str = "ghcr.io/windlass-dev/windlass:";
 
 /// Everything, in the order in which it ends.
 pub struct World {
-    pub runner: DeploymentRunner,
+    _runner: DeploymentRunner,
     pub cloud: ProcessCloud,
     pub repository: ComponentRepository,
     pub management: Plane,
@@ -39,7 +39,7 @@ impl World {
         runner.follow_cloud(&cloud);
         let mut repository = ComponentRepository::make(&ground, flavour).expect("a repository");
         repository.add(&aws()).expect("AWS's components");
-        World { runner, cloud, repository, management, ground }
+        World { _runner: runner, cloud, repository, management, ground }
     }
 
     /// kubectl on a plane, as its administrator.
