@@ -1,6 +1,7 @@
 //! The repository's own chores, one subcommand each; it knows the work tree and no running system.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a chore reports to the person who started it")]
 
+mod bench;
 mod cargo;
 mod crash;
 mod crds;
@@ -14,6 +15,8 @@ const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) e
        cargo xtask docs [--check]   generate (or compare) docs/reference
        cargo xtask wire [--check]   generate (or compare) providers/sandbox/api/facts
        cargo xtask crash            run the whole crash table
+       cargo xtask bench real [layers|pivot]
+                                    the engine beside kubectl and clusterctl, on those real servers (benches/README.md)
        cargo xtask proving-ground build|up|down|test
                                     real Kubernetes and Cluster API as processes of this host (tests/proving-ground)";
 
@@ -24,6 +27,7 @@ fn main() -> ExitCode {
         ["crds"] => crds::run(crds::Mode::Write),
         ["crds", "--check"] => crds::run(crds::Mode::Check),
         ["crash"] => crash::run(),
+        ["bench", "real", words @ ..] => bench::real(words),
         ["proving-ground", "test"] => proving_ground::test(),
         ["proving-ground", words @ ..] => proving_ground::run(words),
         ["docs"] => docs::run(crds::Mode::Write),

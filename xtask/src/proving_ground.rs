@@ -11,7 +11,8 @@ pub fn run(words: &[&str]) -> Result<String, String> {
     Ok(format!("proving-ground {}: done", words.join(" ")))
 }
 
-/// Builds what is missing, and runs the tests that need it. A test that fails ends it with an error.
+/// Builds what is missing, and runs the tests that need it, and once, small, the bench, which only has to work. A test that fails ends it with
+/// an error.
 pub fn test() -> Result<String, String> {
     run(&["build"])?;
     // What some tests run.
@@ -19,6 +20,7 @@ pub fn test() -> Result<String, String> {
     let tests = tests()?;
     let mut arguments = vec!["test", "--locked", "--workspace"];
     arguments.extend(tests.iter().flat_map(|test| ["--test", test.as_str()]));
+    arguments.extend(["--bench", "real"]);
     // Two planes with their managers fill two cores; more at once would only make each of them slower.
     arguments.extend(["--", "--ignored", "--nocapture", "--test-threads=2"]);
     watched(&arguments)?;

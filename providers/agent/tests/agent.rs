@@ -23,7 +23,7 @@ use windlass_core::recorded::{Effect, JournalRecord};
 use windlass_kube::kinds::ObjectRef;
 use windlass_kube::kubeconfig::{Origin, client, read};
 use windlass_kube::layers::content::layer_reference;
-use windlass_kube::plane::{Force, Only, Persist, Plane};
+use windlass_kube::plane::{Deleted, Force, Only, Persist, Plane};
 use windlass_kube::planes::PlaneSource;
 use windlass_kube::{Kube, KubeOptions};
 use windlass_run::ports::{Outcome, Progress, SecretLeaves, StepContext, StepError, StepJournal, StepRunner, StoreError};
@@ -288,7 +288,7 @@ async fn healing_makes_again_what_no_update_puts_right() {
         let mut content = layer("base", "sha256:1", &[], vec![space(), binding("view")]);
         content.mode = mode.into();
         stage.publish(content, None, 30).await.unwrap();
-        assert!(stage.plane.delete(&reference, Only::default()).await.unwrap());
+        assert_ne!(stage.plane.delete(&reference, Only::default()).await.unwrap(), Deleted::NotThere);
         // An agent that heals may be faster, and has made it already.
         let _ = stage.plane.apply(&binding("cluster-admin"), "kubectl", Force::Yes, Persist::Yes).await;
         let mut role = Json::Null;
@@ -310,7 +310,7 @@ async fn an_agent_without_its_binding_does_nothing_and_one_with_too_little_says_
     let stage = Stage::open().await;
     let rbac = "rbac.authorization.k8s.io/v1";
     let binding = ObjectRef::new(rbac, "ClusterRoleBinding", None, AGENT_NAME);
-    assert!(stage.plane.delete(&binding, Only::default()).await.unwrap());
+    assert_ne!(stage.plane.delete(&binding, Only::default()).await.unwrap(), Deleted::NotThere);
     let (agent, stop) = stage.agent().await;
     let content = layer("base", "sha256:1", &[], vec![space(), map("1")]);
     let error = stage.publish(content.clone(), None, 4).await.unwrap_err().to_string();

@@ -32,6 +32,8 @@ pub enum Conflicts {
 pub enum Expect {
     /// It should be new; one that is there must carry the same marks.
     New,
+    /// The same, but an attempt that was broken off may well have made it.
+    Begun,
     /// It is ours by the record.
     Ours,
 }
@@ -62,36 +64,51 @@ pub struct Applied {
 }
 
 /// Applies an object.
+///
+/// One that should be new is made by a request that changes nothing that is there. Only when that one is answered "there is something" it is
+/// read, and goes on if it carries our marks: then we have made it, in an attempt that was broken off or by a request whose answer was lost.
 pub async fn apply(plane: &Plane, intent: &Intent<'_>) -> Result<Applied, StepError> {
     let reference = ObjectRef::of(intent.object).ok_or_else(|| failed("an object has no kind or no name", "the plan is damaged"))?;
-    let doing = format!("apply {}", reference.short());
-    let before = match intent.expect {
-        Expect::Ours => None,
-        Expect::New => {
-            let found = plane.get(&reference).await.map_err(|error| error.during(&plane.address, &doing))?;
-            if let Some(found) = &found {
-                refuse_if_not_ours(found, intent.object, &reference, plane)?;
-            }
-            Some(found)
-        }
+    let failed_to = |error: ApiError| error.without(intent.secrets).during(&plane.address, &format!("apply {}", reference.short()));
+    if intent.expect == Expect::New
+        && let Some(live) = plane.apply_new(intent.object, FIELD_MANAGER).await.map_err(failed_to)?
+    {
+        return Ok(applied(reference, live, Ensured::Added));
+    }
+    if intent.expect == Expect::Ours {
+        let live = apply_over(plane, intent, &reference).await?;
+        return Ok(applied(reference, live, Ensured::Updated));
+    }
+    let before = plane.get(&reference).await.map_err(failed_to)?;
+    if let Some(found) = &before {
+        refuse_if_not_ours(found, intent.object, &reference, plane)?;
+    }
+    let live = apply_over(plane, intent, &reference).await?;
+    let ensured = match &before {
+        None => Ensured::Added,
+        Some(before) if version(before) == version(&live) => Ensured::NotNeeded,
+        Some(_) => Ensured::Updated,
     };
+    Ok(applied(reference, live, ensured))
+}
+
+/// Applies an object that is not there or is ours, by force where that is allowed.
+async fn apply_over(plane: &Plane, intent: &Intent<'_>, reference: &ObjectRef) -> Result<Json, StepError> {
     let mut answer = plane.apply(intent.object, FIELD_MANAGER, Force::No, Persist::Yes).await;
     if let Err(error) = &answer
         && let Some(conflicts) = field_conflicts(error)
     {
         if !may_take(&intent.conflicts, &conflicts) {
-            return Err(conflict_error(&reference, plane, &conflicts, &intent.conflicts));
+            return Err(conflict_error(reference, plane, &conflicts, &intent.conflicts));
         }
         answer = plane.apply(intent.object, FIELD_MANAGER, Force::Yes, Persist::Yes).await;
     }
-    let live = answer.map_err(|error| error.without(intent.secrets).during(&plane.address, &doing))?;
-    let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default().to_owned();
-    let ensured = match before {
-        Some(None) => Ensured::Added,
-        Some(Some(before)) if version(&before) == version(&live) => Ensured::NotNeeded,
-        _ => Ensured::Updated,
-    };
-    Ok(Applied { reference, uid, ensured, live })
+    answer.map_err(|error| error.without(intent.secrets).during(&plane.address, &format!("apply {}", reference.short())))
+}
+
+fn applied(reference: ObjectRef, live: Json, ensured: Ensured) -> Applied {
+    let uid = crate::planes::uid(&live).unwrap_or_default().to_owned();
+    Applied { reference, uid, ensured, live }
 }
 
 fn version(object: &Json) -> Option<&str> {

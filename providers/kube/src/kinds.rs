@@ -111,6 +111,7 @@ impl ObjectRef {
 #[derive(Debug, Default)]
 pub struct Kinds {
     discovered: Mutex<BTreeMap<(String, String), Arc<Kind>>>,
+    asked: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Kinds {
@@ -127,6 +128,12 @@ impl Kinds {
         }
         let discovered = self.discovered.lock().unwrap_or_else(PoisonError::into_inner);
         discovered.get(&(api_version.to_owned(), kind.to_owned())).cloned()
+    }
+
+    /// Whoever asks for the kinds of a group version holds this, so that many who need them at once ask once.
+    pub fn turn(&self, api_version: &str) -> Arc<tokio::sync::Mutex<()>> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        asked.entry(api_version.to_owned()).or_default().clone()
     }
 
     /// Keeps what an `APIResourceList` says.

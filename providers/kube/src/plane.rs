@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value as Json, json};
 use windlass_core::addr::Address;
+use windlass_core::encode::merge_patch;
 
 use crate::error::ApiError;
 use crate::kinds::{Kind, Kinds, ObjectRef, read_resource_list, root};
@@ -24,6 +25,8 @@ const APPLY: &str = "application/apply-patch+yaml";
 /// The same of a merge patch.
 const MERGE: &str = "application/merge-patch+json";
 const JSON: &str = "application/json";
+/// A resourceVersion that no object has: the first write of an etcd makes its second revision.
+const NO_OBJECTS_VERSION: &str = "1";
 
 /// A Kubernetes API.
 pub struct Plane {
@@ -53,6 +56,17 @@ pub enum Persist {
     Yes,
     /// `dryRun=All`.
     No,
+}
+
+/// What a DELETE has done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deleted {
+    /// The object is gone.
+    Gone,
+    /// It is being deleted: finalizers, or pods that end, keep it.
+    Going,
+    /// It was not there, or is another one than asked for.
+    NotThere,
 }
 
 /// What must hold of an object that is deleted.
@@ -110,6 +124,11 @@ impl Plane {
         if let Some(known) = self.kinds.known(api_version, kind) {
             return Ok(known);
         }
+        let turn = self.kinds.turn(api_version);
+        let _asking = turn.lock().await;
+        if let Some(known) = self.kinds.known(api_version, kind) {
+            return Ok(known);
+        }
         match self.resources(api_version).await {
             Ok(kinds) => self.kinds.learn(&kinds),
             Err(error) if error.not_found() => {}
@@ -117,6 +136,11 @@ impl Plane {
         }
         let unknown = || ApiError::NoKind { api_version: api_version.to_owned(), kind: kind.to_owned() };
         self.kinds.known(api_version, kind).ok_or_else(unknown)
+    }
+
+    /// Keeps what is known of kinds from elsewhere, so that the server is not asked for it.
+    pub fn know(&self, kinds: &[Kind]) {
+        self.kinds.learn(kinds);
     }
 
     /// The kinds of one group version.
@@ -265,6 +289,22 @@ impl Plane {
         self.write(Write { method: Method::PATCH, path, content_type: APPLY, body: object, verb: "apply", of: &reference }).await
     }
 
+    /// Server-side apply that makes an object and changes none: `None` if one is there already.
+    ///
+    /// A resourceVersion in what is applied must be that of the living object, and is not looked at if there is none (k8s.io/apiserver,
+    /// pkg/registry/generic/registry/store.go, `Update`). So a version that no object has is the condition "nothing is there", which the server
+    /// itself keeps, without a look before and a moment in between. A server that took that for a conflict with nothing would answer as if
+    /// something were there: whoever asks looks then.
+    pub async fn apply_new(&self, object: &Json, manager: &str) -> Result<Option<Json>, ApiError> {
+        let mut new = object.clone();
+        merge_patch(&mut new, &json!({"metadata": {"resourceVersion": NO_OBJECTS_VERSION}}));
+        match self.apply(&new, manager, Force::No, Persist::Yes).await {
+            Ok(live) => Ok(Some(live)),
+            Err(error) if error.is_conflict() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// JSON merge patch of an object.
     pub async fn merge(&self, object: &ObjectRef, patch: &Json, manager: &str) -> Result<Json, ApiError> {
         self.merge_at(object, "", patch, manager).await
@@ -288,10 +328,10 @@ impl Plane {
         self.write(Write { method: Method::PUT, path, content_type: JSON, body: object, verb: "write", of: &reference }).await
     }
 
-    /// DELETE in the background. `Ok(false)`: it was not there (or is another one than asked for).
-    pub async fn delete(&self, object: &ObjectRef, only: Only<'_>) -> Result<bool, ApiError> {
+    /// DELETE in the background. A server answers a `Status` when the object is gone, else the object (measured on kube-apiserver 1.36).
+    pub async fn delete(&self, object: &ObjectRef, only: Only<'_>) -> Result<Deleted, ApiError> {
         let kind = match self.kind(&object.api_version, &object.kind).await {
-            Err(ApiError::NoKind { .. }) => return Ok(false),
+            Err(ApiError::NoKind { .. }) => return Ok(Deleted::NotThere),
             other => other?,
         };
         let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
@@ -301,12 +341,13 @@ impl Plane {
         let path = kind.object(object.namespace.as_deref(), &object.name);
         let deletion = Write { method: Method::DELETE, path, content_type: JSON, body: &options, verb: "delete", of: object };
         match self.write(deletion).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.not_found() => Ok(false),
+            Ok(answer) if answer.get("kind").and_then(Json::as_str) == Some("Status") => Ok(Deleted::Gone),
+            Ok(_) => Ok(Deleted::Going),
+            Err(error) if error.not_found() => Ok(Deleted::NotThere),
             // A namesake, which is not ours to delete; a conflict that passes is not given up while it is the one that is meant.
             Err(error) if error.is_conflict() && only.uid.is_some() => match self.look(object, None).await? {
                 Some(live) if live.pointer("/metadata/uid").and_then(Json::as_str) == only.uid => Err(error),
-                _ => Ok(false),
+                _ => Ok(Deleted::NotThere),
             },
             Err(error) => Err(error),
         }

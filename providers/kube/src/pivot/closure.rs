@@ -13,7 +13,7 @@ use super::ownership::{descendants, owners, uid};
 use super::{ANNOTATION_BLOCK_MOVE, LABEL_MOVE, MACHINE_API_VERSION, strip};
 use crate::apply::marks;
 use crate::error::{ApiError, failed};
-use crate::kinds::ObjectRef;
+use crate::kinds::{Kind, ObjectRef};
 use crate::plane::Plane;
 use crate::ready::machines::name;
 use crate::steps::wait_nodes::belongs_to;
@@ -37,12 +37,20 @@ struct Found {
     moves_alone: BTreeSet<String>,
 }
 
-/// Finds what moves. The order is that of plane, kind, namespace and name.
-pub async fn discover(work: &Work<'_>, pivot: &PivotSpec, from: &Plane) -> Result<Vec<Moving>, StepError> {
+/// What moves, and what providers say of it.
+pub struct Closure {
+    /// In the order of plane, kind, namespace and name.
+    pub moving: Vec<Moving>,
+    /// The first object that its provider does not let go at the moment.
+    pub blocked: Option<String>,
+}
+
+/// Finds what moves.
+pub async fn discover(work: &Work<'_>, pivot: &PivotSpec, from: &Plane, kinds: &Kinds) -> Result<Closure, StepError> {
     let failed_to = |error: ApiError| error.during(&from.address, &format!("list what belongs to {}", pivot.cluster));
-    let found = find(pivot, from).await.map_err(failed_to)?;
+    let found = find(pivot, from, kinds).await.map_err(failed_to)?;
     let moving = select(&found, pivot, &work.context.lineage);
-    let mut list = Vec::new();
+    let (mut list, mut blocked) = (Vec::new(), None);
     for (object, shared) in moving.own.iter().map(|uid| (uid, false)).chain(moving.shared.iter().map(|uid| (uid, true))) {
         let Some(live) = found.inside.get(object).or_else(|| found.outside.get(object)) else { continue };
         if let Some(since) = live.pointer("/metadata/deletionTimestamp").and_then(Json::as_str) {
@@ -52,9 +60,12 @@ pub async fn discover(work: &Work<'_>, pivot: &PivotSpec, from: &Plane) -> Resul
             ));
         }
         list.extend(moving_of(work, live, shared, &moving));
+        if blocks(live) {
+            blocked = blocked.or_else(|| ObjectRef::of(live).map(|object| object.short()));
+        }
     }
     list.sort_by_key(Moving::reference);
-    Ok(list)
+    Ok(Closure { moving: list, blocked })
 }
 
 fn moving_of(work: &Work<'_>, live: &Json, shared: bool, all: &Selected) -> Option<Moving> {
@@ -72,10 +83,20 @@ fn moving_of(work: &Work<'_>, live: &Json, shared: bool, all: &Selected) -> Opti
     })
 }
 
-async fn find(pivot: &PivotSpec, from: &Plane) -> Result<Found, ApiError> {
-    let crds = from.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, Some(windlass_core::marks::LABEL_CLUSTERCTL)).await?;
-    let mut found = Found { inside: BTreeMap::new(), outside: BTreeMap::new(), moves_alone: BTreeSet::new() };
-    let mut questions: Vec<(String, String, Option<String>)> = Vec::new();
+/// Of which kinds objects may move with a cluster.
+pub struct Kinds {
+    /// Version, kind, and the namespace to look into.
+    questions: Vec<(String, String, Option<String>)>,
+    /// Kinds whose CRD has the move label.
+    alone: BTreeSet<String>,
+}
+
+/// Asks a plane for the kinds that its providers have defined.
+pub async fn kinds(pivot: &PivotSpec, from: &Plane) -> Result<Kinds, StepError> {
+    let failed_to = |error: ApiError| error.during(&from.address, &format!("list the kinds that may belong to {}", pivot.cluster));
+    let label = windlass_core::marks::LABEL_CLUSTERCTL;
+    let crds = from.list("apiextensions.k8s.io/v1", "CustomResourceDefinition", None, Some(label)).await.map_err(failed_to)?;
+    let mut kinds = Kinds { questions: Vec::new(), alone: BTreeSet::new() };
     for crd in &crds {
         let text = |pointer: &str| crd.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
         let (group, kind) = (text("/spec/group"), text("/spec/names/kind"));
@@ -87,17 +108,24 @@ async fn find(pivot: &PivotSpec, from: &Plane) -> Result<Found, ApiError> {
             continue;
         }
         if crd.pointer("/metadata/labels").and_then(|labels| labels.get(LABEL_MOVE)).is_some() {
-            found.moves_alone.insert(kind.to_owned());
+            kinds.alone.insert(kind.to_owned());
         }
-        let namespace = (text("/spec/scope") != "Cluster").then(|| pivot.access.namespace.clone());
-        questions.push((format!("{group}/{version}"), kind.to_owned(), namespace));
+        let (api_version, namespaced) = (format!("{group}/{version}"), text("/spec/scope") != "Cluster");
+        let (kind, plural) = (kind.to_owned(), text("/spec/names/plural").to_owned());
+        from.know(&[Kind { api_version: api_version.clone(), kind: kind.clone(), plural, namespaced, listable: true }]);
+        kinds.questions.push((api_version, kind, namespaced.then(|| pivot.access.namespace.clone())));
     }
     let namespaces: BTreeSet<&str> =
         pivot.providers.iter().map(|provider| provider.namespace.as_str()).chain([pivot.access.namespace.as_str()]).collect();
-    questions.extend(namespaces.iter().map(|namespace| ("v1".to_owned(), "Secret".to_owned(), Some((*namespace).to_owned()))));
-    questions.push(("v1".to_owned(), "ConfigMap".to_owned(), Some(pivot.access.namespace.clone())));
-    let answers = questions.iter().map(|(api_version, kind, namespace)| from.list(api_version, kind, namespace.as_deref(), None));
-    for (question, answer) in questions.iter().zip(try_join_all(answers).await?) {
+    kinds.questions.extend(namespaces.iter().map(|namespace| ("v1".to_owned(), "Secret".to_owned(), Some((*namespace).to_owned()))));
+    kinds.questions.push(("v1".to_owned(), "ConfigMap".to_owned(), Some(pivot.access.namespace.clone())));
+    Ok(kinds)
+}
+
+async fn find(pivot: &PivotSpec, from: &Plane, kinds: &Kinds) -> Result<Found, ApiError> {
+    let mut found = Found { inside: BTreeMap::new(), outside: BTreeMap::new(), moves_alone: kinds.alone.clone() };
+    let answers = kinds.questions.iter().map(|(api_version, kind, namespace)| from.list(api_version, kind, namespace.as_deref(), None));
+    for (question, answer) in kinds.questions.iter().zip(try_join_all(answers).await?) {
         let inside = question.2.as_deref() == Some(pivot.access.namespace.as_str());
         let into = if inside { &mut found.inside } else { &mut found.outside };
         into.extend(answer.into_iter().map(|object| (uid(&object).to_owned(), object)));
@@ -187,10 +215,9 @@ fn moves_alone(object: &Json, found: &Found) -> bool {
     (labelled || by_kind) && owners(object).next().is_none()
 }
 
-/// The first object of a list that a provider does not let go at the moment.
-pub fn blocked(objects: &[Json]) -> Option<String> {
-    let blocks = |object: &&Json| object.pointer("/metadata/annotations").and_then(|map| map.get(ANNOTATION_BLOCK_MOVE)).is_some();
-    objects.iter().find(blocks).and_then(ObjectRef::of).map(|object| object.short())
+/// Whether a provider does not let an object go at the moment.
+fn blocks(object: &Json) -> bool {
+    object.pointer("/metadata/annotations").and_then(|map| map.get(ANNOTATION_BLOCK_MOVE)).is_some()
 }
 
 #[cfg(test)]

@@ -66,24 +66,39 @@ impl Crossing<'_> {
     }
 }
 
-/// Copies an object, from wherever an earlier attempt has left it.
-pub async fn copy(crossing: &Crossing<'_>, object: &Moving) -> Result<(), StepError> {
+/// A copy that is there, and is not yet known to be true to its source.
+pub struct Begun<'a> {
+    object: &'a Moving,
+    source: Json,
+}
+
+/// Creates an object on the target, from wherever an earlier attempt has left it. `None`: there is nothing more to do.
+pub async fn begin<'a>(crossing: &Crossing<'_>, object: &'a Moving) -> Result<Option<Begun<'a>>, StepError> {
     if crossing.past.has(&object.uid, Mark::Verified) {
-        return Ok(());
+        return Ok(None);
     }
     crossing.work.patience.go_on()?;
     let source = crossing.source(object).await?;
     let was_there = create(crossing, object, &source).await?;
     if was_there && object.shared {
         // Somebody over there has it already: it is theirs.
-        return crossing.journal(object, Mark::Verified, None).await;
+        crossing.journal(object, Mark::Verified, None).await?;
+        return Ok(None);
     }
+    Ok(Some(Begun { object, source }))
+}
+
+/// Gives the fields of a copy back to their owners, and compares it with its source.
+pub async fn finish(crossing: &Crossing<'_>, begun: Begun<'_>) -> Result<(), StepError> {
+    crossing.work.patience.go_on()?;
+    let Begun { object, source } = begun;
     let entries = strip::entries_for_target(&source, &crossing.uids());
+    let mut copy = None;
     if !crossing.past.has(&object.uid, Mark::Restored) {
-        restore(crossing, object, &entries).await?;
+        copy = restore(crossing, object, &entries).await?;
         crossing.journal(object, Mark::Restored, None).await?;
     }
-    verify(crossing, object, &source, &entries).await?;
+    verify(crossing, object, &source, &entries, copy).await?;
     crossing.journal(object, Mark::Verified, None).await
 }
 
@@ -120,9 +135,10 @@ async fn create(crossing: &Crossing<'_>, object: &Moving, source: &Json) -> Resu
     Ok(was_there)
 }
 
-async fn restore(crossing: &Crossing<'_>, object: &Moving, entries: &[Json]) -> Result<(), StepError> {
+/// Gives the fields back to their owners, and the copy as it is stored then.
+async fn restore(crossing: &Crossing<'_>, object: &Moving, entries: &[Json]) -> Result<Option<Json>, StepError> {
     if entries.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let reference = object.reference();
     let mut metadata = json!({"managedFields": entries});
@@ -131,13 +147,22 @@ async fn restore(crossing: &Crossing<'_>, object: &Moving, entries: &[Json]) -> 
         fields.insert("uid".to_owned(), json!(copy));
     }
     let answer = crossing.to.merge(&reference, &json!({"metadata": metadata}), PIVOT_MANAGER).await;
-    answer.map(|_| ()).map_err(|error| error.during(&crossing.to.address, &format!("restore the field owners of {}", reference.short())))
+    answer.map(Some).map_err(|error| error.during(&crossing.to.address, &format!("restore the field owners of {}", reference.short())))
 }
 
-async fn verify(crossing: &Crossing<'_>, object: &Moving, source: &Json, entries: &[Json]) -> Result<(), StepError> {
+/// Compares a copy with its source; one that no write has just shown is read.
+async fn verify(
+    crossing: &Crossing<'_>,
+    object: &Moving,
+    source: &Json,
+    entries: &[Json],
+    mut copy: Option<Json>,
+) -> Result<(), StepError> {
     let reference = object.reference();
     let failed_to = |error: ApiError| error.during(&crossing.to.address, &format!("read {}", reference.short()));
-    let copy = crossing.to.get(&reference).await.map_err(failed_to)?;
+    if copy.is_none() {
+        copy = crossing.to.get(&reference).await.map_err(failed_to)?;
+    }
     let expected = strip::for_target(source, &crossing.uids());
     let wrong = match &copy {
         None => Some("it is gone".to_owned()),

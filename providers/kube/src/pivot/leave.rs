@@ -9,20 +9,24 @@ use super::copy::Crossing;
 use super::journal::{Mark, Moving};
 use crate::error::ApiError;
 use crate::kinds::ObjectRef;
-use crate::plane::{Only, Plane};
+use crate::plane::{Deleted, Only, Plane};
 use crate::planes::uid;
 
-/// Deletes a source object whose copy is the truth now.
-pub async fn leave(crossing: &Crossing<'_>, object: &Moving) -> Result<(), StepError> {
-    if crossing.past.has(&object.uid, Mark::Deleted) || object.shared {
+/// Takes the finalizers off a source object whose copy is the truth now.
+pub async fn set_free(crossing: &Crossing<'_>, object: &Moving) -> Result<(), StepError> {
+    if object.shared || crossing.past.has(&object.uid, Mark::Released) || crossing.past.has(&object.uid, Mark::Deleted) {
         return Ok(());
     }
-    let reference = object.reference();
-    if !crossing.past.has(&object.uid, Mark::Released) {
-        release(crossing.from, &reference, &object.uid).await?;
-        crossing.journal(object, Mark::Released, None).await?;
+    release(crossing.from, &object.reference(), &object.uid).await?;
+    crossing.journal(object, Mark::Released, None).await
+}
+
+/// Deletes a source object that was set free.
+pub async fn leave(crossing: &Crossing<'_>, object: &Moving) -> Result<(), StepError> {
+    if object.shared || crossing.past.has(&object.uid, Mark::Deleted) {
+        return Ok(());
     }
-    delete(crossing.from, &reference, &object.uid).await?;
+    delete(crossing.from, &object.reference(), &object.uid).await?;
     crossing.journal(object, Mark::Deleted, None).await
 }
 
@@ -33,27 +37,27 @@ pub async fn take_back(to: &Plane, object: &Moving, copy: &str) -> Result<(), St
     delete(to, &reference, copy).await
 }
 
-/// Drops all finalizers: controllers must not clean up in the cloud what lives on elsewhere.
+/// Drops all finalizers: controllers must not clean up in the cloud what lives on elsewhere. What is gone, or is another one, is left alone:
+/// the uid in the patch is a condition that the server keeps.
 async fn release(plane: &Plane, reference: &ObjectRef, only: &str) -> Result<(), StepError> {
     let failed_to = |error: ApiError| error.during(&plane.address, &format!("release {}", reference.short()));
-    let Some(live) = plane.get(reference).await.map_err(failed_to)? else { return Ok(()) };
-    if uid(&live) != Some(only) {
-        return Ok(());
-    }
     let patch = json!({"metadata": {"uid": only, "finalizers": null, "annotations": {ANNOTATION_DELETE_FOR_MOVE: ""}}});
     match plane.merge(reference, &patch, PIVOT_MANAGER).await {
         Ok(_) => Ok(()),
         Err(error) if error.not_found() => Ok(()),
+        Err(error) if error.is_conflict() => match plane.get(reference).await.map_err(failed_to)? {
+            Some(live) if uid(&live) == Some(only) => Err(failed_to(error)),
+            _ => Ok(()),
+        },
         Err(error) => Err(failed_to(error)),
     }
 }
 
 async fn delete(plane: &Plane, reference: &ObjectRef, only: &str) -> Result<(), StepError> {
     let failed_to = |error: ApiError| error.during(&plane.address, &format!("delete {}", reference.short()));
-    plane.delete(reference, Only { uid: Some(only) }).await.map_err(failed_to)?;
-    // A finalizer that came back in between would keep the object: drop it once more, now that no new one can be added.
-    match plane.get(reference).await.map_err(failed_to)? {
-        Some(live) if uid(&live) == Some(only) => release(plane, reference, only).await,
-        _ => Ok(()),
+    match plane.delete(reference, Only { uid: Some(only) }).await.map_err(failed_to)? {
+        Deleted::Gone | Deleted::NotThere => Ok(()),
+        // A finalizer that came back in between keeps the object: it is dropped once more, now that no new one can be added.
+        Deleted::Going => release(plane, reference, only).await,
     }
 }

@@ -1,8 +1,8 @@
 //! The pivot: the Cluster API objects of one cluster move from one plane to another, journalled object by object.
 //!
 //! Order of events, each of which is found done or undone by looking: pause and its acknowledgement → the list of objects is journalled
-//! → copies, owners first → their `managedFields` → comparison → access Secret → **the switch** → source objects go, dependents first,
-//! Secrets last → the copy is unpaused.
+//! → copies, owners first → their `managedFields` → comparison → access Secret → **the switch** → source objects lose their finalizers →
+//! they go, dependents first, Secrets last → the copy is unpaused.
 //!
 //! The switch is one journal record with the effects `ObjectMoved` of every object. It comes before the first deletion on the source, not
 //! with each deletion, since from that moment the copies are the truth: a run that is killed in the middle must not leave a state in which

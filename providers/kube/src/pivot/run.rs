@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::future::join_all;
+use futures::future::{join, join_all, try_join_all};
 use serde_json::json;
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::PivotSpec;
 use windlass_core::recorded::Effect;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 
-use super::closure::{blocked, cluster_reference, discover};
-use super::copy::{Crossing, Uids, copy, ensure_namespace};
+use super::closure::{Kinds, cluster_reference, discover, kinds};
+use super::copy::{Crossing, Uids, begin, ensure_namespace, finish};
 use super::journal::{self, Moving, Past};
-use super::leave::{leave, take_back};
+use super::leave::{leave, set_free, take_back};
 use super::ownership::levels;
 use super::pause::{copied_from, pause, paused_by_pivot, unpause};
 use super::strip;
-use crate::error::{ApiError, failed};
+use crate::error::failed;
 use crate::kinds::ObjectRef;
 use crate::plane::Plane;
 use crate::planes::uid;
@@ -101,7 +101,7 @@ async fn clear_source(work: &Work<'_>, pivot: &PivotSpec, from: &Plane, to: &Pla
     let cluster = cluster_reference(pivot);
     let mut removed = 0;
     if read(to, &cluster).await?.as_ref().is_some_and(paused_by_pivot) {
-        let truth = discover(work, pivot, to).await?;
+        let truth = discover(work, pivot, to, &kinds(pivot, to).await?).await?.moving;
         for level in levels_of(&truth)?.iter().rev() {
             for object in truth.iter().filter(|object| level.contains(&object.uid) && !object.shared) {
                 let reference = object.reference();
@@ -153,40 +153,43 @@ async fn read(plane: &Plane, object: &ObjectRef) -> Result<Option<serde_json::Va
 async fn decide(crossing: &Crossing<'_>, pivot: &PivotSpec, begun: bool) -> Result<Vec<Moving>, StepError> {
     let (work, from, to) = (crossing.work, crossing.from, crossing.to);
     let cluster = cluster_reference(pivot);
-    pause(work, from, &cluster, &pivot.providers).await?;
-    wait_unblocked(work, pivot, from).await?;
-    let moving = discover(work, pivot, from).await?;
+    // Which kinds there are does not change while the controllers come to a stop.
+    let (kinds, paused) = join(kinds(pivot, from), pause(work, from, &cluster, &pivot.providers)).await;
+    paused?;
+    let kinds = kinds?;
+    let moving = unblocked(work, pivot, from, &kinds).await?;
     levels_of(&moving)?;
-    if !begun {
-        for object in moving.iter().filter(|object| !object.shared) {
-            if read(to, &object.reference()).await?.is_some() {
-                unpause(from, &cluster).await?;
-                return Err(failed(
-                    format!("{} exists already on {}", object.reference().short(), pivot.to),
-                    "it is in the way of the pivot: delete or rename it",
-                ));
-            }
-        }
+    if !begun && let Some(object) = in_the_way(to, &moving).await? {
+        unpause(from, &cluster).await?;
+        return Err(failed(
+            format!("{} exists already on {}", object.short(), pivot.to),
+            "it is in the way of the pivot: delete or rename it",
+        ));
     }
     crossing.record(journal::closure(&moving)).await?;
     Ok(moving)
 }
 
-/// Providers keep objects back while they finish something.
-async fn wait_unblocked(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>) -> Result<(), StepError> {
+/// What moves, once no provider keeps any of it back; they do so while they finish something.
+async fn unblocked(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>, kinds: &Kinds) -> Result<Vec<Moving>, StepError> {
     let what = format!("the providers on {} to let {} go", pivot.from, pivot.cluster);
     let ask = || async {
-        let moving = discover(work, pivot, from).await.map_err(|error| error.to_string())?;
-        let mut objects = Vec::with_capacity(moving.len());
-        for object in &moving {
-            objects.extend(from.get(&object.reference()).await.map_err(|error: ApiError| error.to_string())?);
-        }
-        match blocked(&objects) {
-            None => Ok(()),
+        let closure = discover(work, pivot, from, kinds).await.map_err(|error| error.to_string())?;
+        match closure.blocked {
+            None => Ok(closure.moving),
             Some(object) => Err(format!("{object} is held back (annotation block-move)")),
         }
     };
     work.patience.poll(std::time::Duration::from_secs(2), &what, ask).await
+}
+
+/// The first object of the target that has the name of one that moves and is not shared.
+async fn in_the_way(to: &Plane, moving: &[Moving]) -> Result<Option<ObjectRef>, StepError> {
+    let looks = moving.iter().filter(|object| !object.shared).map(|object| async {
+        let reference = object.reference();
+        Ok::<_, StepError>(read(to, &reference).await?.map(|_| reference))
+    });
+    Ok(try_join_all(looks).await?.into_iter().flatten().next())
 }
 
 fn levels_of(moving: &[Moving]) -> Result<Vec<Vec<String>>, StepError> {
@@ -209,11 +212,14 @@ async fn before_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Mov
             own_namespace = uids;
         }
     }
+    // Only the uids of owners must be known before what they own is created; the rest of the work on each copy waits for no other.
+    let mut begun = Vec::with_capacity(moving.len());
     for level in levels_of(moving)? {
-        let copies = level.iter().filter_map(|uid| by_uid.get(uid.as_str())).map(|object| copy(crossing, object));
-        first_error(join_all(copies).await)?;
+        let copies = level.iter().filter_map(|uid| by_uid.get(uid.as_str())).map(|object| begin(crossing, object));
+        begun.extend(first_error(join_all(copies).await)?.into_iter().flatten());
         work.context.progress.note(&format!("{} of {} objects copied", copied(crossing), moving.len()));
     }
+    first_error(join_all(begun.into_iter().map(|begun| finish(crossing, begun))).await)?;
     if pivot.to == pivot.cluster {
         ensure_access(work, &pivot.access, &pivot.from, &pivot.cluster).await?;
     }
@@ -241,6 +247,7 @@ fn moved(crossing: &Crossing<'_>, pivot: &PivotSpec, object: &Moving) -> Option<
 async fn after_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Moving]) -> Result<(), StepError> {
     let by_uid: BTreeMap<&str, &Moving> = moving.iter().map(|object| (object.uid.as_str(), object)).collect();
     let levels = levels_of(moving)?;
+    first_error(join_all(moving.iter().map(|object| set_free(crossing, object))).await)?;
     for secrets in [false, true] {
         for level in levels.iter().rev() {
             let objects = level.iter().filter_map(|uid| by_uid.get(uid.as_str())).filter(|object| object.is_secret() == secrets);
@@ -255,7 +262,7 @@ async fn after_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Movi
 }
 
 /// All of a level are finished before the first error counts, so that no request is dropped half-way.
-fn first_error(results: Vec<Result<(), StepError>>) -> Result<(), StepError> {
+fn first_error<T>(results: Vec<Result<T, StepError>>) -> Result<Vec<T>, StepError> {
     results.into_iter().collect()
 }
 

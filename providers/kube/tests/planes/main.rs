@@ -8,6 +8,8 @@ mod layers;
 mod leases;
 mod objects;
 mod observe;
+#[path = "../../../../tests/apply-table/only_new.rs"]
+mod only_new;
 mod opening;
 mod passing;
 mod pivot;

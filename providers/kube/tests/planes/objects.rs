@@ -11,7 +11,9 @@ use windlass_core::recorded::Effect;
 use windlass_kube::kinds::ObjectRef;
 use windlass_kube::plane::{Force, Persist};
 use windlass_run::ports::{Ensured, SecretLeaves};
+use windlass_sandbox_api::{Faults, Turn};
 
+use crate::only_new;
 use crate::stage::{Memory, Stage, get, management, marked, namespace, put, run, run_with, step};
 
 fn planned(object: Json, address: &Address, create: bool) -> PlannedObject {
@@ -41,14 +43,38 @@ async fn objects_are_applied_once_and_never_over_others() {
     assert!(matches!(&first.effects[1], Effect::Object { object, .. } if uid == json!(object.uid) && object.resource == shop));
     assert_eq!(run(&kube, &step_one, &journal).await.unwrap().ensured, Ensured::NotNeeded);
 
-    put(&stage.management, map("foreign", json!({"a": "1"})), "kubectl").await;
+    let foreign = put(&stage.management, map("foreign", json!({"a": "1"})), "kubectl").await;
     let step_two = step(&shop, apply(vec![planned(map("foreign", json!({"a": "1"})), &shop, true)], vec![], vec![]));
     let error = run(&kube, &step_two, &journal).await.unwrap_err().to_string();
     assert_eq!(error, "ConfigMap n/foreign exists already on management.m, and windlass did not make it: it was written by kubectl");
+    let left = get(&stage.management, &ObjectRef::new("v1", "ConfigMap", Some("n"), "foreign")).await.unwrap();
+    assert_eq!(left, foreign, "it was not touched");
     let pool: Address = "cluster.other".parse().unwrap();
     let error =
         run(&kube, &step(&pool, apply(vec![planned(map("ours", json!({})), &pool, true)], vec![], vec![])), &journal).await.unwrap_err();
     assert!(error.to_string().ends_with("it belongs to cluster.shop of this state"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_there_is_not_touched_by_what_should_be_new() {
+    only_new::check(&Stage::open().await.management).await;
+}
+
+#[tokio::test]
+async fn a_new_object_whose_answer_was_lost_is_known_again() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[]);
+    let shop: Address = "cluster.shop".parse().unwrap();
+    put(&stage.management, marked(namespace("n"), &shop), "windlass").await;
+    let apply = step(&shop, apply(vec![planned(map("m", json!({"a": "1"})), &shop, true)], vec![], vec![]));
+    // Made, and not heard of; made again, which is refused; looked at, and found to be ours.
+    stage.sandboxes[0].fail(Faults { close_after: 1.0, turn: Some(Turn { of: 4, at: 0 }), ..Faults::default() });
+    let done = run(&kube, &apply, &Arc::new(Memory::default())).await.unwrap();
+    assert_eq!(stage.sandboxes[0].requests(), 4);
+    assert_eq!(done.ensured, Ensured::NotNeeded);
+    stage.sandboxes[0].fail(Faults::default());
+    let another = marked(map("m", json!({"a": "1"})), &"cluster.other".parse().unwrap());
+    assert!(stage.management.apply_new(&another, "windlass").await.unwrap().is_none());
 }
 
 #[tokio::test]
