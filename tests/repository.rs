@@ -104,7 +104,10 @@ fn providers_and_cert_manager_come_from_a_repository() {
     run(&["plan"]).expect(1).says("WL0515").says("the components of aws").says(&file[..10]);
     place.write(&file, components);
 
-    // Without the configuration, and so without the repository: everything goes.
+    // Somebody stops a manager, and the repository is gone: everything goes all the same, with the configuration or without.
+    hub.scale("/apis/apps/v1/namespaces/capi-system/deployments/capi-controller-manager", 0);
+    std::fs::rename(place.path().join(FOLDER), place.path().join("gone")).expect("renamed");
+    run(&["plan", "-destroy"]).expect(0).says("The component repository cannot be read.");
     std::fs::rename(place.path().join("main.wl.hcl"), place.path().join("main.off")).expect("renamed");
     let flag = "-kubeconfig=management.hub=hub.kubeconfig";
     run(&["destroy", "-auto-approve", flag]).expect(0).says("Destroy complete!");
@@ -148,7 +151,13 @@ fn what_is_wrong_with_a_repository_is_told_before_anything_is_done() {
     place.write(&metadata, series.replace("v1beta1", "v1beta2"));
     run(&["plan"]).expect(1).says("WL0219").says("says contract v1beta2");
     place.write(&metadata, &series);
-    for (written, told) in [("nowhere", "is no folder"), ("http://127.0.0.1:1", "https://"), ("https://127.0.0.1:1/x", "WL0219")] {
+    for (written, told) in [
+        ("nowhere", "is no folder"),
+        ("http://127.0.0.1:1", "https://"),
+        ("https://127.0.0.1:1/x", "WL0219"),
+        ("", "is empty"),
+        ("https://u:canary@127.0.0.1/x", "a user or a password"),
+    ] {
         place.replace("main.wl.hcl", &format!("= \"{FOLDER}\""), &format!("= \"{written}\""));
         run(&["plan"]).expect(1).says(told);
         place.replace("main.wl.hcl", &format!("= \"{written}\""), &format!("= \"{FOLDER}\""));

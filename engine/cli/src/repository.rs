@@ -84,6 +84,14 @@ impl Repository {
     fn of(session: &Session, written: Option<&str>) -> Result<Self, Failure> {
         let place = match written {
             None => Place::Upstream,
+            Some("") => {
+                return Err(Failure::new(Code::INVALID_VALUE, "component_repository is empty")
+                    .hint("leave it out to read components where they are released"));
+            }
+            Some(address) if authority(address).contains('@') => {
+                return Err(Failure::new(Code::INVALID_VALUE, "component_repository holds a user or a password")
+                    .hint("addresses stand in plans and errors: use a server that asks for none, or a folder"));
+            }
             Some(address) if address.starts_with("https://") => Place::Address(address.trim_end_matches('/').to_owned()),
             Some(other) if other.contains("://") && !other.starts_with("file://") => {
                 return Err(Failure::new(Code::INVALID_VALUE, format!("component_repository = {other:?} cannot be read"))
@@ -137,6 +145,11 @@ impl Repository {
     }
 }
 
+/// The part of an address that may name a user: between `//` and the next `/`.
+fn authority(address: &str) -> &str {
+    address.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default()
+}
+
 /// A folder as it is written: relative to the module folder, or below the home folder.
 fn folder_of(session: &Session, written: &str) -> Result<PathBuf, Failure> {
     let written = written.strip_prefix("file://").unwrap_or(written);
@@ -152,6 +165,10 @@ fn folder_of(session: &Session, written: &str) -> Result<PathBuf, Failure> {
 }
 
 fn limited(path: &Path) -> std::io::Result<Vec<u8>> {
+    // A pipe would be waited for.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other("it is no file"));
+    }
     let mut bytes = Vec::new();
     std::fs::File::open(path)?.take(FILE_LIMIT + 1).read_to_end(&mut bytes)?;
     match u64::try_from(bytes.len()) {

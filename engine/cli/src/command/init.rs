@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use windlass_core::plan::Mode;
+
 use super::{lockfile, prepare};
 use crate::arguments::{self, Arguments};
 use crate::exit::OK;
@@ -14,7 +16,7 @@ use crate::view::View;
 pub fn run(arguments: &Arguments, command: &arguments::Init, view: &View) -> Result<ExitCode, Failure> {
     let session = Session::new(arguments, &command.module, None)?;
     let mut loaded = module::load(&session, &arguments.variables)?;
-    lockfile::check(&session, &mut loaded, &command.module, view)?;
+    lockfile::check(&session, &mut loaded, &command.module, Mode::Apply, view)?;
     prepare::state(&session, view)?;
     view.out("Windlass has been initialized. `windlass plan` shows what would be done.\n");
     Ok(OK)

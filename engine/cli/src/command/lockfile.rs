@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use windlass_core::config::Model;
 use windlass_core::diag::{Code, SourceMap};
 use windlass_core::lang;
+use windlass_core::plan::Mode;
 use windlass_kubeschema::facts_table;
 
 use crate::arguments::Module;
@@ -81,11 +82,19 @@ fn upgrade(model: &Model, locked: &str) -> String {
 
 /// Reads the components that a configuration installs, and holds the lock file against all of it: what is missing in it is added, unless
 /// `-lockfile=readonly`.
-pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, view: &View) -> Result<(), Failure> {
+///
+/// What lives can be destroyed when its repository is gone.
+pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, mode: Mode, view: &View) -> Result<(), Failure> {
     let path = session.folder.join(LOCK);
     let locked = read(&path)?;
     let digests = locked.values().filter_map(|entry| Some((entry.name.clone(), entry.components.clone()?))).collect();
-    let components = module::read_components(session, loaded, &digests)?;
+    let components = match module::read_components(session, loaded, &digests) {
+        Err(_) if mode == Mode::Destroy => {
+            view.note("The component repository cannot be read. What it holds is not needed for objects that are still there.\n");
+            Vec::new()
+        }
+        read => read?,
+    };
     let wanted = wanted(&loaded.model, &components);
     for (entry, pinned) in wanted.iter().filter_map(|entry| Some((entry, locked.get(&entry.name)?))) {
         fits(&loaded.model, entry, pinned)?;

@@ -59,7 +59,7 @@ pub fn prepare(arguments: &Arguments, given: &Module, folder: Option<&Path>, mod
     };
     // Nothing is read or locked for a plane that is another one.
     known.as_ref().map_or(Ok(()), |known| super::world::same_plane(&loaded.model.management, &known.recorded))?;
-    super::lockfile::check(&session, &mut loaded, given, view)?;
+    super::lockfile::check(&session, &mut loaded, given, mode, view)?;
     let Known { recorded, key, ended_runs } = known.map_or_else(|| state(&session, view), Ok)?;
     let (desired, found) = expand(&loaded.model, &recorded.lineage);
     let mut diagnostics = std::mem::take(&mut loaded.warnings);

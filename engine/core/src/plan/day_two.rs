@@ -51,11 +51,12 @@ pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec
     changes.iter().map(refused).collect()
 }
 
-/// Whether all that is new of a ready control plane or pool is its size: what Cluster API changes in place.
-pub(super) fn is_scaled(wish: &Wish<'_>, recorded: &RecordedResource) -> bool {
+/// Whether nothing of a ready control plane or pool is new, unless it is its size: what Cluster API changes in place. That the size is the
+/// old one says nothing: it may be taken back in the middle of scaling.
+pub(super) fn may_be_scaled(wish: &Wish<'_>, recorded: &RecordedResource) -> bool {
     let is_group = matches!(wish.resource.address.part, Some(Part::ControlPlane | Part::WorkerPool(_)));
     if !is_group || recorded.input_digest == wish.input_digest {
-        return false;
+        return is_group;
     }
     let mut changes = Vec::new();
     attributes(kept_input(recorded), &wish.input, "", &mut changes);

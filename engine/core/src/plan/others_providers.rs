@@ -1,4 +1,4 @@
-//! Providers that somebody else installs (`install_providers = false`): whether they run, from facts alone. Never plans to install them.
+//! Providers that somebody else installs (`install_providers = false`, or has installed): whether they run, from facts alone. Never plans to install them.
 
 use serde_json::Value as Json;
 
@@ -30,10 +30,7 @@ pub(super) fn check(
     match judge(view.facts.object(&key))? {
         Manager::Missing(how) => {
             let mut diagnostic = Diagnostic::error(Code::PROVIDER_MISSING, format!("provider {:?} does not run on {plane}", spec.name))
-                .detail(format!(
-                    "{} {how}. `install_providers = false` says that somebody else installs it, so nothing is planned for it.",
-                    key.short()
-                ))
+                .detail(format!("{} {how}. Somebody else installs it, so nothing is planned for it.", key.short()))
                 .hint(format!(
                     "install {} {} on it (`clusterctl init`), or start its Deployment, and plan again",
                     spec.label, spec.version

@@ -22,7 +22,7 @@ pub(super) fn validate_objects(wishes: &Wishes<'_>, diagnostics: &mut Diagnostic
         }
     }
     for object in wishes.components.values().flatten() {
-        check(object, None, diagnostics);
+        check(object, object.span, diagnostics);
     }
 }
 

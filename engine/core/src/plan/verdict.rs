@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::action::Takeover;
-use super::day_two::{input_changes, is_scaled, refusal};
+use super::day_two::{input_changes, may_be_scaled, refusal};
 use super::demands::{inventory, layer_object, manager};
 use super::index::Index;
 use super::kept_facts::KeptCluster;
@@ -20,7 +20,7 @@ use super::{Fingerprint, Mode};
 use crate::addr::{Address, Part};
 use crate::desired::{Desired, DesiredCluster, DesiredProvider, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::diff::Owners;
+use crate::diff::{LeafDiff, Owners};
 use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
 use crate::encode::is_secret_object;
 use crate::facts::Facts;
@@ -134,7 +134,8 @@ impl<'a> View<'a> {
             if !planned(&address.root()) {
                 continue;
             }
-            if let Some(provider) = self.desired.providers.iter().find(|provider| &provider.address == *address && !provider.spec.install) {
+            let others = |provider: &&DesiredProvider| !provider.spec.install || self.is_others(provider, &address.root());
+            if let Some(provider) = self.desired.providers.iter().find(|provider| &provider.address == *address).filter(others) {
                 let span = wish.resource.span;
                 verdicts.warnings.extend(check(self, &address.root(), &provider.spec, span, diagnostics));
             }
@@ -203,11 +204,11 @@ impl<'a> View<'a> {
             return Verdict::Keep;
         }
         let ready = record.status == ResourceStatus::Ready;
-        let scaled = ready && is_scaled(wish, record);
+        let may_be_scaled = ready && may_be_scaled(wish, record);
         // What Cluster API has begun to make of the old wish would be thrown away without a word.
         if ready || self.lives_half_made(address) {
             let changes = input_changes(wish, record);
-            if !changes.is_empty() && !scaled {
+            if !changes.is_empty() && !may_be_scaled {
                 diagnostics.extend(changes);
                 return Verdict::Keep;
             }
@@ -231,12 +232,13 @@ impl<'a> View<'a> {
                 continue;
             };
             let applied = resolved(&known.applied, &self.wishes.known);
-            if scaled && let Some(drift) = self.scaling_of(key, known, object) {
+            let leaves = rendering(key, &applied, object);
+            if may_be_scaled && is_size(key, &leaves) {
                 verdicts.read(self.facts, key, &object.api_version, &known.applied);
+                let drift = self.scaling_of(key, known, object, leaves);
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
                 continue;
             }
-            let leaves = rendering(key, &applied, object);
             if !leaves.is_empty() && self.rendered_anew(address, wish, key, Some(&leaves), &renamed, anew) {
                 updates.push(Repair {
                     key: key.clone(),
@@ -259,7 +261,8 @@ impl<'a> View<'a> {
             }
             _ => {}
         }
-        match (updates.is_empty() && !scaled, repairs.is_empty()) {
+        let other_wish = may_be_scaled && record.input_digest != wish.input_digest;
+        match (updates.is_empty() && !other_wish, repairs.is_empty()) {
             (true, true) => Verdict::Keep,
             (true, false) => Verdict::Repair(repairs),
             (false, _) => {
@@ -271,18 +274,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What is wrong with the object that holds the size of a control plane or pool, held against its new size; `None` of another object.
-    /// Whoever else has written it meanwhile is named, so that it can be taken back.
-    fn scaling_of(&self, key: &ObjectKey, known: &RecordedObject, object: &Placed) -> Option<ObjectDrift> {
-        if !matches!(key.kind.as_str(), "KubeadmControlPlane" | "MachineDeployment") {
-            return None;
-        }
+    /// What is wrong with the object that holds the size of a control plane or pool, held against its new size. Whoever else has written it
+    /// meanwhile is named, so that it can be taken back. `leaves`: what is rendered in another way.
+    fn scaling_of(&self, key: &ObjectKey, known: &RecordedObject, object: &Placed, leaves: Vec<LeafDiff>) -> ObjectDrift {
         let wished = RecordedObject { applied: object.content.clone(), ..known.clone() };
-        self.drift_of(key, &wished).or_else(|| {
-            // It has that size already, by somebody else's hand, and is still to be ours.
-            let leaves = rendering(key, &resolved(&known.applied, &self.wishes.known), object);
-            Some(ObjectDrift { leaves, ..ObjectDrift::default() })
-        })
+        // It may have that size already, by somebody else's hand, and is still to be ours.
+        self.drift_of(key, &wished).unwrap_or_else(|| ObjectDrift { leaves, ..ObjectDrift::default() })
     }
 
     /// What is wrong with an object that was applied.
@@ -537,6 +534,12 @@ impl<'a> View<'a> {
     pub(super) fn destroys_all(&self) -> bool {
         self.options.mode == Mode::Destroy
     }
+}
+
+/// Whether all that is rendered in another way is the size of a control plane or pool.
+fn is_size(key: &ObjectKey, leaves: &[LeafDiff]) -> bool {
+    let holds_size = matches!(key.kind.as_str(), "KubeadmControlPlane" | "MachineDeployment");
+    holds_size && !leaves.is_empty() && leaves.iter().all(|leaf| leaf.path_text() == "spec.replicas")
 }
 
 /// Objects that steps make for themselves stand in our own namespace, and are not rendered.

@@ -126,7 +126,8 @@ pub(super) fn wishes<'a>(
     let mut components = BTreeMap::new();
     for provider in &desired.providers {
         let span = desired.resources.get(&provider.address).and_then(|resource| resource.span);
-        let mut one = |object: &DesiredObject| Placed::of(object, encoder.component(object, &provider.address, span, diagnostics));
+        let mut one =
+            |object: &DesiredObject| Placed::of(object, encoder.component(object, &provider.address, object.span.or(span), diagnostics));
         let objects: Vec<Placed> = provider.objects.iter().map(&mut one).collect();
         digest_input.insert(format!("{} objects", provider.address), objects.iter().map(|object| object.content.clone()).collect());
         components.insert(&provider.address, objects);

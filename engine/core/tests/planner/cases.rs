@@ -963,7 +963,7 @@ fn a_provider_that_somebody_else_installs_is_never_planned_and_its_absence_is_sa
             let [(code, summary, detail)] = told.as_slice() else { panic!("{mode:?} {what}: {told:?}") };
             assert_eq!((*code, summary.as_str()), (Code::PROVIDER_MISSING, "provider \"aws\" does not run on management.sandbox"));
             assert!(
-                detail.contains(&format!("Deployment capa-system/aws-manager {what}")) && detail.contains("install_providers = false"),
+                detail.contains(&format!("Deployment capa-system/aws-manager {what}")) && detail.contains("Somebody else installs it"),
                 "{detail}"
             );
             let installs =

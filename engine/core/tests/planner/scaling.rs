@@ -81,6 +81,22 @@ fn half_scaled_is_finished() {
     }
 }
 
+/// Scaling that does not come to its end, for want of machines, is taken back.
+#[test]
+fn half_scaled_is_taken_back() {
+    let old = wish(true, 3, 2);
+    for steps in 0..3 {
+        let mut world = up(&old);
+        let plan = good(&world, &wish(true, 5, 4));
+        world.apply(&plan, steps);
+        let back = good(&world, &old);
+        world.apply(&back, usize::MAX);
+        assert_eq!(size(&world, &cluster("shop"), "KubeadmControlPlane", "shop-control-plane"), 3);
+        assert_eq!(size(&world, &cluster("shop"), "MachineDeployment", "shop-general"), 2);
+        assert!(good(&world, &old).steps.is_empty());
+    }
+}
+
 /// Somebody else has written the size: that is told, and taken back; also where it is the new one already.
 #[test]
 fn somebody_elses_size_is_taken_back() {

@@ -16,12 +16,12 @@ use crate::facts::ClusterAccess;
 use crate::graph::Graph;
 use crate::marks::{self, lineage_of};
 use crate::object::ObjectKey;
-use crate::plan::action::DoomedObject;
+use crate::plan::action::{DoomedObject, Takeover};
 use crate::plan::demands::{access_secret, goes_alone, recorded_layer_objects};
 use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::others_providers::check;
-use crate::plan::verdict::View;
+use crate::plan::verdict::{Repair, View};
 use crate::plan::wish::Placed;
 use crate::plan::{Action, PivotSpec, PlannedObject};
 use crate::recorded::{Effect, Recorded, RecordedResource, ResourceStatus};
@@ -260,8 +260,9 @@ impl<'v> Fall<'v> {
         for provider in &self.kept.providers {
             let plane = self.kept.management.clone();
             let owner = plane.with(Part::Provider(provider.name.clone()));
-            let action =
-                Action::EnsureProvider { plane, provider: provider.clone(), objects: self.components(&owner), takeovers: Vec::new() };
+            let objects = self.components(&owner);
+            let takeovers = self.taken_back(&objects);
+            let action = Action::EnsureProvider { plane, provider: provider.clone(), objects, takeovers };
             let needs = once_gone(self.view, &owner, &action, self.gate.clone(), SHARED_TIMEOUT, draft);
             let step = draft.add(&owner, action, needs, SHARED_TIMEOUT);
             if self.gate.is_empty() {
@@ -269,6 +270,13 @@ impl<'v> Fall<'v> {
             }
             self.gate = vec![step];
         }
+    }
+
+    /// Fields of recorded objects that others have written since: an apply of these objects takes them back.
+    fn taken_back(&self, objects: &[PlannedObject]) -> Vec<Takeover> {
+        let recorded = objects.iter().filter_map(|object| Some((&object.key, self.view.recorded.objects.get(&object.key)?)));
+        let drifted = recorded.filter_map(|(key, known)| Some((key, self.view.drift_of(key, known)?)));
+        drifted.flat_map(|(key, drift)| Repair { key: key.clone(), wish: None, drift }.takeovers()).collect()
     }
 
     /// Clusters that were made after this one, because they depend on it, go before it.
