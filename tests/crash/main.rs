@@ -25,6 +25,9 @@ const STEP: &str = "WL_CRASH_STEP";
 const MOST: u64 = 2000;
 /// Records between two deaths, and lives that begin one record later each: together a death after each record of a life.
 const STRIDE: u64 = 12;
+/// Records that a process writes at least until the quickstart is made, and of how many each the cluster is given up after one.
+const MAKING: u64 = 200;
+const GIVEN_UP: usize = 14;
 /// Deaths at random moments.
 const MOMENTS: u64 = 50;
 /// Lives that may fail before the moments are given up.
@@ -67,6 +70,15 @@ fn gone(place: &Place, baseline: &Baseline) {
     assert_eq!(place.ledger(), BTreeMap::new());
     assert_eq!(place.objects(), Vec::<String>::new());
     place.world_is(&baseline.down);
+}
+
+/// Given up before it was whole: nothing of it is left, and of the providers as much as was made.
+#[track_caller]
+fn given_up(place: &Place, baseline: &Baseline) {
+    place.run(&DESTROY).expect(0);
+    assert_eq!(place.ledger(), BTreeMap::new());
+    assert_eq!(place.objects(), Vec::<String>::new());
+    place.world_is_within(&baseline.down);
 }
 
 /// Dies after the second record that a process writes (the first one only says again that a step begins), and one record later each time until
@@ -149,6 +161,16 @@ fn dies(place: &Place, command: &[&str], step: Option<&str>, after: u64) {
     assert_eq!(done.code, None, "it has fewer than {after} records (of {step:?}):\n{}\n{}", done.stdout, done.stderr);
 }
 
+/// Dies at a random moment of its making, or ends before that.
+fn die_once(place: &Place, command: &[&str], random: &mut StdRng) {
+    let null = std::process::Stdio::null;
+    let mut child = place.command(command).stdout(null()).stderr(null()).spawn().expect("the binary runs");
+    std::thread::sleep(Duration::from_millis(random.random_range(100..6000)));
+    // It may have ended by itself.
+    let _ = child.kill();
+    child.wait().expect("the child is ours");
+}
+
 fn wanted(what: &str) -> bool {
     std::env::var("WL_CRASH").is_ok_and(|value| value == what)
 }
@@ -171,6 +193,9 @@ fn a_death_anywhere_is_no_harm() {
         place.run(&DESTROY).expect(0);
         gone(&place, &baseline);
     }
+    let place = Place::example("quickstart");
+    dies(&place, &APPLY, None, random.random_range(1..=60));
+    given_up(&place, &baseline);
 }
 
 /// A whole life of deaths, step by step; then lives in which one process after the other dies twelve records after the one before it, the first
@@ -202,6 +227,15 @@ fn a_death_after_every_record_is_no_harm() {
             life.verified();
         });
     }
+    for after in (1..MAKING).step_by(GIVEN_UP) {
+        table.live(&format!("given up after record {after}"), |life| {
+            let place = Place::example("quickstart");
+            dies(&place, &APPLY, None, after);
+            life.died();
+            given_up(&place, &baseline);
+            life.verified();
+        });
+    }
     let total = table.end();
     assert!(total > 200, "so many lives have more records than {total}");
 }
@@ -223,6 +257,13 @@ fn a_death_at_any_moment_is_no_harm() {
             life.verified();
             die_sometimes(&place, &DESTROY, &mut random, life);
             gone(&place, &baseline);
+            life.verified();
+        });
+        table.live("given up at a random moment", |life| {
+            let place = Place::example("quickstart");
+            die_once(&place, &APPLY, &mut random);
+            life.died();
+            given_up(&place, &baseline);
             life.verified();
         });
     }

@@ -235,6 +235,21 @@ impl Place {
         }
     }
 
+    /// The planes must come to hold nothing but some of these objects.
+    #[track_caller]
+    pub fn world_is_within(&self, expected: &[String]) {
+        let begun = Instant::now();
+        loop {
+            let mut world = self.world();
+            world.retain(|line| !expected.contains(line));
+            if world.is_empty() {
+                return;
+            }
+            assert!(begun.elapsed() < FOLLOWING, "the planes hold more:\n{}", world.join("\n"));
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
     /// Every living thing of the simulated cloud: its id with its kind and cluster. `None`: there is no sandbox.
     fn books_of_the_cloud(&self) -> Option<BTreeMap<String, (String, String)>> {
         let path = self.path().join(".windlass/sandbox/store/ledger.db");

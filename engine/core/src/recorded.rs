@@ -187,6 +187,11 @@ pub enum Effect {
 }
 
 impl Recorded {
+    /// An object that was applied; what a step only meant to make is none.
+    pub fn made(&self, key: &ObjectKey) -> Option<&RecordedObject> {
+        self.objects.get(key).filter(|object| !object.uid.is_empty())
+    }
+
     /// Applies an effect to the memory copy; the store does the same to its tables.
     pub fn apply(&mut self, effect: &Effect) {
         match effect {

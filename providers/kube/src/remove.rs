@@ -1,5 +1,7 @@
 //! Deleting objects with the house's rules: only what is ours, only the one that was meant, and no container that holds others' things.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value as Json;
 use windlass_core::belonging::{is_foreign, is_furniture};
 use windlass_run::ports::{Ensured, StepError};
@@ -8,6 +10,7 @@ use crate::apply::marks;
 use crate::error::{ApiError, refused};
 use crate::kinds::ObjectRef;
 use crate::plane::{Only, Plane};
+use crate::planes::uid;
 
 /// An object to be deleted.
 #[derive(Debug, Clone)]
@@ -33,7 +36,7 @@ pub async fn remove(plane: &Plane, doomed: &Doomed, whose: Whose<'_>) -> Result<
     let doing = format!("delete {}", reference.short());
     let failed_to = |error: ApiError| error.during(&plane.address, &doing);
     let Some(live) = plane.get(reference).await.map_err(failed_to)? else { return Ok(Ensured::NotNeeded) };
-    let live_uid = crate::planes::uid(&live).unwrap_or_default().to_owned();
+    let live_uid = uid(&live).unwrap_or_default().to_owned();
     if let Some(uid) = &doomed.uid {
         if *uid != live_uid {
             return Ok(Ensured::NotNeeded);
@@ -72,10 +75,60 @@ pub async fn foreign_content(plane: &Plane, container: &Json, lineage: &str) -> 
     Ok(foreign.iter().filter_map(ObjectRef::of).map(|object| object.short()).take(NAMED).collect())
 }
 
-/// What a Namespace holds, in words; what every namespace has is left out.
-pub async fn whole_content(plane: &Plane, container: &Json) -> Result<Vec<String>, StepError> {
+/// What a Namespace holds and will go on to hold, in words: without what every namespace has, and without what the garbage collector has yet to
+/// take, because it is being deleted or its owners are no more.
+pub async fn lasting_content(plane: &Plane, container: &Json) -> Result<Vec<String>, StepError> {
     let found = content(plane, container).await?;
-    Ok(found.iter().filter_map(ObjectRef::of).map(|object| object.short()).take(NAMED).collect())
+    let lasting = lasting(plane, &found).await.map_err(|error| error.during(&plane.address, "look for owners"))?;
+    Ok(lasting.into_iter().filter_map(ObjectRef::of).map(|object| object.short()).take(NAMED).collect())
+}
+
+/// Those that nobody is about to delete. An owner that is not among them may have come after they were listed, or have no namespace: it is
+/// asked for.
+async fn lasting<'o>(plane: &Plane, found: &'o [Json]) -> Result<Vec<&'o Json>, ApiError> {
+    let mut lasting: Vec<&Json> = found.iter().filter(|object| object.pointer("/metadata/deletionTimestamp").is_none()).collect();
+    let mut living: BTreeMap<String, bool> = found.iter().filter_map(|object| Some((uid(object)?.to_owned(), false))).collect();
+    living.extend(lasting.iter().filter_map(|object| Some((uid(object)?.to_owned(), true))));
+    for (owner, reference) in lasting.iter().flat_map(|object| owners_of(object)) {
+        if !living.contains_key(&owner) {
+            let lives = owner_lives(plane, &owner, &reference).await?;
+            living.insert(owner, lives);
+        }
+    }
+    loop {
+        let before = lasting.len();
+        lasting.retain(|object| {
+            let mut owners = owners_of(object).peekable();
+            let lasts = owners.peek().is_none() || owners.any(|(owner, _)| living.get(&owner) == Some(&true));
+            if let (false, Some(uid)) = (lasts, uid(object)) {
+                living.insert(uid.to_owned(), false);
+            }
+            lasts
+        });
+        if lasting.len() == before {
+            return Ok(lasting);
+        }
+    }
+}
+
+async fn owner_lives(plane: &Plane, owner: &str, reference: &ObjectRef) -> Result<bool, ApiError> {
+    match plane.kind(&reference.api_version, &reference.kind).await {
+        // The garbage collector waits for a kind that it does not know.
+        Err(error) if error.not_found() => return Ok(true),
+        other => other?,
+    };
+    let live = plane.get(reference).await?;
+    Ok(live.is_some_and(|live| uid(&live) == Some(owner) && live.pointer("/metadata/deletionTimestamp").is_none()))
+}
+
+/// uids of the owners of an object, and where each is.
+fn owners_of(object: &Json) -> impl Iterator<Item = (String, ObjectRef)> + '_ {
+    let namespace = object.pointer("/metadata/namespace").and_then(Json::as_str);
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Json::as_array);
+    owners.into_iter().flatten().filter_map(move |owner| {
+        let text = |field: &str| owner.get(field).and_then(Json::as_str);
+        Some((text("uid")?.to_owned(), ObjectRef::new(text("apiVersion")?, text("kind")?, namespace, text("name")?)))
+    })
 }
 
 async fn content(plane: &Plane, container: &Json) -> Result<Vec<Json>, StepError> {

@@ -7,12 +7,12 @@ use serde_json::{Value as Json, json};
 use windlass_core::addr::{Address, Part};
 use windlass_core::deletion::Deletion;
 use windlass_core::encode::DigestKey;
-use windlass_core::marks::{ANNOTATION_ADDRESS, LABEL_CLUSTER_NAME, SYSTEM_NAMESPACE};
+use windlass_core::marks::{LABEL_CLUSTER_NAME, SYSTEM_NAMESPACE};
 use windlass_core::object::split_api_version;
 use windlass_core::paused::{may_be_paused, paused_by_others};
 use windlass_core::plan::action::{DoomedObject, Takeover};
 use windlass_core::plan::{PlannedObject, Readiness, Step};
-use windlass_core::recorded::{Effect, RecordedObject};
+use windlass_core::recorded::Effect;
 use windlass_run::ports::{Ensured, StepContext, StepError};
 
 use crate::apply::{Applied, Conflicts, Expect, Intent, MayTake, apply, mark};
@@ -110,10 +110,7 @@ impl Work<'_> {
 
     /// The record of an applied object.
     pub fn recorded(&self, object: &PlannedObject, uid: String) -> Effect {
-        let marked = object.content.pointer("/metadata/annotations").and_then(|map| map.get(ANNOTATION_ADDRESS)).and_then(Json::as_str);
-        let resource = marked.and_then(|text| text.parse().ok()).unwrap_or_else(|| self.step.address.clone());
-        let record = RecordedObject { resource, uid, api_version: object.api_version.clone(), applied: object.content.clone() };
-        Effect::Object { key: object.key.clone(), object: record }
+        Effect::Object { key: object.key.clone(), object: object.recorded(&self.step.address, uid) }
     }
 
     /// Deletes an object and waits until it is gone.

@@ -29,12 +29,18 @@ impl PortLease {
         let start = u16::try_from(std::process::id() % u32::from(range)).unwrap_or_default();
         for step in 0..range {
             let port = FIRST + (start + step) % range;
-            let Some(lease) = HostLease::try_take(&port.to_string())? else { continue };
-            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-                return Ok(PortLease { port, _lease: Arc::new(lease) });
+            if let Some(lease) = PortLease::of(port)? {
+                return Ok(lease);
             }
         }
         Err(GroundError::NoPort(FIRST, LAST))
+    }
+
+    /// Leases this port, unless it is leased or somebody listens on it.
+    fn of(port: u16) -> Result<Option<PortLease>, GroundError> {
+        let Some(lease) = HostLease::try_take(&port.to_string())? else { return Ok(None) };
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+        Ok(free.then(|| PortLease { port, _lease: Arc::new(lease) }))
     }
 
     /// The port.
@@ -59,9 +65,12 @@ mod tests {
 
     #[test]
     fn a_port_that_somebody_listens_on_is_not_leased() -> Result<(), GroundError> {
-        let port = PortLease::take()?.port();
+        let lease = PortLease::take()?;
+        let port = lease.port();
+        // While the lease is ours: whoever takes it next tries the port for a moment.
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(GroundError::io("listener".as_ref()))?;
-        assert_ne!(PortLease::take()?.port(), port);
+        drop(lease);
+        assert!(PortLease::of(port)?.is_none());
         Ok(())
     }
 }

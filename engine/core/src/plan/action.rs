@@ -8,7 +8,9 @@ use serde_json::Value as Json;
 use crate::addr::Address;
 use crate::facts::ClusterAccess;
 use crate::layer::LayerKind;
+use crate::marks::address_of;
 use crate::object::ObjectKey;
+use crate::recorded::RecordedObject;
 
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -206,6 +208,15 @@ pub struct PlannedObject {
     pub content: Json,
     /// Expected to be new: finding one that is not marked ours is an error.
     pub create: bool,
+}
+
+impl PlannedObject {
+    /// Its record. `step`: the resource that the step works for, which it belongs to unless its marks name another one; `uid`: empty while it
+    /// is only intended.
+    pub fn recorded(&self, step: &Address, uid: String) -> RecordedObject {
+        let resource = address_of(&self.content).and_then(|text| text.parse().ok()).unwrap_or_else(|| step.clone());
+        RecordedObject { resource, uid, api_version: self.api_version.clone(), applied: self.content.clone() }
+    }
 }
 
 /// An object to be deleted.

@@ -188,8 +188,8 @@ fn new_objects(view: &View<'_>, wish: &Wish<'_>) -> Vec<ObjectChange> {
     let mut objects = Vec::new();
     for object in own.chain(components) {
         let moved = cluster.map(|cluster| object.key.on(&view.final_home(cluster)));
-        let made = view.recorded.objects.contains_key(&object.key)
-            || (object.home == Home::Capi && moved.is_some_and(|key| view.recorded.objects.contains_key(&key)));
+        let made = view.recorded.made(&object.key).is_some()
+            || (object.home == Home::Capi && moved.is_some_and(|key| view.recorded.made(&key).is_some()));
         if !made {
             objects.push(ObjectChange { key: object.key.clone(), action: ObjectAction::Create, leaves: new_leaves(&object) });
         }
@@ -327,9 +327,11 @@ fn access_change(view: &View<'_>, change: &mut Change, draft: &Draft) {
 
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
     let is_provider = matches!(address.part, Some(Part::Provider(_)));
-    let (own, staying): (Vec<_>, Vec<_>) = view.index.owned(address).iter().partition(|(key, _)| !is_provider || key.kind == "Secret");
+    let users = if is_provider { view.others_clusters(&address.root()) } else { None };
+    let goes = |key: &ObjectKey| !is_provider || (key.kind == "Secret" && users.is_none());
+    let (own, staying): (Vec<_>, Vec<_>) = view.index.owned(address).iter().partition(|(key, _)| goes(key));
     let (mut objects, mut others) = (Vec::new(), Vec::new());
-    for (key, object) in own {
+    for (key, object) in own.into_iter().filter(|(key, object)| is_there(view, address, key, object)) {
         match another(view, address, key, object) {
             Some(line) => others.push(line),
             None => objects.push(ObjectChange { key: (*key).clone(), action: ObjectAction::Delete, leaves: Vec::new() }),
@@ -338,6 +340,7 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
     let mut notes = notes.get(address).cloned().unwrap_or_default();
     if is_provider {
         notes.push("the provider itself stays on the management plane".to_owned());
+        notes.extend(users.map(|users| format!("its Secrets stay too: clusters of others are there ({users})")));
         notes.extend(staying.iter().map(|(key, _)| format!("stays: {}", key.short())));
     }
     notes.extend(others);
@@ -351,6 +354,11 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
         machines: 0,
         notes,
     }
+}
+
+/// Whether an object that is recorded may be there: one that was only intended is, if it has our marks.
+fn is_there(view: &View<'_>, address: &Address, key: &ObjectKey, object: &RecordedObject) -> bool {
+    !object.uid.is_empty() || view.facts.object(key).is_some_and(|live| view.is_ours(live, address))
 }
 
 /// What stands in the place of an object that is deleted by itself, and is not: somebody else has made it. Machines take all else along.

@@ -33,7 +33,7 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
     }
     for (key, api_version) in wanted(desired, recorded) {
         asked.insert(Demand::List { plane: key.plane.clone(), api_version: api_version.clone(), kind: key.kind.clone() });
-        if !recorded.objects.contains_key(&key) {
+        if recorded.made(&key).is_none() {
             asked.insert(Demand::Get { key, api_version });
         }
     }
@@ -62,9 +62,19 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
             asked.insert(Demand::ListAll { plane: cluster.clone(), api_version: api_version.to_owned(), kind: kind.to_owned() });
         }
     }
+    for plane in given_up(desired, recorded, mode) {
+        asked.insert(Demand::ListAll { plane, api_version: CAPI_CORE.to_owned(), kind: "Cluster".to_owned() });
+    }
     asked.extend(inventories(recorded));
     asked.extend(doomed_content(desired, recorded, mode));
     asked.into_iter().collect()
+}
+
+/// Management planes on which this plan gives providers up, whose Secrets clusters of others may need.
+fn given_up(desired: &Desired, recorded: &Recorded, mode: Mode) -> BTreeSet<Address> {
+    let providers = recorded.resources.keys().filter(|address| matches!(address.part, Some(Part::Provider(_))));
+    let goes = |address: &&Address| mode == Mode::Destroy || !desired.resources.contains_key(*address);
+    providers.filter(goes).map(Address::root).filter(Address::is_management).collect()
 }
 
 /// What stands in Namespaces, and is of kinds, that go with the layers of clusters that this plan takes down.

@@ -60,7 +60,7 @@ impl View<'_> {
     }
 
     fn meddling(&self, begun: &Begun<'_>, key: &ObjectKey, object: &Placed) -> Option<ObjectDrift> {
-        let known = self.recorded.objects.get(key).filter(|known| !known.uid.is_empty());
+        let known = self.recorded.made(key);
         let applied = match self.facts.object(key) {
             _ if known.is_some() => true,
             Some(live) => self.is_ours(live, begun.address),

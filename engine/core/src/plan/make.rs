@@ -13,11 +13,11 @@ use super::saga::{Draft, abandon, clouds, create_or_repair, destroy_cluster, des
 use super::validate::validate_objects;
 use super::verdict::{Verdicts, View};
 use super::wish::wishes;
-use super::{Action, Mode, Plan, Reason};
+use super::{Action, Mode, Plan, PlannedObject, Reason};
 use crate::addr::Address;
 use crate::desired::Desired;
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::encode::{Placeholder, contains_placeholder};
+use crate::encode::{Placeholder, contains_placeholder, is_secret_object};
 use crate::facts::Facts;
 use crate::graph::Graph;
 use crate::recorded::{Effect, Recorded};
@@ -60,6 +60,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     // What is left out of a destroy keeps its outputs.
     let outputs = if view.destroys_all() && !reach.unplanned.is_empty() { BTreeMap::new() } else { outputs(&view, &mut draft) };
     know_management(&view, &mut draft);
+    know_intended(&view, &mut draft);
     forget_management(&view, &gone, &verdicts, &mut draft);
     let mut parts = PlanParts {
         warnings: [warnings(recorded, facts), verdicts.warnings.clone()].concat(),
@@ -97,6 +98,22 @@ fn know_management(view: &View<'_>, draft: &mut Draft) {
     let Some(identity) = view.facts.reachable(&address).filter(|_| !view.recorded.planes.contains_key(&address)) else { return };
     for step in draft.steps.iter_mut().filter(|step| step.needs.is_empty()) {
         step.on_start.insert(0, Effect::PlaneKnown { address: address.clone(), uid: identity.uid.clone() });
+    }
+}
+
+/// The state learns what a step is about to make on a management plane before anything is there, so that a destroy finds what a step that was
+/// broken off has made. Of a provider only Secrets go when it is given up.
+fn know_intended(view: &View<'_>, draft: &mut Draft) {
+    for step in &mut draft.steps {
+        let is_secret = |object: &&PlannedObject| is_secret_object(&object.key);
+        let objects: Vec<&PlannedObject> = match &step.action {
+            Action::Apply { objects, .. } => objects.iter().collect(),
+            Action::EnsureProvider { objects, .. } => objects.iter().filter(is_secret).collect(),
+            _ => continue,
+        };
+        let new = objects.into_iter().filter(|object| object.key.plane.is_management() && !view.recorded.objects.contains_key(&object.key));
+        let intended = new.map(|object| Effect::Object { key: object.key.clone(), object: object.recorded(&step.address, String::new()) });
+        step.on_start.extend(intended.collect::<Vec<_>>());
     }
 }
 

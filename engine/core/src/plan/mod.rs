@@ -23,6 +23,7 @@ mod half_made;
 mod index;
 mod inventoried;
 mod object_meta;
+mod others_clusters;
 mod others_providers;
 mod own_marks;
 mod planes;

@@ -94,8 +94,9 @@ impl<'a> View<'a> {
             return;
         }
         let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
-        for (key, _) in self.index.owned(address) {
-            if !is_bookkeeping(key) && !expected.contains(key) && !renamed.values().any(|(old, _)| old == key) {
+        for (key, object) in self.index.owned(address) {
+            if !object.uid.is_empty()
+                && !is_bookkeeping(key) && !expected.contains(key) && !renamed.values().any(|(old, _)| old == key) {
                 diagnostics.push(refusal(
                     address,
                     rendering_of(address),

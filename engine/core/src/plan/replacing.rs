@@ -22,7 +22,7 @@ impl View<'_> {
     /// The living object that is deleted so that the one that is wished can be made: recorded as ours, and the very one that was read.
     pub(super) fn in_the_way(&self, repair: &Repair) -> Option<DoomedObject> {
         let key = &repair.key;
-        let wish = repair.wish.as_ref().filter(|_| self.recorded.objects.contains_key(key))?;
+        let wish = repair.wish.as_ref().filter(|_| self.recorded.made(key).is_some())?;
         let leaves = repair.drift.leaves.iter().map(|leaf| &leaf.path);
         let stands = |live: &&Json| !repair.drift.is_lost() && must_be_made_again(&key.group, &key.kind, live, leaves);
         let live = self.facts.object(key).filter(stands)?;

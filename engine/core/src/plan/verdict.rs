@@ -428,7 +428,7 @@ impl<'a> View<'a> {
                 if self.facts.reachable(&key.plane).is_none() {
                     continue;
                 }
-                match (self.facts.object(&key), self.recorded.objects.get(&key)) {
+                match (self.facts.object(&key), self.recorded.made(&key)) {
                     (_, Some(known)) => verdicts.read(self.facts, &key, &object.api_version, &known.applied),
                     // Our own namespace may be made by whoever takes the plane's Lease, before any step.
                     (None, None) if is_shared(&key) => {}

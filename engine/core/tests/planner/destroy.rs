@@ -566,3 +566,43 @@ fn the_cloud_releases_what_a_namespace_holds_before_the_namespace_goes() {
         assert!(world.state.resources.is_empty() && world.state.objects.is_empty(), "after {done}");
     }
 }
+
+#[test]
+fn the_secrets_of_a_provider_stay_while_clusters_of_others_use_them() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = up(&wish);
+    let of_others = ObjectKey { plane: management(), namespace: Some("theirs".into()), ..key("theirs", "Cluster", None) };
+    let theirs = json!({"metadata": {"name": "theirs", "namespace": "theirs", "labels": {"windlass.dev/lineage": "other"}}});
+    world.objects.insert(of_others.clone(), theirs);
+    let secrets = |world: &World| -> Vec<ObjectKey> {
+        let of_provider = |key: &&ObjectKey| key.kind == "Secret" && key.plane == management() && key.namespace.as_deref() == Some("capa-system");
+        world.objects.keys().filter(of_provider).cloned().collect()
+    };
+    assert!(!secrets(&world).is_empty());
+    let plan = destroy(&world, &wish);
+    let change = plan.changes.iter().find(|change| change.address.to_string() == "management.sandbox.provider[\"aws\"]").unwrap();
+    assert_eq!(change.action, ChangeAction::Forget);
+    assert!(change.notes.contains(&"its Secrets stay too: clusters of others are there (Cluster theirs/theirs)".to_owned()), "{:?}", change.notes);
+    let before = secrets(&world);
+    world.apply(&plan, usize::MAX);
+    assert_eq!(secrets(&world), before);
+    assert!(world.state.resources.is_empty() && world.objects.contains_key(&of_others));
+}
+
+/// A step that was refused because of what lay there already has recorded that it meant to make it.
+#[test]
+fn what_was_only_intended_and_is_somebody_elses_stays_and_stops_nothing() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let mut world = World::empty();
+    let (plan, _) = world.plan(&wish, Mode::Apply);
+    let at = plan.steps.iter().position(|step| step.address.to_string() == "cloud.aws.main").unwrap();
+    world.apply(&plan, at);
+    world.break_off(&plan.steps[at], 0);
+    let Action::Apply { objects, .. } = &plan.steps[at].action else { panic!("{:?}", plan.steps[at].action) };
+    let first = objects.first().unwrap().key.clone();
+    assert!(world.state.objects[&first].uid.is_empty());
+    world.objects.insert(first.clone(), json!({"metadata": {"name": first.name, "namespace": first.namespace, "uid": "theirs"}}));
+    let plan = destroy(&world, &wish);
+    world.apply(&plan, usize::MAX);
+    assert!(world.objects.contains_key(&first) && world.state.objects.is_empty() && world.state.resources.is_empty());
+}

@@ -88,6 +88,30 @@ proptest! {
     }
 
     #[test]
+    fn broken_off_within_a_step_and_destroyed_nothing_is_left(
+        wanted in wanted(), at in 0usize..30, objects in 0usize..8, again in any::<bool>(), with_hcl in any::<bool>(),
+    ) {
+        let wish = desired(&[wanted]);
+        let mut world = World::empty();
+        for at in if again { vec![at / 2, at] } else { vec![at] } {
+            let plan = planned(&world, &wish, Mode::Apply);
+            world.apply(&plan, at);
+            if let Some(step) = plan.steps.get(at) {
+                world.break_off(step, objects);
+            }
+        }
+        let gone = Desired { management: wish.management.clone(), ..Desired::default() };
+        let plan = planned(&world, if with_hcl { &wish } else { &gone }, Mode::Destroy);
+        world.apply(&plan, usize::MAX);
+        prop_assert!(world.state.resources.is_empty(), "{:?}", world.state.resources.keys());
+        prop_assert!(world.state.objects.is_empty(), "{:?}", world.state.objects.keys());
+        // Of a provider its credentials go.
+        let of_provider = |object: &Json| object["metadata"]["annotations"][ANNOTATION_ADDRESS].as_str().is_some_and(|of| of.contains(".provider["));
+        let left: Vec<_> = world.objects.iter().filter(|(key, object)| key.kind == "Secret" || !of_provider(object)).map(|(key, _)| key).collect();
+        prop_assert!(left.is_empty(), "{:?}", left);
+    }
+
+    #[test]
     fn the_order_of_parallel_steps_does_not_matter(
         wanted in wanted(), at in 0usize..60, choices in prop::collection::vec(0usize..20, 1..40), destroy_at in 0usize..30,
     ) {

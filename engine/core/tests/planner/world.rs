@@ -155,6 +155,14 @@ impl World {
         step.on_start.iter().for_each(|effect| self.state.apply(effect));
     }
 
+    /// A step is broken off after so many of the objects that it applies: nobody has told the state.
+    pub fn break_off(&mut self, step: &Step, objects: usize) {
+        self.begin(step);
+        if let Action::EnsureProvider { objects: planned, .. } | Action::Apply { objects: planned, .. } = &step.action {
+            planned.iter().take(objects).for_each(|object| drop(self.write(object)));
+        }
+    }
+
     fn finish(&mut self, step: &Step) {
         self.act(&step.action, &step.address);
         step.on_done.iter().for_each(|effect| self.state.apply(effect));
@@ -327,9 +335,9 @@ impl World {
             if let (Some(uid), Some(live)) = (&object.uid, self.objects.get(&object.key)) {
                 assert_eq!(&live["metadata"]["uid"], uid, "{} is another object", object.key);
             }
-            self.objects.remove(&object.key);
+            let was_there = self.objects.remove(&object.key).is_some();
             self.state.apply(&Effect::ObjectGone { key: object.key.clone() });
-            if object.key.kind == "Cluster" {
+            if object.key.kind == "Cluster" && was_there {
                 // CAPI takes everything down that belongs to the Cluster, and its machines with it; of Secrets only those that it has taken in.
                 let name = object.key.name.clone();
                 let plane = object.key.plane.clone();

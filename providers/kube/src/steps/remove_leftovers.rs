@@ -7,7 +7,7 @@ use windlass_core::recorded::Effect;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 
 use crate::kinds::ObjectRef;
-use crate::remove::whole_content;
+use crate::remove::lasting_content;
 use crate::work::{Work, more};
 
 pub async fn run(work: &Work<'_>, plane: &Address, objects: &[DoomedObject]) -> Result<Outcome, StepError> {
@@ -21,7 +21,7 @@ pub async fn run(work: &Work<'_>, plane: &Address, objects: &[DoomedObject]) -> 
         let live = plane.get(&reference).await.map_err(|e| e.during(&plane.address, &format!("read {}", reference.short())))?;
         if let Some(live) = live.filter(|live| live.pointer("/metadata/deletionTimestamp").is_none()) {
             let users = match reference.kind.as_str() {
-                "Namespace" => whole_content(&plane, &live).await?,
+                "Namespace" => lasting_content(&plane, &live).await?,
                 _ => Vec::new(),
             };
             if !users.is_empty() {

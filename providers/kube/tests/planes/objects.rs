@@ -134,6 +134,48 @@ async fn only_what_is_meant_is_deleted() {
     assert!(get(&stage.management, &ObjectRef::new("v1", "Namespace", None, "n")).await.is_none());
 }
 
+/// What the garbage collector is about to take is no use of a Namespace; what it will keep is.
+#[tokio::test]
+async fn leftovers_do_not_wait_for_the_garbage_collector() {
+    let stage = Stage::open().await;
+    let kube = stage.kube(&[]);
+    let shop: Address = "cluster.shop".parse().unwrap();
+    let journal = Arc::new(Memory::default());
+    let owned = |name: &str, owners: &[(&str, &str, &str)]| {
+        let owners: Vec<Json> = owners
+            .iter()
+            .map(|(kind, owner, uid)| json!({"apiVersion": if *kind == "Thing" { "nobody.example/v1" } else { "v1" }, "kind": kind, "name": owner, "uid": uid}))
+            .collect();
+        let mut object = map(name, json!({}));
+        object["metadata"]["ownerReferences"] = json!(owners);
+        object
+    };
+    let leftovers = || {
+        let key = ObjectRef::new("v1", "Namespace", None, "n").key(&management());
+        let namespace = DoomedObject { key, api_version: "v1".into(), uid: None };
+        step(&shop, Action::RemoveLeftovers { plane: management(), objects: vec![namespace] })
+    };
+    put(&stage.management, marked(namespace("n"), &shop), "windlass").await;
+    let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node"}});
+    let node = put(&stage.management, node, "kubelet").await["metadata"]["uid"].as_str().unwrap().to_owned();
+    let garbage = put(&stage.management, owned("garbage", &[("ConfigMap", "gone", "0")]), "kcp").await;
+    put(&stage.management, owned("of-garbage", &[("ConfigMap", "garbage", garbage["metadata"]["uid"].as_str().unwrap())]), "kcp").await;
+    for (name, owners) in [
+        ("of-a-node", vec![("Node", "node", node.as_str())]),
+        ("of-both", vec![("ConfigMap", "gone", "0"), ("Node", "node", node.as_str())]),
+        ("of-a-kind-that-nobody-serves", vec![("Thing", "x", "0")]),
+    ] {
+        let reference = ObjectRef::new("v1", "ConfigMap", Some("n"), name);
+        put(&stage.management, owned(name, &owners), "kcp").await;
+        let kept = run(&kube, &leftovers(), &journal).await.unwrap();
+        assert_eq!(kept.evidence["kept"], json!(["Namespace n"]), "{name}");
+        stage.management.delete(&reference, Default::default()).await.unwrap();
+    }
+    let done = run(&kube, &leftovers(), &journal).await.unwrap();
+    assert_eq!(done.evidence["kept"], json!([]));
+    assert!(get(&stage.management, &ObjectRef::new("v1", "Namespace", None, "n")).await.is_none());
+}
+
 #[tokio::test]
 async fn what_no_update_puts_right_makes_way_for_what_is_applied_next() {
     let stage = Stage::open().await;

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
 
-use super::objects::{begin_and_end, component, doomed, once_clear, once_gone, planned, repair_digest, repair_objects};
+use super::objects::{begin_and_end, component, doomed, may_go, once_clear, once_gone, planned, repair_digest, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
@@ -126,7 +126,7 @@ impl<'v> Saga<'v> {
         }
         let group = "controlplane.cluster.x-k8s.io";
         let key = self.capi_key(group, "KubeadmControlPlane", marks::control_plane(&self.cluster.name), &self.now);
-        let applied = self.view.recorded.objects.get(&key).and_then(|object| object.applied.pointer("/spec/replicas"));
+        let applied = self.view.recorded.made(&key).and_then(|object| object.applied.pointer("/spec/replicas"));
         applied.and_then(Json::as_u64).and_then(|replicas| u32::try_from(replicas).ok()).unwrap_or(1)
     }
 
@@ -151,7 +151,7 @@ impl<'v> Saga<'v> {
         let Some(wish) = self.view.wishes.resources.get(address) else { return Vec::new() };
         let wanted: BTreeSet<ObjectKey> = wish.objects.iter().map(|object| object.key.on(plane)).collect();
         let own = self.view.index.owned(address).iter().filter(|(key, _)| &key.plane == plane && !wanted.contains(*key));
-        own.map(|(key, object)| doomed(self.view, key, object)).collect()
+        own.filter(|(key, object)| may_go(self.view, key, object)).map(|(key, object)| doomed(self.view, key, object)).collect()
     }
 
     fn apply(

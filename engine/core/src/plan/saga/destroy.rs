@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::foreign::{CloudHolding, Container, cloud_holdings, containers, goes_by_record, others};
 use super::given_secrets::given_secrets;
-use super::objects::{doomed, once_gone};
+use super::objects::{doomed, may_go, once_gone};
 use super::shared::SHARED_TIMEOUT;
 use super::steps::Draft;
 use crate::addr::{Address, Part, Root};
@@ -59,6 +59,7 @@ pub(in crate::plan) fn destroy_cluster(
         notes.entry(address.with(Part::Pivot)).or_default().push(line);
     }
     fall.cluster_goes(draft);
+    fall.unclaimed_go(draft);
     fall.given_secrets_go(draft);
     fall.rest_goes(draft);
     if let Some(line) = fall.strange_access() {
@@ -121,9 +122,12 @@ pub(in crate::plan) fn depends_on(recorded: &Recorded, cluster: &Address, other:
 fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, after: &[u32], draft: &mut Draft) {
     let mut planes: BTreeMap<&Address, Vec<DoomedObject>> = BTreeMap::new();
     for (key, object) in view.index.owned(address).iter().filter(|(key, _)| view.facts.reachable(&key.plane).is_some()) {
-        // Copies in clusters go with them. Of a provider only its Secrets go: others may use it.
-        let goes = if matches!(address.part, Some(Part::Provider(_))) { is_secret_object(key) } else { key.kind != "Namespace" };
-        if key.plane.is_management() && goes {
+        // Copies in clusters go with them. Of a provider only its Secrets go, and only if no cluster of others needs them.
+        let goes = match &address.part {
+            Some(Part::Provider(_)) => is_secret_object(key) && view.others_clusters(&key.plane).is_none(),
+            _ => key.kind != "Namespace",
+        };
+        if key.plane.is_management() && goes && may_go(view, key, object) {
             planes.entry(&key.plane).or_default().push(doomed(view, key, object));
         }
     }
@@ -507,6 +511,19 @@ impl<'v> Fall<'v> {
         }
         draft.on_done(step, Effect::PlaneGone { address: self.address.clone() });
         self.gate = vec![step];
+    }
+
+    /// What a step meant to make when it was broken off: Cluster API takes along only what its Cluster has come to own.
+    fn unclaimed_go(&mut self, draft: &mut Draft) {
+        let management = &self.kept.management;
+        let here = |key: &ObjectKey| &key.plane == management && !matches!(key.kind.as_str(), "Namespace" | "Cluster");
+        let intended = self.view.index.owned_below(self.address).filter(|(key, object)| here(key) && object.uid.is_empty());
+        let ours = intended.filter(|(key, object)| may_go(self.view, key, object));
+        let objects: Vec<DoomedObject> = ours.map(|(key, object)| doomed(self.view, key, object)).collect();
+        if !objects.is_empty() {
+            let action = Action::RemoveLeftovers { plane: management.clone(), objects };
+            self.gate = vec![draft.add(self.address, action, self.gate.clone(), self.timeout())];
+        }
     }
 
     /// Secrets that Cluster API was given go after the Cluster, which may need them to the end.

@@ -2,23 +2,17 @@
 
 use crate::addr::{Address, Part};
 use crate::encode::is_secret_object;
-use crate::marks::lineage_of;
-use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::verdict::View;
 
-use super::objects::doomed;
+use super::objects::{doomed, is_not_anothers};
 
 /// Those that are ours, as they are on the management plane when the Cluster is gone. Cluster API takes along those that it has come to look
 /// at, so mostly nothing is left to be deleted.
 pub(super) fn given_secrets(view: &View<'_>, cluster: &Address, management: &Address) -> Vec<DoomedObject> {
     let own = view.index.owned(&cluster.with(Part::ControlPlane)).iter().filter(|(key, _)| is_secret_object(key));
     // One that has lost its mark would stop the destroy when nothing else is left.
-    let marked = |key: &ObjectKey| match view.facts.object(key) {
-        Some(live) => lineage_of(live) == Some(view.recorded.lineage.as_str()),
-        None => true,
-    };
-    let ours = own.filter(|(key, _)| marked(key));
+    let ours = own.filter(|(key, _)| is_not_anothers(view, key));
     ours.map(|(key, object)| match &key.plane == management {
         true => doomed(view, key, object),
         // After a pivot back it is another object than the recorded.

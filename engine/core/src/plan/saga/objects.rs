@@ -9,7 +9,7 @@ use crate::addr::Address;
 use crate::agent_objects::LAYER_KIND;
 use crate::drift::uid_of_ours;
 use crate::encode::{canonical_text, is_secret_object, sha256_digest};
-use crate::marks::AGENT_API_VERSION;
+use crate::marks::{AGENT_API_VERSION, lineage_of};
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::layer_object;
@@ -24,6 +24,16 @@ use crate::recorded::{Effect, RecordedObject, ResourceStatus};
 pub(super) fn doomed(view: &View<'_>, key: &ObjectKey, object: &RecordedObject) -> DoomedObject {
     let uid = uid_of_ours(object, view.facts.object(key));
     DoomedObject { key: key.clone(), api_version: object.api_version.clone(), uid }
+}
+
+/// Whether an object may be deleted because it is recorded: one that was only intended may be somebody else's by now.
+pub(super) fn may_go(view: &View<'_>, key: &ObjectKey, object: &RecordedObject) -> bool {
+    !object.uid.is_empty() || is_not_anothers(view, key)
+}
+
+/// Whether an object carries our mark, as far as anybody knows.
+pub(super) fn is_not_anothers(view: &View<'_>, key: &ObjectKey) -> bool {
+    view.facts.object(key).is_none_or(|live| lineage_of(live) == Some(view.recorded.lineage.as_str()))
 }
 
 /// Applies objects that are not as we applied them, one step for each plane; the last step.
@@ -133,7 +143,7 @@ fn api_version_of(view: &View<'_>, action: &Action, key: &ObjectKey) -> String {
 /// The object for a plane; `create` where neither the state nor the plane has it.
 pub(super) fn planned(view: &View<'_>, object: &Placed, plane: &Address) -> PlannedObject {
     let key = object.key.on(plane);
-    let create = !is_shared(&key) && !view.recorded.objects.contains_key(&key) && view.facts.object(&key).is_none();
+    let create = !is_shared(&key) && view.recorded.made(&key).is_none() && view.facts.object(&key).is_none();
     object.planned(plane, create)
 }
 

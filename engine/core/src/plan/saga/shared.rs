@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::objects::{begin_and_end, component, once_clear, planned, repair_objects};
+use super::objects::{begin_and_end, component, doomed, may_go, once_clear, planned, repair_objects};
 use super::steps::Draft;
 use crate::addr::{Address, Root};
+use crate::plan::action::DoomedObject;
 use crate::plan::verdict::{Repair, Verdict, View};
 use crate::plan::{Action, PlannedObject};
 
@@ -32,6 +33,13 @@ pub(in crate::plan) fn providers(view: &View<'_>, verdicts: &Verdicts, draft: &m
     }
 }
 
+/// What an earlier attempt meant to make and nobody asks for any more.
+fn given_up(view: &View<'_>, address: &Address, wanted: &[PlannedObject]) -> Vec<DoomedObject> {
+    let intended = view.index.owned(address).iter().filter(|(_, object)| object.uid.is_empty());
+    let dropped = intended.filter(|(key, _)| !wanted.iter().any(|object| &object.key == *key));
+    dropped.filter(|(key, object)| may_go(view, key, object)).map(|(key, object)| doomed(view, key, object)).collect()
+}
+
 /// Step 2: identities and their Secrets on the management plane.
 pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) {
     for (address, wish) in &view.wishes.resources {
@@ -45,7 +53,8 @@ pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut 
             let plane = view.management(address);
             let objects: Vec<PlannedObject> = wish.objects.iter().map(|object| planned(view, object, &plane)).collect();
             let takeovers = verdict.takeovers_on(&plane);
-            let action = Action::Apply { plane, objects, takeovers, prune: Vec::new() };
+            let prune = given_up(view, address, &objects);
+            let action = Action::Apply { plane, objects, takeovers, prune };
             let needs = once_clear(view, address, &action, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
             let step = draft.add(address, action, needs, SHARED_TIMEOUT);
             begin_and_end(view, verdict, address, step, step, draft);
