@@ -95,8 +95,7 @@ impl<'a> View<'a> {
         }
         let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
         for (key, object) in self.index.owned(address) {
-            if !object.uid.is_empty()
-                && !is_bookkeeping(key) && !expected.contains(key) && !renamed.values().any(|(old, _)| old == key) {
+            if !object.uid.is_empty() && !is_bookkeeping(key) && !expected.contains(key) && !renamed.values().any(|(old, _)| old == key) {
                 diagnostics.push(refusal(
                     address,
                     rendering_of(address),

@@ -575,14 +575,19 @@ fn the_secrets_of_a_provider_stay_while_clusters_of_others_use_them() {
     let theirs = json!({"metadata": {"name": "theirs", "namespace": "theirs", "labels": {"windlass.dev/lineage": "other"}}});
     world.objects.insert(of_others.clone(), theirs);
     let secrets = |world: &World| -> Vec<ObjectKey> {
-        let of_provider = |key: &&ObjectKey| key.kind == "Secret" && key.plane == management() && key.namespace.as_deref() == Some("capa-system");
+        let of_provider =
+            |key: &&ObjectKey| key.kind == "Secret" && key.plane == management() && key.namespace.as_deref() == Some("capa-system");
         world.objects.keys().filter(of_provider).cloned().collect()
     };
     assert!(!secrets(&world).is_empty());
     let plan = destroy(&world, &wish);
     let change = plan.changes.iter().find(|change| change.address.to_string() == "management.sandbox.provider[\"aws\"]").unwrap();
     assert_eq!(change.action, ChangeAction::Forget);
-    assert!(change.notes.contains(&"its Secrets stay too: clusters of others are there (Cluster theirs/theirs)".to_owned()), "{:?}", change.notes);
+    assert!(
+        change.notes.contains(&"its Secrets stay too: clusters of others are there (Cluster theirs/theirs)".to_owned()),
+        "{:?}",
+        change.notes
+    );
     let before = secrets(&world);
     world.apply(&plan, usize::MAX);
     assert_eq!(secrets(&world), before);

@@ -41,6 +41,8 @@ struct Found {
 pub struct Closure {
     /// In the order of plane, kind, namespace and name.
     pub moving: Vec<Moving>,
+    /// The same as they were listed, by uid.
+    pub sources: BTreeMap<String, Json>,
     /// The first object that its provider does not let go at the moment.
     pub blocked: Option<String>,
 }
@@ -48,7 +50,7 @@ pub struct Closure {
 /// Finds what moves.
 pub async fn discover(work: &Work<'_>, pivot: &PivotSpec, from: &Plane, kinds: &Kinds) -> Result<Closure, StepError> {
     let failed_to = |error: ApiError| error.during(&from.address, &format!("list what belongs to {}", pivot.cluster));
-    let found = find(pivot, from, kinds).await.map_err(failed_to)?;
+    let mut found = find(pivot, from, kinds).await.map_err(failed_to)?;
     let moving = select(&found, pivot, &work.context.lineage);
     let (mut list, mut blocked) = (Vec::new(), None);
     for (object, shared) in moving.own.iter().map(|uid| (uid, false)).chain(moving.shared.iter().map(|uid| (uid, true))) {
@@ -65,7 +67,9 @@ pub async fn discover(work: &Work<'_>, pivot: &PivotSpec, from: &Plane, kinds: &
         }
     }
     list.sort_by_key(Moving::reference);
-    Ok(Closure { moving: list, blocked })
+    let taken = list.iter().filter_map(|object| found.inside.remove(&object.uid).or_else(|| found.outside.remove(&object.uid)));
+    let sources = taken.map(|live| (uid(&live).to_owned(), live)).collect();
+    Ok(Closure { moving: list, sources, blocked })
 }
 
 fn moving_of(work: &Work<'_>, live: &Json, shared: bool, all: &Selected) -> Option<Moving> {

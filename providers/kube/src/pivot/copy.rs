@@ -31,6 +31,8 @@ pub struct Crossing<'a> {
     pub past: &'a Past,
     /// uids.
     pub uids: &'a Uids,
+    /// The objects that move, as they were when it was decided that they do, by uid; empty when an earlier attempt has decided.
+    pub sources: BTreeMap<String, Json>,
 }
 
 impl Crossing<'_> {
@@ -54,6 +56,9 @@ impl Crossing<'_> {
     }
 
     async fn source(&self, object: &Moving) -> Result<Json, StepError> {
+        if let Some(listed) = self.sources.get(&object.uid) {
+            return Ok(listed.clone());
+        }
         let reference = object.reference();
         let failed_to = |error: ApiError| error.during(&self.from.address, &format!("read {}", reference.short()));
         match self.from.get(&reference).await.map_err(failed_to)? {

@@ -1,6 +1,6 @@
 //! Taking objects away from one side: the source after the switch, the target in a rollback.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use windlass_core::marks::PIVOT_MANAGER;
 use windlass_run::ports::StepError;
 
@@ -14,11 +14,18 @@ use crate::planes::uid;
 
 /// Takes the finalizers off a source object whose copy is the truth now.
 pub async fn set_free(crossing: &Crossing<'_>, object: &Moving) -> Result<(), StepError> {
-    if object.shared || crossing.past.has(&object.uid, Mark::Released) || crossing.past.has(&object.uid, Mark::Deleted) {
+    let done = crossing.past.has(&object.uid, Mark::Released) || crossing.past.has(&object.uid, Mark::Deleted);
+    if object.shared || done || is_free(crossing, object) {
         return Ok(());
     }
     release(crossing.from, &object.reference(), &object.uid).await?;
     crossing.journal(object, Mark::Released, None).await
+}
+
+/// Whether an object has no finalizer, and is of a kind of Kubernetes itself: no provider's webhook asks why it is deleted.
+fn is_free(crossing: &Crossing<'_>, object: &Moving) -> bool {
+    let finalizers = |listed: &Json| listed.pointer("/metadata/finalizers").and_then(Json::as_array).map_or(0, Vec::len);
+    object.api_version == "v1" && crossing.sources.get(&object.uid).is_some_and(|listed| finalizers(listed) == 0)
 }
 
 /// Deletes a source object that was set free.

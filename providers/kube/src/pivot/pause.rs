@@ -1,6 +1,9 @@
 //! Pausing a cluster and letting it go on. Touches `spec.paused` only, under a field manager of its own.
 
+use std::pin::pin;
 use std::sync::Arc;
+
+use futures::future::{Either, select, try_join_all};
 
 use serde_json::{Value as Json, json};
 use windlass_core::marks::PIVOT_MANAGER;
@@ -14,6 +17,7 @@ use crate::plane::Plane;
 use crate::ready::condition::{count, observed};
 use crate::ready::machines::name;
 use crate::steps::wait_nodes::belongs_to;
+use crate::watch::View;
 use crate::work::Work;
 use windlass_core::encode::merge_patch;
 
@@ -62,27 +66,34 @@ pub async fn pause(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef, pro
     if !live.as_ref().is_some_and(is_paused) {
         plane.merge(cluster, &json!({"spec": {"paused": true}}), PIVOT_MANAGER).await.map_err(failed_to)?;
     }
-    if are_stopped(plane, providers).await.map_err(failed_to)? {
-        return Ok(());
+    // Whoever runs says so while it is still asked who does.
+    let stopped = async { are_stopped(plane, providers).await.map_err(failed_to) };
+    let said = try_join_all(TELLING.iter().map(|(api_version, kind)| stands_still(work, plane, cluster, api_version, kind)));
+    match select(pin!(stopped), pin!(said)).await {
+        Either::Left((stopped, said)) => {
+            if stopped? {
+                Ok(())
+            } else {
+                said.await.map(drop)
+            }
+        }
+        Either::Right((said, _)) => said.map(drop),
     }
-    for (api_version, kind) in TELLING {
-        let watch = match work.watch(plane, api_version, kind, cluster.namespace.as_deref()).await {
-            Ok(watch) => watch,
-            // A plane without that kind has no object of it either.
-            Err(_) if plane.kind(api_version, kind).await.is_err_and(|error| error.not_found()) => continue,
-            Err(error) => return Err(error),
-        };
-        let what = format!("the controllers of {} on {} to stop", cluster.short(), plane.address);
-        work.patience
-            .until(&watch, &what, |view| {
-                let ours =
-                    view.all().filter(|object| *kind == "Cluster" && name(object) == cluster.name || belongs_to(object, &cluster.name));
-                ours.filter(|object| object.pointer("/metadata/deletionTimestamp").is_none())
-                    .try_for_each(|object| acknowledged(object, *kind == "Cluster"))
-            })
-            .await?;
-    }
-    Ok(())
+}
+
+/// The controllers of one kind say of each object of a cluster that they have stopped.
+async fn stands_still(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef, api_version: &str, kind: &str) -> Result<(), StepError> {
+    let watch = match work.watch(plane, api_version, kind, cluster.namespace.as_deref()).await {
+        Ok(watch) => watch,
+        // A plane without that kind has no object of it either.
+        Err(_) if plane.kind(api_version, kind).await.is_err_and(|error| error.not_found()) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let what = format!("the controllers of {} on {} to stop", cluster.short(), plane.address);
+    let is_ours = |object: &&Json| kind == "Cluster" && name(object) == cluster.name || belongs_to(object, &cluster.name);
+    let stays = |object: &&Json| object.pointer("/metadata/deletionTimestamp").is_none();
+    let all_said = |view: &View| view.all().filter(is_ours).filter(stays).try_for_each(|object| acknowledged(object, kind == "Cluster"));
+    work.patience.until(&watch, &what, all_said).await
 }
 
 /// An object's controller says that it is paused, of the present generation. `must` = it has to say something.

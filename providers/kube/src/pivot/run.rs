@@ -1,6 +1,6 @@
 //! The pivot as one readable list of stages; see the parent module for their meaning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{join, join_all, try_join_all};
@@ -10,7 +10,7 @@ use windlass_core::plan::PivotSpec;
 use windlass_core::recorded::Effect;
 use windlass_run::ports::{Ensured, Outcome, StepError};
 
-use super::closure::{Kinds, cluster_reference, discover, kinds};
+use super::closure::{Closure, Kinds, cluster_reference, discover, kinds};
 use super::copy::{Crossing, Uids, begin, ensure_namespace, finish};
 use super::journal::{self, Moving, Past};
 use super::leave::{leave, set_free, take_back};
@@ -29,7 +29,7 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
     let past = Past::read(work.context.journal.earlier());
     let (from, to) = (work.plane(&pivot.from).await?, work.plane(&pivot.to).await?);
     let uids: Uids = Mutex::new(past.copies.clone());
-    let crossing = Crossing { work, from: &from, to: &to, past: &past, uids: &uids };
+    let mut crossing = Crossing { work, from: &from, to: &to, past: &past, uids: &uids, sources: BTreeMap::new() };
     let moving = match &past.closure {
         Some(moving) => {
             if !past.switched {
@@ -42,7 +42,11 @@ pub async fn run(work: &Work<'_>, pivot: &PivotSpec) -> Result<Outcome, StepErro
                 let removed = clear_source(work, pivot, &from, &to).await?;
                 return Ok(Outcome { evidence: json!({"removed": removed}), ..Outcome::default() });
             }
-            Standing::ToDo { begun } => decide(&crossing, pivot, begun).await?,
+            Standing::ToDo { begun } => {
+                let closure = decide(&crossing, pivot, begun).await?;
+                crossing.sources = closure.sources;
+                closure.moving
+            }
         },
     };
     if !past.switched {
@@ -150,33 +154,33 @@ async fn read(plane: &Plane, object: &ObjectRef) -> Result<Option<serde_json::Va
 }
 
 /// Pauses the source and writes down what moves.
-async fn decide(crossing: &Crossing<'_>, pivot: &PivotSpec, begun: bool) -> Result<Vec<Moving>, StepError> {
+async fn decide(crossing: &Crossing<'_>, pivot: &PivotSpec, begun: bool) -> Result<Closure, StepError> {
     let (work, from, to) = (crossing.work, crossing.from, crossing.to);
     let cluster = cluster_reference(pivot);
     // Which kinds there are does not change while the controllers come to a stop.
     let (kinds, paused) = join(kinds(pivot, from), pause(work, from, &cluster, &pivot.providers)).await;
     paused?;
     let kinds = kinds?;
-    let moving = unblocked(work, pivot, from, &kinds).await?;
-    levels_of(&moving)?;
-    if !begun && let Some(object) = in_the_way(to, &moving).await? {
+    let closure = unblocked(work, pivot, from, &kinds).await?;
+    levels_of(&closure.moving)?;
+    if !begun && let Some(object) = in_the_way(to, &closure.moving).await? {
         unpause(from, &cluster).await?;
         return Err(failed(
             format!("{} exists already on {}", object.short(), pivot.to),
             "it is in the way of the pivot: delete or rename it",
         ));
     }
-    crossing.record(journal::closure(&moving)).await?;
-    Ok(moving)
+    crossing.record(journal::closure(&closure.moving)).await?;
+    Ok(closure)
 }
 
 /// What moves, once no provider keeps any of it back; they do so while they finish something.
-async fn unblocked(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>, kinds: &Kinds) -> Result<Vec<Moving>, StepError> {
+async fn unblocked(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>, kinds: &Kinds) -> Result<Closure, StepError> {
     let what = format!("the providers on {} to let {} go", pivot.from, pivot.cluster);
     let ask = || async {
         let closure = discover(work, pivot, from, kinds).await.map_err(|error| error.to_string())?;
         match closure.blocked {
-            None => Ok(closure.moving),
+            None => Ok(closure),
             Some(object) => Err(format!("{object} is held back (annotation block-move)")),
         }
     };
@@ -185,11 +189,17 @@ async fn unblocked(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>, kinds:
 
 /// The first object of the target that has the name of one that moves and is not shared.
 async fn in_the_way(to: &Plane, moving: &[Moving]) -> Result<Option<ObjectRef>, StepError> {
-    let looks = moving.iter().filter(|object| !object.shared).map(|object| async {
-        let reference = object.reference();
-        Ok::<_, StepError>(read(to, &reference).await?.map(|_| reference))
+    let own: BTreeSet<ObjectRef> = moving.iter().filter(|object| !object.shared).map(Moving::reference).collect();
+    let kinds: BTreeSet<(&str, &str, Option<&str>)> =
+        own.iter().map(|object| (object.api_version.as_str(), object.kind.as_str(), object.namespace.as_deref())).collect();
+    let lists = kinds.into_iter().map(|(api_version, kind, namespace)| async move {
+        match to.list(api_version, kind, namespace, None).await {
+            Err(error) if error.not_found() => Ok(Vec::new()),
+            other => other.map_err(|error| error.during(&to.address, &format!("list {kind}"))),
+        }
     });
-    Ok(try_join_all(looks).await?.into_iter().flatten().next())
+    let there = try_join_all(lists).await?.into_iter().flatten().filter_map(|live| ObjectRef::of(&live));
+    Ok(there.filter(|object| own.contains(object)).min())
 }
 
 fn levels_of(moving: &[Moving]) -> Result<Vec<Vec<String>>, StepError> {
@@ -204,7 +214,7 @@ fn levels_of(moving: &[Moving]) -> Result<Vec<Vec<String>>, StepError> {
 async fn before_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Moving]) -> Result<(), StepError> {
     let work = crossing.work;
     let by_uid: BTreeMap<&str, &Moving> = moving.iter().map(|object| (object.uid.as_str(), object)).collect();
-    let namespaces: std::collections::BTreeSet<&str> = moving.iter().filter_map(|object| object.namespace.as_deref()).collect();
+    let namespaces: BTreeSet<&str> = moving.iter().filter_map(|object| object.namespace.as_deref()).collect();
     let mut own_namespace = None;
     for namespace in namespaces {
         let uids = ensure_namespace(crossing.from, crossing.to, namespace).await?;
@@ -212,11 +222,14 @@ async fn before_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Mov
             own_namespace = uids;
         }
     }
-    // Only the uids of owners must be known before what they own is created; the rest of the work on each copy waits for no other.
-    let mut begun = Vec::with_capacity(moving.len());
+    // Only the uids of owners must be known before what they own is created; the rest of the work on each copy goes on beside that.
+    let mut begun = Vec::new();
     for level in levels_of(moving)? {
         let copies = level.iter().filter_map(|uid| by_uid.get(uid.as_str())).map(|object| begin(crossing, object));
-        begun.extend(first_error(join_all(copies).await)?.into_iter().flatten());
+        let owners = std::mem::take(&mut begun).into_iter().map(|begun| finish(crossing, begun));
+        let (copies, owners) = join(join_all(copies), join_all(owners)).await;
+        first_error(owners)?;
+        begun.extend(first_error(copies)?.into_iter().flatten());
         work.context.progress.note(&format!("{} of {} objects copied", copied(crossing), moving.len()));
     }
     first_error(join_all(begun.into_iter().map(|begun| finish(crossing, begun))).await)?;
@@ -243,19 +256,18 @@ fn moved(crossing: &Crossing<'_>, pivot: &PivotSpec, object: &Moving) -> Option<
     Some(Effect::ObjectMoved { key, plane: pivot.to.clone(), uid: crossing.copy_of(object)? })
 }
 
-/// Only forward: the source goes, dependents first and Secrets last, then the copy works.
+/// Only forward: the source goes, then the copy works. The Cluster holds all controllers back while there is anything they could act on, so it
+/// goes after the rest; Secrets last.
 async fn after_switch(crossing: &Crossing<'_>, pivot: &PivotSpec, moving: &[Moving]) -> Result<(), StepError> {
-    let by_uid: BTreeMap<&str, &Moving> = moving.iter().map(|object| (object.uid.as_str(), object)).collect();
-    let levels = levels_of(moving)?;
+    let cluster = cluster_reference(pivot);
     first_error(join_all(moving.iter().map(|object| set_free(crossing, object))).await)?;
-    for secrets in [false, true] {
-        for level in levels.iter().rev() {
-            let objects = level.iter().filter_map(|uid| by_uid.get(uid.as_str())).filter(|object| object.is_secret() == secrets);
-            first_error(join_all(objects.map(|object| leave(crossing, object))).await)?;
-        }
+    let turn = |object: &Moving| (object.is_secret(), object.reference() == cluster);
+    for now in [(false, false), (false, true), (true, false)] {
+        let objects = moving.iter().filter(|object| turn(object) == now);
+        first_error(join_all(objects.map(|object| leave(crossing, object))).await)?;
     }
     if !crossing.past.unpaused {
-        unpause(crossing.to, &cluster_reference(pivot)).await?;
+        unpause(crossing.to, &cluster).await?;
         crossing.record(journal::unpaused()).await?;
     }
     Ok(())
