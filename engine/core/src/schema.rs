@@ -160,6 +160,14 @@ impl BlockSchema {
         self.attributes.iter().find(|a| a.name == name)
     }
 
+    /// The attributes that a cluster keeps as long as it lives, as dotted paths below a prefix, with what a change of each would be.
+    pub fn fixed(&self, prefix: &str) -> Vec<(String, OnChange)> {
+        let path = |name: &str| if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
+        let fixed = |attribute: &&Attribute| matches!(attribute.on_change, OnChange::Recreate | OnChange::Forbidden);
+        let own = self.attributes.iter().filter(fixed).map(|attribute| (path(attribute.name), attribute.on_change));
+        own.chain(self.blocks.iter().flat_map(|block| block.body.fixed(&path(block.name)))).collect()
+    }
+
     /// The nested block of this type.
     pub fn block(&self, name: &str) -> Option<&'static NestedBlock> {
         self.blocks.iter().find(|b| b.name == name)

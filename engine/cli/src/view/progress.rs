@@ -209,6 +209,7 @@ pub fn title(action: &Action) -> String {
             [one] => format!("deleting {} from {plane}, to make it again", one.key.short()),
             many => format!("deleting {} objects from {plane}, to make them again", many.len()),
         },
+        Action::CollectTemplates { plane, .. } => format!("removing machine templates from {plane} that nothing uses"),
         Action::RemoveLeftovers { plane, .. } => format!("removing leftovers from {plane}"),
         Action::StoreOutputs { .. } => "outputs".to_owned(),
         Action::Record => "recording".to_owned(),

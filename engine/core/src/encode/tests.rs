@@ -128,6 +128,7 @@ fn real_values_are_collected_under_the_sources_of_their_placeholders() {
     let secret = object("Secret", vec![("stringData", data("password", Value::secret(Value::string("hunter2"))))]);
     let (json, _) = encoded(&secret, false);
     let resource = DesiredResource {
+        fixed: BTreeMap::new(),
         address: owner(),
         input: Value::Null,
         render_revision: 1,

@@ -25,6 +25,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
             .filter_map(|rendered| marker.mark(&rendered.object, address, Home::Management, plane, cloud.input.body.span, diagnostics))
             .collect();
         let resource = DesiredResource {
+            fixed: cloud.provider.schema().cloud.fixed("").into_iter().collect(),
             address: address.clone(),
             input: cloud.input.body.value.clone(),
             render_revision: RENDER_REVISION,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Address, Part};
-use crate::config::{CAPI_OVERRIDE, ClusterModel, Model, OverrideModel};
+use crate::config::{CAPI_OVERRIDE, ClusterModel, Model, OverrideModel, schema};
 use crate::desired::{Desired, DesiredCluster, DesiredLayer, DesiredObject, DesiredResource, Home};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::marks;
@@ -103,7 +103,15 @@ impl Work<'_> {
             Some(Part::WorkerPool(pool)) => self.places_of(&Some(pool.clone())),
             Some(_) => BTreeMap::new(),
         };
+        let provider = self.cluster.provider.schema();
+        let fixed = match &address.part {
+            None => [schema::CLUSTER.fixed(""), provider.cluster.fixed("")].concat(),
+            Some(Part::ControlPlane) => [schema::CONTROL_PLANE.fixed(""), provider.machine.fixed("machine")].concat(),
+            Some(Part::WorkerPool(_)) => [schema::WORKER_POOL.fixed(""), provider.machine.fixed("machine")].concat(),
+            Some(_) => Vec::new(),
+        };
         let resource = DesiredResource {
+            fixed: fixed.into_iter().collect(),
             address: address.clone(),
             input,
             render_revision: RENDER_REVISION,
@@ -249,10 +257,11 @@ fn base(work: &mut Work<'_>, owns_namespace: bool) {
             ("namespace", Value::string(&input.namespace)),
             ("cloud", Value::string(input.cloud.address.to_string())),
             ("kubernetes_version", Value::string(&input.kubernetes_version)),
-            ("os_version", input.os.value.get("version").cloned().unwrap_or(Value::Null)),
+            ("os", input.os.value.clone()),
             ("pivot", Value::Bool(work.cluster.pivot)),
             ("pod_cidr", Value::list(&input.pod_cidrs)),
             ("service_cidr", Value::list(&input.service_cidrs)),
+            ("ssh_authorized_keys", Value::list(&input.ssh_authorized_keys)),
             ("profiles", Value::list(work.cluster.profiles.iter().map(|(name, version)| format!("{name} {version}")))),
         ]),
         &input.body.value,

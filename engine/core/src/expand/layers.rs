@@ -27,6 +27,7 @@ pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, di
         refuse_our_namespace(layer, plane, &mut objects, diagnostics);
         objects.sort_by_key(|object| application_rank(&object.key.group, &object.key.kind));
         let resource = DesiredResource {
+            fixed: BTreeMap::new(),
             address: address.clone(),
             input: layer.input.clone(),
             render_revision: RENDER_REVISION,

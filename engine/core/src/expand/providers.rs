@@ -27,6 +27,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
         let spec = needed.spec;
         let input = Value::object([("version", Value::string(&spec.version)), ("install", Value::Bool(spec.install))]);
         let resource = DesiredResource {
+            fixed: BTreeMap::new(),
             address: address.clone(),
             input,
             render_revision: RENDER_REVISION,

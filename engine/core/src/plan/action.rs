@@ -150,6 +150,13 @@ pub enum Action {
         /// The objects.
         objects: Vec<DoomedObject>,
     },
+    /// Templates that no MachineSet refers to any more are deleted; what is still referred to is waited for.
+    CollectTemplates {
+        /// The plane.
+        plane: Address,
+        /// The templates.
+        objects: Vec<DoomedObject>,
+    },
     /// Outputs are computed and stored.
     StoreOutputs {
         /// Output name → value in placeholder form (unknown leaves are filled in).

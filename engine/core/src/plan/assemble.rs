@@ -7,10 +7,11 @@ use serde_json::Value as Json;
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
 
+use super::day_two::changed;
 use super::demands::{goes_alone, planes};
 use super::kept_facts::kept_input;
 use super::saga::{Abandoned, Draft};
-use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
+use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping, rolls_machines};
 use super::wish::{Placed, Wish};
 use super::{
     Action, Change, ChangeAction, Fingerprint, LeafChange, ObjectAction, ObjectChange, PLAN_FORMAT, Plan, PlanOutput, PlanPlane, Reason,
@@ -150,24 +151,37 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             change.objects = new_objects(view, wish);
             for repair in verdict.repairs() {
                 change.objects.retain(|object| object.key != repair.key);
-                change.reasons.extend(reasons(view, wish, repair, false));
+                change.reasons.extend(reasons(view, wish, repair, Cause::Others));
                 change.objects.push(object_change(view, repair));
             }
             change.objects.extend(dropped_objects(view, wish));
         }
         Verdict::Repair(repairs) | Verdict::Update(repairs) => {
             change.action = if is_gone(view, address, repairs) { ChangeAction::Create } else { ChangeAction::Update };
+            let updated = matches!(verdict, Verdict::Update(_));
+            let wished = if updated && !matches!(address.part, Some(Part::Agent)) { wished(view, wish) } else { Vec::new() };
+            let cause = match (updated, wished.is_empty()) {
+                (false, _) => Cause::Others,
+                (true, true) => Cause::Rendering,
+                (true, false) => Cause::User,
+            };
+            change.reasons.extend(wished);
             for repair in repairs {
                 if repair.key.kind == "MachineDeployment" && repair.drift.deleting.is_some() {
                     change.notes.push("Cluster API takes the machines of this pool down; new ones are made once they are gone".to_owned());
                 }
-                change.reasons.extend(reasons(view, wish, repair, matches!(verdict, Verdict::Update(_))));
+                change.reasons.extend(reasons(view, wish, repair, cause));
                 change.objects.push(object_change(view, repair));
             }
-            let rolled = repairs.iter().any(rolls_machines);
-            if rolled {
+            let replaced = view.replaced_templates(address).into_iter();
+            change.objects.extend(replaced.map(|(key, _)| ObjectChange {
+                key: key.clone(),
+                action: ObjectAction::Delete,
+                leaves: Vec::new(),
+            }));
+            if let Some(rolled) = repairs.iter().find(|repair| rolls_machines(repair)) {
                 change.action = ChangeAction::Repave;
-                change.machines = machines(&wish.objects);
+                change.machines = machines_before(view, rolled).unwrap_or_else(|| machines(&wish.objects));
             }
         }
     }
@@ -236,10 +250,40 @@ fn object_change(view: &View<'_>, repair: &Repair) -> ObjectChange {
     ObjectChange { key: repair.key.clone(), action, leaves }
 }
 
-fn reasons(view: &View<'_>, wish: &Wish<'_>, repair: &Repair, rendered: bool) -> Vec<Reason> {
+/// Why objects are not as they are to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Somebody else.
+    Others,
+    /// The same wish is rendered in another way.
+    Rendering,
+    /// The user's wish is another one; its fields have been told.
+    User,
+}
+
+/// What the user asks for in another way: attributes of the resource, and those of its cluster that it follows.
+fn wished(view: &View<'_>, wish: &Wish<'_>) -> Vec<Reason> {
+    let address = &wish.resource.address;
+    let of = |address: &Address| {
+        let wish = view.wishes.resources.get(address)?;
+        Some(changed(wish, view.recorded.resources.get(address)?))
+    };
+    let own = of(address).unwrap_or_default().into_iter().map(|change| (change.field.clone(), change));
+    let of_root = of(&address.root()).filter(|_| address.part.is_some() && address.is_cluster()).unwrap_or_default().into_iter();
+    let of_root = of_root.map(|change| (format!("{} {}", address.root(), change.field), change));
+    let rule = "changed in configuration".to_owned();
+    own.chain(of_root).map(|(field, change)| Reason { field: Some(field), old: change.old, new: change.new, rule: rule.clone() }).collect()
+}
+
+fn reasons(view: &View<'_>, wish: &Wish<'_>, repair: &Repair, cause: Cause) -> Vec<Reason> {
     let object = repair.key.short();
+    let rendered = cause != Cause::Others;
     if repair.drift.deleted {
-        let rule = if rendered { "new in this release's rendering".to_owned() } else { "deleted outside of windlass".to_owned() };
+        let rule = match cause {
+            Cause::User => return Vec::new(),
+            Cause::Rendering => "new in this release's rendering".to_owned(),
+            Cause::Others => "deleted outside of windlass".to_owned(),
+        };
         return vec![Reason { field: Some(object), old: Json::Null, new: Json::Null, rule }];
     }
     if let Some(deletion) = &repair.drift.deleting {
@@ -255,8 +299,10 @@ fn reasons(view: &View<'_>, wish: &Wish<'_>, repair: &Repair, rendered: bool) ->
             rule: format!("made again outside of windlass {}", other.words()),
         });
     }
-    for leaf in &repair.drift.leaves {
-        let rule = match (&leaf.actor, rendered) {
+    // What the user asks for has been told; what somebody else has written meanwhile is taken back with it.
+    let told = |leaf: &&LeafDiff| cause != Cause::User || !leaf.others.is_empty();
+    for leaf in repair.drift.leaves.iter().filter(told) {
+        let rule = match (&leaf.actor, rendered && leaf.others.is_empty()) {
             (_, true) if is_image_of_agent(view, wish, leaf) => {
                 "another agent_image: the one in the configuration, or without one this release's".to_owned()
             }
@@ -282,22 +328,10 @@ fn is_image_of_agent(view: &View<'_>, wish: &Wish<'_>, leaf: &LeafDiff) -> bool 
         && (leaf.live.as_ref(), leaf.applied.as_ref()) == (before, now)
 }
 
-/// Whether putting this right rolls machines (reference/cluster-api.md 3.1 and 3.2).
-fn rolls_machines(repair: &Repair) -> bool {
-    let rolling: &[&str] = match repair.key.kind.as_str() {
-        "KubeadmControlPlane" => &["spec.version", "spec.kubeadmConfigSpec", "spec.machineTemplate.spec.infrastructureRef"],
-        "MachineDeployment" => &[
-            "spec.template.spec.version",
-            "spec.template.spec.bootstrap",
-            "spec.template.spec.infrastructureRef",
-            "spec.template.spec.failureDomain",
-        ],
-        _ => return false,
-    };
-    if repair.drift.deleting.is_some() {
-        return repair.key.kind == "MachineDeployment";
-    }
-    !repair.drift.deleted && repair.drift.leaves.iter().any(|leaf| rolling.iter().any(|path| leaf.path_text().starts_with(path)))
+/// Machines that there are before they roll.
+fn machines_before(view: &View<'_>, rolled: &Repair) -> Option<u32> {
+    let replicas = view.facts.object(&rolled.key)?.pointer("/spec/replicas")?.as_u64()?;
+    u32::try_from(replicas).ok()
 }
 
 fn machines(objects: &[Placed]) -> u32 {

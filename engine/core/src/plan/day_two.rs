@@ -1,4 +1,5 @@
-//! Changes of living clusters that this release recognises and does not make: refused by name, never applied wrongly.
+//! Changes of the user's input: which of them are made in a cluster that lives, and which are refused, by name. What is rendered decides
+//! what they do to machines.
 
 use serde_json::Value as Json;
 
@@ -30,52 +31,85 @@ fn went(field: &str, old: &Json, new: &Json) -> String {
     }
 }
 
-/// What differs between the input that a ready resource was applied with and the one it has now, each by name.
-pub(super) fn input_changes(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec<Diagnostic> {
+/// An attribute that has another value than a resource was applied with.
+pub(super) struct Changed {
+    /// Dotted path of the attribute.
+    pub(super) field: String,
+    /// Its value before.
+    pub(super) old: Json,
+    /// Its value now.
+    pub(super) new: Json,
+}
+
+/// The attributes of a resource that are not as it was applied with.
+pub(super) fn changed(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec<Changed> {
     if recorded.input_digest == wish.input_digest {
         return Vec::new();
     }
     let mut changes = Vec::new();
     attributes(kept_input(recorded), &wish.input, "", &mut changes);
-    let address = &wish.resource.address;
-    if matches!(address.part, Some(Part::Agent)) && !changes.is_empty() {
-        // Its image may follow the release, and is updated in place.
-        changes.retain(|(field, _, _)| field != "image");
-    } else if changes.is_empty() {
+    if changes.is_empty() {
         // The digest covers more than the two can show (another way to write the same); it is still another wish.
-        changes.push(("(input)".to_owned(), Json::Null, Json::Null));
+        changes.push(Changed { field: "(input)".to_owned(), old: Json::Null, new: Json::Null });
     }
-    let refused = |(field, old, new): &(String, Json, Json)| {
-        refusal(address, name_of(address, field), field, old, new, wish.resource.place_of(field))
-    };
-    changes.iter().map(refused).collect()
+    changes
 }
 
-/// Whether nothing of a ready control plane or pool is new, unless it is its size: what Cluster API changes in place. That the size is the
-/// old one says nothing: it may be taken back in the middle of scaling.
-pub(super) fn may_be_scaled(wish: &Wish<'_>, recorded: &RecordedResource) -> bool {
-    let is_group = matches!(wish.resource.address.part, Some(Part::ControlPlane | Part::WorkerPool(_)));
-    if !is_group || recorded.input_digest == wish.input_digest {
-        return is_group;
+/// Changes of a ready resource that are not made, each by name.
+pub(super) fn refused(wish: &Wish<'_>, changes: &[Changed]) -> Vec<Diagnostic> {
+    changes.iter().filter(|change| !is_made(wish, &change.field)).map(|change| refusal_of(wish, change)).collect()
+}
+
+/// Changes of a resource that lives and is not whole: what Cluster API has begun to make of the old wish would be thrown away without a word.
+pub(super) fn all_refused(wish: &Wish<'_>, changes: &[Changed]) -> Vec<Diagnostic> {
+    changes.iter().map(|change| refusal_of(wish, change)).collect()
+}
+
+fn refusal_of(wish: &Wish<'_>, Changed { field, old, new }: &Changed) -> Diagnostic {
+    let address = &wish.resource.address;
+    let span = wish.resource.place_of(field);
+    if wish.resource.fixed_at(field).is_none() {
+        return refusal(address, name_of(address, field), field, old, new, span);
     }
-    let mut changes = Vec::new();
-    attributes(kept_input(recorded), &wish.input, "", &mut changes);
-    !changes.is_empty() && changes.iter().all(|(field, _, _)| field == "replicas")
+    let mut diagnostic = Diagnostic::error(Code::FIXED, format!("{address}: `{field}` stays as it is while {} lives", address.root()))
+        .detail(went(field, old, new))
+        .hint("put the old value back; another value needs another cluster: destroy this one first, or make one of another name beside it");
+    diagnostic.primary = span;
+    diagnostic
+}
+
+/// Whether this release makes a change in a cluster that lives. What it does to machines is told by what is rendered.
+fn is_made(wish: &Wish<'_>, field: &str) -> bool {
+    let address = &wish.resource.address;
+    let under = |name: &str| is_under(field, name);
+    if wish.resource.fixed_at(field).is_some() {
+        return false;
+    }
+    match &address.part {
+        None if address.is_cluster() => !under("kubernetes_version") && !under("pivot"),
+        Some(Part::ControlPlane) => !under("etcd"),
+        Some(Part::WorkerPool(_)) => true,
+        // Its image may follow the release, and is updated in place.
+        Some(Part::Agent) => field == "image",
+        _ => false,
+    }
+}
+
+fn is_under(field: &str, name: &str) -> bool {
+    field == name || field.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']))
 }
 
 /// The name of a change, in the words of the documentation.
 fn name_of(address: &Address, field: &str) -> &'static str {
-    let under = |name: &str| field == name || field.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
+    let under = |name: &str| is_under(field, name);
     match &address.part {
         _ if under("capi_override") => "a change of capi_override",
         None if under("kubernetes_version") => "a change of the Kubernetes version",
-        None if under("os_version") => "a change of the operating system",
+        None if under("os") => "a change of the operating system",
         None if under("pivot") => "switching the pivot",
         None if under("credentials") => "a change of cloud credentials",
         None if address.is_cluster() => "a change of the cluster",
         None => "a change of the cloud",
-        // Together with another change only: alone it is made.
-        Some(Part::ControlPlane | Part::WorkerPool(_)) if under("replicas") => "scaling together with another change",
         Some(Part::ControlPlane | Part::WorkerPool(_)) if under("machine") => "a change of machines",
         // Not even Cluster API does it.
         Some(Part::ControlPlane) if field == "etcd" => "a switch between etcd of its own and external etcd",
@@ -91,7 +125,7 @@ fn name_of(address: &Address, field: &str) -> &'static str {
 }
 
 /// The attributes that differ, as dotted paths.
-fn attributes(old: &Json, new: &Json, path: &str, out: &mut Vec<(String, Json, Json)>) {
+fn attributes(old: &Json, new: &Json, path: &str, out: &mut Vec<Changed>) {
     if old == new {
         return;
     }
@@ -105,7 +139,10 @@ fn attributes(old: &Json, new: &Json, path: &str, out: &mut Vec<(String, Json, J
                 attributes(before.get(name).unwrap_or(&Json::Null), after.get(name).unwrap_or(&Json::Null), &path, out);
             }
         }
-        _ => out.push((if path.is_empty() { "(input)".to_owned() } else { path.to_owned() }, old.clone(), new.clone())),
+        _ => {
+            let field = if path.is_empty() { "(input)" } else { path }.to_owned();
+            out.push(Changed { field, old: old.clone(), new: new.clone() });
+        }
     }
 }
 

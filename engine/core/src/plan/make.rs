@@ -11,7 +11,7 @@ use super::options::PlanOptions;
 use super::planes::{reach, warnings};
 use super::saga::{Draft, abandon, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
 use super::validate::validate_objects;
-use super::verdict::{Verdicts, View};
+use super::verdict::{Verdict, Verdicts, View};
 use super::wish::wishes;
 use super::{Action, Mode, Plan, PlannedObject, Reason};
 use crate::addr::Address;
@@ -20,7 +20,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::encode::{Placeholder, contains_placeholder, is_secret_object};
 use crate::facts::Facts;
 use crate::graph::Graph;
-use crate::recorded::{Effect, Recorded};
+use crate::recorded::{Effect, Recorded, ResourceStatus};
 
 /// Makes the plan. With errors among the findings it must not be applied.
 pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &PlanOptions<'_>) -> (Plan, Diagnostics) {
@@ -101,17 +101,17 @@ fn know_management(view: &View<'_>, draft: &mut Draft) {
     }
 }
 
-/// The state learns what a step is about to make on a management plane before anything is there, so that a destroy finds what a step that was
-/// broken off has made. Of a provider only Secrets go when it is given up.
+/// The state learns what a step is about to make before anything is there, so that whoever gives it up finds what a step that was broken off
+/// has made. Of a provider only Secrets go when it is given up, and of its copies none alone.
 fn know_intended(view: &View<'_>, draft: &mut Draft) {
     for step in &mut draft.steps {
         let is_secret = |object: &&PlannedObject| is_secret_object(&object.key);
         let objects: Vec<&PlannedObject> = match &step.action {
             Action::Apply { objects, .. } => objects.iter().collect(),
-            Action::EnsureProvider { objects, .. } => objects.iter().filter(is_secret).collect(),
+            Action::EnsureProvider { plane, objects, .. } if plane.is_management() => objects.iter().filter(is_secret).collect(),
             _ => continue,
         };
-        let new = objects.into_iter().filter(|object| object.key.plane.is_management() && !view.recorded.objects.contains_key(&object.key));
+        let new = objects.into_iter().filter(|object| !view.recorded.objects.contains_key(&object.key));
         let intended = new.map(|object| Effect::Object { key: object.key.clone(), object: object.recorded(&step.address, String::new()) });
         step.on_start.extend(intended.collect::<Vec<_>>());
     }
@@ -200,10 +200,13 @@ fn record_settings(view: &View<'_>, verdicts: &Verdicts, draft: &mut Draft) -> B
         };
         let protect = wish.resource.prevent_destroy;
         let (before, after) = (clusters_before(address, &record.needs), clusters_before(address, &wish.resource.needs));
-        if record.protect == protect && before == after {
+        let updated = matches!(verdicts.by_address.get(*address), Some(Verdict::Update(_)));
+        // What its steps make ready, its last step records.
+        let in_state_alone = updated && !draft.ready.contains_key(*address);
+        if record.protect == protect && before == after && !in_state_alone {
             continue;
         }
-        let mut resource = record.clone();
+        let mut resource = if updated { wish.record(ResourceStatus::Ready) } else { record.clone() };
         resource.protect = protect;
         if before != after {
             resource.needs = wish.resource.needs.clone();

@@ -20,7 +20,8 @@ impl Action {
             | Action::ReleaseCloudResources { plane, .. }
             | Action::Delete { plane, .. }
             | Action::MakeWay { plane, .. }
-            | Action::RemoveLeftovers { plane, .. } => (plane, None),
+            | Action::RemoveLeftovers { plane, .. }
+            | Action::CollectTemplates { plane, .. } => (plane, None),
             Action::OpenPlane { plane, access } => (plane, Some(&access.management)),
             Action::WaitNodes { plane, machines, .. } => (plane, Some(machines)),
             Action::PivotPreflight { pivot } | Action::Pivot { pivot } | Action::VerifyPivot { pivot } => (&pivot.from, Some(&pivot.to)),
@@ -60,7 +61,8 @@ impl Action {
             | Action::ReleaseCloudResources { objects, .. }
             | Action::Delete { objects, .. }
             | Action::MakeWay { objects, .. }
-            | Action::RemoveLeftovers { objects, .. } => doomed(objects).collect(),
+            | Action::RemoveLeftovers { objects, .. }
+            | Action::CollectTemplates { objects, .. } => doomed(objects).collect(),
             Action::RefreshAccess { access, .. } => vec![access_secret(&access.management, &access.name)],
             Action::Pivot { pivot } => vec![access_secret(&pivot.access.management, &pivot.access.name)],
             Action::Wait { .. }

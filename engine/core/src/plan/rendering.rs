@@ -87,6 +87,7 @@ impl<'a> View<'a> {
         address: &Address,
         wish: &Wish<'_>,
         expected: &[(ObjectKey, &Placed)],
+        follows: bool,
         renamed: &Renamed<'_>,
         diagnostics: &mut Diagnostics,
     ) {
@@ -95,7 +96,13 @@ impl<'a> View<'a> {
         }
         let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
         for (key, object) in self.index.owned(address) {
-            if !object.uid.is_empty() && !is_bookkeeping(key) && !expected.contains(key) && !renamed.values().any(|(old, _)| old == key) {
+            let goes = follows && key.kind.ends_with("Template");
+            if !goes
+                && !object.uid.is_empty()
+                && !is_bookkeeping(key)
+                && !expected.contains(key)
+                && !renamed.values().any(|(old, _)| old == key)
+            {
                 diagnostics.push(refusal(
                     address,
                     rendering_of(address),

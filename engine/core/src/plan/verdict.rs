@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::action::Takeover;
-use super::day_two::{input_changes, may_be_scaled, refusal};
+use super::day_two::{all_refused, changed, refusal, refused};
 use super::demands::{inventory, layer_object, manager};
 use super::index::Index;
 use super::kept_facts::KeptCluster;
@@ -27,7 +27,7 @@ use crate::facts::Facts;
 use crate::marks::{SYSTEM_NAMESPACE, address_of, lineage_of};
 use crate::object::ObjectKey;
 use crate::paused::{may_be_paused, paused_by_others};
-use crate::recorded::{Recorded, RecordedObject, ResourceStatus};
+use crate::recorded::{Recorded, RecordedObject, RecordedResource, ResourceStatus};
 
 /// Everything that a plan is made from.
 #[derive(Clone, Copy)]
@@ -204,14 +204,17 @@ impl<'a> View<'a> {
             return Verdict::Keep;
         }
         let ready = record.status == ResourceStatus::Ready;
-        let may_be_scaled = ready && may_be_scaled(wish, record);
-        // What Cluster API has begun to make of the old wish would be thrown away without a word.
-        if ready || self.lives_half_made(address) {
-            let changes = input_changes(wish, record);
-            if !changes.is_empty() && !may_be_scaled {
-                diagnostics.extend(changes);
-                return Verdict::Keep;
-            }
+        let changes = changed(wish, record);
+        let refused = match ready {
+            // What is still being made becomes what was wished first.
+            true if self.wishes.resources.contains_key(&address.root()) && !self.is_ready(&address.root()) => all_refused(wish, &changes),
+            true => refused(wish, &changes),
+            false if self.lives_half_made(address) => all_refused(wish, &changes),
+            false => Vec::new(),
+        };
+        if !refused.is_empty() {
+            diagnostics.extend(refused);
+            return Verdict::Keep;
         }
         if !ready {
             self.expect_absent(address, wish, verdicts, diagnostics);
@@ -222,20 +225,21 @@ impl<'a> View<'a> {
         let mut updates = Vec::new();
         let mut repairs = Vec::new();
         let renamed = self.renamed(address, &expected);
+        let follows = self.follows_configuration(address, wish, record);
         for (key, object) in &expected {
-            let Some(known) = self.recorded.objects.get(key) else {
+            let Some(known) = self.recorded.made(key) else {
                 // Copies on planes that are still being made are the saga's.
                 let leaves = renamed.get(key).map(|(_, old)| rendering(key, &old.applied, object));
-                if self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
+                if follows || self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
             };
             let applied = resolved(&known.applied, &self.wishes.known);
             let leaves = rendering(key, &applied, object);
-            if may_be_scaled && is_size(key, &leaves) {
+            if follows && !leaves.is_empty() {
                 verdicts.read(self.facts, key, &object.api_version, &known.applied);
-                let drift = self.scaling_of(key, known, object, leaves);
+                let drift = self.on_the_way(key, known, object, leaves);
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
                 continue;
             }
@@ -252,7 +256,7 @@ impl<'a> View<'a> {
             }
         }
         repairs.extend(self.lost_bookkeeping(address, &expected));
-        self.refuse_dropped_objects(address, wish, &expected, &renamed, anew);
+        self.refuse_dropped_objects(address, wish, &expected, follows, &renamed, anew);
         match &address.part {
             Some(Part::Provider(_) | Part::Pivot) => repairs.extend(self.lost_managers(address)),
             Some(Part::Layer(name)) => {
@@ -261,7 +265,7 @@ impl<'a> View<'a> {
             }
             _ => {}
         }
-        let other_wish = may_be_scaled && record.input_digest != wish.input_digest;
+        let other_wish = !changes.is_empty() || !self.replaced_templates(address).is_empty();
         match (updates.is_empty() && !other_wish, repairs.is_empty()) {
             (true, true) => Verdict::Keep,
             (true, false) => Verdict::Repair(repairs),
@@ -274,9 +278,22 @@ impl<'a> View<'a> {
         }
     }
 
-    /// What is wrong with the object that holds the size of a control plane or pool, held against its new size. Whoever else has written it
-    /// meanwhile is named, so that it can be taken back. `leaves`: what is rendered in another way.
-    fn scaling_of(&self, key: &ObjectKey, known: &RecordedObject, object: &Placed, leaves: Vec<LeafDiff>) -> ObjectDrift {
+    /// Whether what is rendered in another way than it was applied is what the user asks for: a renderer of the same revision renders another
+    /// thing of another wish only, also when a change is taken back half-way.
+    fn follows_configuration(&self, address: &Address, wish: &Wish<'_>, record: &RecordedResource) -> bool {
+        let of_machines = address.is_cluster() && matches!(address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)));
+        let other_wish = |address: &Address| {
+            let (wish, record) = (self.wishes.resources.get(address), self.recorded.resources.get(address));
+            wish.zip(record).is_some_and(|(wish, record)| wish.input_digest != record.input_digest)
+        };
+        of_machines
+            && self.is_ready(&address.root())
+            && (record.render_revision == wish.resource.render_revision || other_wish(address) || other_wish(&address.root()))
+    }
+
+    /// What is different in an object that the user wants in another way, held against the new wish. Whoever else has written it meanwhile is
+    /// named, so that it can be taken back. `leaves`: what is rendered in another way.
+    fn on_the_way(&self, key: &ObjectKey, known: &RecordedObject, object: &Placed, leaves: Vec<LeafDiff>) -> ObjectDrift {
         let wished = RecordedObject { applied: object.content.clone(), ..known.clone() };
         // It may have that size already, by somebody else's hand, and is still to be ours.
         self.drift_of(key, &wished).unwrap_or_else(|| ObjectDrift { leaves, ..ObjectDrift::default() })
@@ -316,6 +333,19 @@ impl<'a> View<'a> {
         }
         expected.extend(components.iter().map(|object| (object.key.clone(), &**object)));
         expected
+    }
+
+    /// Templates of a control plane or pool that is whole, and that it does not have any more: they go when its last machine of the old kind has
+    /// gone.
+    pub(super) fn replaced_templates(&self, address: &Address) -> Vec<(&'a ObjectKey, &'a RecordedObject)> {
+        let Some(wish) = self.wishes.resources.get(address).filter(|_| self.is_ready(address)) else { return Vec::new() };
+        if !matches!(address.part, Some(Part::ControlPlane | Part::WorkerPool(_))) {
+            return Vec::new();
+        }
+        let wanted: BTreeSet<(&str, &str)> =
+            wish.objects.iter().map(|object| (object.key.kind.as_str(), object.key.name.as_str())).collect();
+        let own = self.index.owned(address).iter().copied();
+        own.filter(|(key, _)| key.kind.ends_with("Template") && !wanted.contains(&(key.kind.as_str(), key.name.as_str()))).collect()
     }
 
     /// Whether a CAPI object is recorded on the management plane though its place is in the cluster.
@@ -536,10 +566,22 @@ impl<'a> View<'a> {
     }
 }
 
-/// Whether all that is rendered in another way is the size of a control plane or pool.
-fn is_size(key: &ObjectKey, leaves: &[LeafDiff]) -> bool {
-    let holds_size = matches!(key.kind.as_str(), "KubeadmControlPlane" | "MachineDeployment");
-    holds_size && !leaves.is_empty() && leaves.iter().all(|leaf| leaf.path_text() == "spec.replicas")
+/// Whether putting this right rolls machines (reference/cluster-api.md 3.1 and 3.2).
+pub(super) fn rolls_machines(repair: &Repair) -> bool {
+    let rolling: &[&str] = match repair.key.kind.as_str() {
+        "KubeadmControlPlane" => &["spec.version", "spec.kubeadmConfigSpec", "spec.machineTemplate.spec.infrastructureRef"],
+        "MachineDeployment" => &[
+            "spec.template.spec.version",
+            "spec.template.spec.bootstrap",
+            "spec.template.spec.infrastructureRef",
+            "spec.template.spec.failureDomain",
+        ],
+        _ => return false,
+    };
+    if repair.drift.deleting.is_some() {
+        return repair.key.kind == "MachineDeployment";
+    }
+    !repair.drift.deleted && repair.drift.leaves.iter().any(|leaf| rolling.iter().any(|path| leaf.path_text().starts_with(path)))
 }
 
 /// Objects that steps make for themselves stand in our own namespace, and are not rendered.

@@ -640,14 +640,6 @@ fn changes_for_later_are_refused_by_name() {
     type Edit = fn(&mut Wanted);
     let rows: &[(Edit, &str)] = &[
         (
-            |w| (w.replicas, w.instance_type) = (5, "m7i.large".into()),
-            "cluster.shop.control_plane: scaling together with another change is not possible yet. `replicas` was 3, is now 5.",
-        ),
-        (
-            |w| w.instance_type = "m7i.large".into(),
-            "a change of machines is not possible yet. `machine.instance_type` was \"m6i.large\", is now \"m7i.large\".",
-        ),
-        (
             |w| w.version = "1.35.0".into(),
             "cluster.shop: a change of the Kubernetes version is not possible yet. `kubernetes_version` was \"1.34.3\", is now \"1.35.0\".",
         ),

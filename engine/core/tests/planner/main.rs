@@ -11,6 +11,7 @@ mod half_made;
 mod inventoried;
 mod laws;
 mod own_secrets;
+mod repave;
 mod replacing;
 mod scaling;
 mod show;

@@ -239,8 +239,9 @@ fn add(
     prevent_destroy: bool,
 ) {
     let places = BTreeMap::new();
+    let fixed = BTreeMap::new();
     let resource =
-        DesiredResource { address: address.clone(), input, render_revision: 1, objects, needs, prevent_destroy, span: None, places };
+        DesiredResource { address: address.clone(), input, render_revision: 1, objects, needs, prevent_destroy, span: None, places, fixed };
     desired.resources.insert(address, resource);
 }
 
@@ -299,10 +300,11 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
         let part = root.with(Part::WorkerPool(pool.clone()));
         let full = format!("{name}-{pool}");
         let select = json!({"cluster.x-k8s.io/cluster-name": name, "cluster.x-k8s.io/deployment-name": full});
+        let template = format!("{full}-{}", wanted.instance_type.replace('.', "-"));
         let objects = vec![
             capi(
                 &part,
-                json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": "AWSMachineTemplate", "metadata": metadata(&full),
+                json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": "AWSMachineTemplate", "metadata": metadata(&template),
                 "spec": {"template": {"spec": {"instanceType": wanted.instance_type}}}}),
             ),
             capi(
@@ -315,7 +317,7 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
                 "clusterName": name, "replicas": replicas, "selector": {"matchLabels": select},
                 "template": {"metadata": {"labels": select}, "spec": {"clusterName": name, "version": format!("v{}", wanted.version),
                     "bootstrap": {"configRef": reference("bootstrap.cluster.x-k8s.io", "KubeadmConfigTemplate", &full)},
-                    "infrastructureRef": reference(infrastructure, "AWSMachineTemplate", &full)}}}}),
+                    "infrastructureRef": reference(infrastructure, "AWSMachineTemplate", &template)}}}}),
             ),
         ];
         let shown = Value::object([("replicas", Value::from(*replicas)), ("machine", machine.clone())]);

@@ -213,9 +213,10 @@ impl World {
                 self.objects.remove(&layer_key(plane, layer));
                 self.delete(objects);
             }
-            Action::ReleaseCloudResources { objects, .. } | Action::Delete { objects, .. } | Action::RemoveLeftovers { objects, .. } => {
-                self.delete(objects)
-            }
+            Action::ReleaseCloudResources { objects, .. }
+            | Action::Delete { objects, .. }
+            | Action::RemoveLeftovers { objects, .. }
+            | Action::CollectTemplates { objects, .. } => self.delete(objects),
             Action::MakeWay { objects, .. } => {
                 for object in objects {
                     let uid = self.objects[&object.key]["metadata"]["uid"].as_str();

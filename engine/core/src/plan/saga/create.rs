@@ -17,7 +17,7 @@ use crate::layer::LayerKind;
 use crate::marks;
 use crate::object::ObjectKey;
 use crate::plan::action::{DoomedObject, LayerContent};
-use crate::plan::verdict::{Repair, Verdict, View, is_bookkeeping};
+use crate::plan::verdict::{Repair, Verdict, View, is_bookkeeping, rolls_machines};
 use crate::plan::wish::{Placed, Wish, providers_of};
 use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 use crate::recorded::{Effect, ResourceStatus};
@@ -195,6 +195,7 @@ impl<'v> Saga<'v> {
         needs.extend(providers_of(self.view.desired, self.cluster).filter_map(|provider| draft.ready.get(&provider.address).copied()));
         if !self.is_under_way() {
             let repaired = self.repair(&root, needs.clone(), draft);
+            repaired.into_iter().for_each(|step| self.updated(&root, step, draft));
             self.gate = repaired.map_or(needs, |step| vec![step]);
             return;
         }
@@ -406,11 +407,38 @@ impl<'v> Saga<'v> {
             self.end(&address, ready, ready, draft);
             return;
         }
-        if let Some(step) = self.repair(&address, self.gate.clone(), draft) {
-            let ready = draft.add(&address, self.wait_control_plane(&self.home, wanted), [step], self.timeout());
-            self.updated(&address, ready, draft);
-            self.end(&address, ready, ready, draft);
+        let wait = self.wait_control_plane(&self.home, wanted);
+        let last = self.change_machines(&address, wait, draft);
+        // Workers come after a control plane that rolls (reference/cluster-api.md 3.5).
+        if self.verdict(&address).repairs().iter().any(rolls_machines) {
+            self.gate.extend(last);
         }
+    }
+
+    /// Puts a ready control plane or pool right, waits for its machines, and takes away the templates that it had before; the last step.
+    fn change_machines(&mut self, address: &Address, wait: Action, draft: &mut Draft) -> Option<u32> {
+        if matches!(self.verdict(address), Verdict::Keep) {
+            return None;
+        }
+        let step = self.repair(address, self.gate.clone(), draft);
+        let replaced = self.view.replaced_templates(address);
+        if step.is_none() && replaced.is_empty() {
+            return None;
+        }
+        let needs = step.map_or_else(|| self.gate.clone(), |step| vec![step]);
+        let mut last = draft.add(address, wait, needs, self.timeout());
+        if !replaced.is_empty() {
+            let ours = replaced.iter().filter(|(key, object)| may_go(self.view, key, object));
+            let objects = ours.map(|(key, object)| doomed(self.view, key, object)).collect();
+            let action = Action::CollectTemplates { plane: self.home.clone(), objects };
+            last = draft.add(address, action, [last], self.timeout());
+            for (key, _) in replaced {
+                draft.on_done(last, Effect::ObjectGone { key: key.clone() });
+            }
+        }
+        self.updated(address, last, draft);
+        self.end(address, last, last, draft);
+        Some(last)
     }
 
     /// Step 13, too: the worker pools, all at once.
@@ -424,10 +452,8 @@ impl<'v> Saga<'v> {
                 let applied = self.apply(&address, &self.home.clone(), None, self.gate.clone(), draft);
                 let ready = draft.add(&address, wait, [applied], self.timeout());
                 self.end(&address, applied, ready, draft);
-            } else if let Some(step) = self.repair(&address, self.gate.clone(), draft) {
-                let ready = draft.add(&address, wait, [step], self.timeout());
-                self.updated(&address, ready, draft);
-                self.end(&address, ready, ready, draft);
+            } else {
+                self.change_machines(&address, wait, draft);
             }
         }
     }

@@ -49,12 +49,14 @@ pub(super) fn repair_objects(
     for repair in repairs {
         planes.entry(&repair.key.plane).or_default().push(repair);
     }
+    let rendered = view.wishes.resources.get(address).map(|wish| wish.objects.as_slice()).unwrap_or_default();
+    let place: BTreeMap<ObjectKey, usize> = rendered.iter().zip(0..).map(|(object, at)| (object.key.on(address), at)).collect();
     let mut last = None;
-    for (plane, repairs) in planes {
-        let objects: Vec<PlannedObject> = repairs
-            .iter()
-            .filter_map(|repair| repair.wish.as_ref().map(|wish| PlannedObject { create: false, ..planned(view, wish, plane) }))
-            .collect();
+    for (plane, mut repairs) in planes {
+        // What refers to another comes after it, as it is rendered.
+        repairs.sort_by_key(|repair| place.get(&repair.key.on(address)).copied());
+        let objects: Vec<PlannedObject> =
+            repairs.iter().filter_map(|repair| repair.wish.as_ref().map(|wish| planned(view, wish, plane))).collect();
         if objects.is_empty() {
             continue;
         }

@@ -1,0 +1,126 @@
+//! Other machines for a control plane or pool: new templates, one roll, the old templates gone; from anywhere in the middle onwards or back.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use windlass_core::addr::{Address, Part};
+use windlass_core::desired::Desired;
+use windlass_core::diag::Code;
+use windlass_core::plan::{Action, ChangeAction, Mode, ObjectAction, Plan};
+use windlass_core::schema::OnChange;
+
+use crate::cases::{good, shown};
+use crate::laws::up;
+use crate::wish::{Wanted, cluster, desired, management};
+use crate::world::World;
+
+fn wish(pivot: bool, instance_type: &str, workers: u32) -> Desired {
+    let pools = BTreeMap::from([("general".to_owned(), workers)]);
+    desired(&[Wanted { pivot, instance_type: instance_type.to_owned(), pools, ..Wanted::new("shop") }])
+}
+
+fn control_plane() -> Address {
+    cluster("shop").with(Part::ControlPlane)
+}
+
+fn templates(world: &World) -> Vec<String> {
+    let machine_templates = world.objects.keys().filter(|key| key.kind == "AWSMachineTemplate");
+    machine_templates.map(|key| format!("{} {}", key.plane, key.name)).collect()
+}
+
+/// What a plan says of machines that go: by resource.
+fn replaced(plan: &Plan) -> Vec<(String, u32)> {
+    let rolled = plan.changes.iter().filter(|change| change.action == ChangeAction::Repave);
+    rolled.map(|change| (change.address.to_string(), change.machines)).collect()
+}
+
+fn settled(world: &World, wish: &Desired) {
+    let plan = good(world, wish);
+    assert!(plan.steps.is_empty() && plan.changes.iter().all(|change| change.action == ChangeAction::NoOp), "{:?}", shown(&plan));
+}
+
+#[test]
+fn machines_of_another_kind_roll_the_control_plane_and_then_the_workers() {
+    for pivot in [true, false] {
+        let home = if pivot { cluster("shop") } else { management() };
+        let mut world = up(&wish(pivot, "m6i.large", 2));
+        let next = wish(pivot, "m7i.large", 2);
+        let plan = good(&world, &next);
+        let expected = [
+            "repave cluster.shop.control_plane",
+            "repave cluster.shop.worker_pool[\"general\"]",
+            "  apply cluster.shop.control_plane",
+            "  wait cluster.shop.control_plane",
+            "  collect_templates cluster.shop.control_plane",
+            "  apply cluster.shop.worker_pool[\"general\"]",
+            "  wait cluster.shop.worker_pool[\"general\"]",
+            "  collect_templates cluster.shop.worker_pool[\"general\"]",
+        ];
+        assert_eq!(shown(&plan), expected);
+        assert_eq!(
+            replaced(&plan),
+            [("cluster.shop.control_plane".to_owned(), 3), ("cluster.shop.worker_pool[\"general\"]".to_owned(), 2)]
+        );
+        let change = plan.changes.iter().find(|change| change.address == control_plane()).expect("it changes");
+        let reasons: Vec<_> =
+            change.reasons.iter().map(|reason| (reason.field.as_deref(), &reason.old, &reason.new, reason.rule.as_str())).collect();
+        assert_eq!(reasons, [(Some("machine.instance_type"), &json!("m6i.large"), &json!("m7i.large"), "changed in configuration")]);
+        let objects: Vec<_> = change.objects.iter().map(|object| (object.key.kind.as_str(), object.action)).collect();
+        assert!(objects.contains(&("AWSMachineTemplate", ObjectAction::Create)), "{objects:?}");
+        assert!(objects.contains(&("AWSMachineTemplate", ObjectAction::Delete)), "{objects:?}");
+        assert!(objects.contains(&("KubeadmControlPlane", ObjectAction::Update)), "{objects:?}");
+        // What refers to a template comes after it.
+        let Action::Apply { objects, .. } = &plan.steps[0].action else { panic!("{:?}", plan.steps[0].action) };
+        let kinds: Vec<&str> = objects.iter().map(|object| object.key.kind.as_str()).collect();
+        assert_eq!(kinds, ["AWSMachineTemplate", "KubeadmControlPlane"]);
+        assert!(objects[0].create && !objects[1].create);
+        world.apply(&plan, usize::MAX);
+        assert_eq!(templates(&world), [format!("{home} shop-control-plane-m7i-large"), format!("{home} shop-general-m7i-large")]);
+        settled(&world, &next);
+    }
+}
+
+/// Killed anywhere in the middle it is finished, and may be taken back.
+#[test]
+fn half_repaved_is_finished_or_taken_back() {
+    for pivot in [true, false] {
+        let (old, next) = (wish(pivot, "m6i.large", 2), wish(pivot, "m7i.large", 4));
+        for steps in 0..8 {
+            for back in [false, true] {
+                let mut world = up(&old);
+                let plan = good(&world, &next);
+                world.apply(&plan, steps);
+                if let Some(step) = plan.steps.get(steps) {
+                    world.break_off(step, 1);
+                }
+                let wanted = if back { &old } else { &next };
+                let rest = good(&world, wanted);
+                world.apply(&rest, usize::MAX);
+                settled(&world, wanted);
+                let suffix = if back { "m6i-large" } else { "m7i-large" };
+                let left = templates(&world);
+                assert!(left.len() == 2 && left.iter().all(|name| name.ends_with(suffix)), "{steps} {back}: {left:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_cluster_keeps_is_refused_by_name() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let world = up(&wish);
+    let mut other = desired(&[Wanted { instance_type: "m7i.large".into(), ..Wanted::new("shop") }]);
+    let resource = other.resources.get_mut(&control_plane()).expect("it is there");
+    resource.fixed.insert("machine".to_owned(), OnChange::Recreate);
+    let (plan, diagnostics) = world.plan(&other, Mode::Apply);
+    let told: Vec<_> = diagnostics.iter().map(|found| (found.code, found.summary.as_str(), found.detail.as_str())).collect();
+    assert_eq!(
+        told,
+        [(
+            Code::FIXED,
+            "cluster.shop.control_plane: `machine.instance_type` stays as it is while cluster.shop lives",
+            "`machine.instance_type` was \"m6i.large\", is now \"m7i.large\"."
+        )]
+    );
+    assert!(plan.steps.iter().all(|step| step.address != control_plane()));
+}
