@@ -1,5 +1,6 @@
 //! Component repositories: where their files lie, and reading them, once for each version. What they hold is core's.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -45,19 +46,21 @@ pub fn read(
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Components>, Failure> {
     let mut all = Vec::new();
-    loop {
-        let needs = needs(model);
-        if needs.is_empty() {
-            return Ok(all);
-        }
-        let repository = Repository::of(session, model.management.component_repository.as_deref())?;
-        for need in needs {
+    let mut unread = needs(model);
+    if unread.is_empty() {
+        return Ok(all);
+    }
+    let repository = Repository::of(session, model.management.component_repository.as_deref())?;
+    while !unread.is_empty() {
+        for need in unread {
             let texts = repository.texts(&need, locked.get(&need.spec.name))?;
             read_components(model, &need, &texts, sources, diagnostics);
             let (provider, version) = (need.spec.name, need.spec.version);
             all.push(Components { provider, version, digest: digest(&texts.components) });
         }
+        unread = needs(model);
     }
+    Ok(all)
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -77,7 +80,8 @@ enum Place {
 struct Repository {
     place: Place,
     downloads: PathBuf,
-    agent: ureq::Agent,
+    /// Made for the first download.
+    agent: OnceCell<ureq::Agent>,
 }
 
 impl Repository {
@@ -99,7 +103,7 @@ impl Repository {
             }
             Some(folder) => Place::Folder(folder_of(session, folder)?),
         };
-        Ok(Self { place, downloads: session.scratch.join(DOWNLOADS), agent: agent() })
+        Ok(Self { place, downloads: session.scratch.join(DOWNLOADS), agent: OnceCell::new() })
     }
 
     fn texts(&self, need: &Need, locked: Option<&String>) -> Result<Texts, Failure> {
@@ -140,7 +144,7 @@ impl Repository {
                 "check the version and the network, or name a copy with `component_repository`; HTTPS_PROXY and SSL_CERT_FILE are respected",
             )
         };
-        let mut answer = self.agent.get(address).call().map_err(refused)?;
+        let mut answer = self.agent.get_or_init(agent).get(address).call().map_err(refused)?;
         answer.body_mut().with_config().limit(FILE_LIMIT).read_to_vec().map_err(refused)
     }
 }

@@ -10,9 +10,10 @@ use windlass_core::plan::Mode;
 use windlass_kubeschema::facts_table;
 
 use crate::arguments::Module;
+use crate::argv::VariableFlag;
 use crate::failure::{Failure, io};
-use crate::module::{self, Loaded};
-use crate::repository::Components;
+use crate::module::{self, Evaluated, Loaded};
+use crate::repository::{self, Components};
 use crate::session::Session;
 use crate::view::View;
 
@@ -87,8 +88,7 @@ fn upgrade(model: &Model, locked: &str) -> String {
 pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, mode: Mode, view: &View) -> Result<(), Failure> {
     let path = session.folder.join(LOCK);
     let locked = read(&path)?;
-    let digests = locked.values().filter_map(|entry| Some((entry.name.clone(), entry.components.clone()?))).collect();
-    let components = match module::read_components(session, loaded, &digests) {
+    let components = match module::read_components(session, loaded, &digests(&locked)) {
         Err(_) if mode == Mode::Destroy => {
             view.note("The component repository cannot be read. What it holds is not needed for objects that are still there.\n");
             Vec::new()
@@ -118,6 +118,20 @@ pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, mode: Mode,
     std::fs::write(&path, text).map_err(|error| io(&path, "cannot be written", &error))?;
     view.note(&format!("Locked {names} in {LOCK}.\n"));
     Ok(())
+}
+
+/// The configuration as far as it goes, with the components that it installs: what is pinned and was downloaded before is not asked for
+/// again. That they are those that are pinned is for the caller to find out.
+pub fn evaluate(session: &Session, flags: &[VariableFlag]) -> Result<Evaluated, Failure> {
+    let Evaluated { mut model, mut sources, mut diagnostics } = module::evaluate(session, flags)?;
+    let locked = digests(&read(&session.folder.join(LOCK))?);
+    repository::read(session, &mut model, &locked, &mut sources, &mut diagnostics)?;
+    Ok(Evaluated { model, sources, diagnostics })
+}
+
+/// Digests of components by provider.
+fn digests(locked: &BTreeMap<String, Entry>) -> BTreeMap<String, String> {
+    locked.values().filter_map(|entry| Some((entry.name.clone(), entry.components.clone()?))).collect()
 }
 
 /// What is pinned, with what is needed beside it.

@@ -144,7 +144,7 @@ fn variables(given: &Value, place: Span, diagnostics: &mut Diagnostics) -> BTree
             diagnostics.push(fault.hint("what is installed must be known when the plan is reviewed"));
             continue;
         }
-        let sensitive = given.contains_secret() && !matches!(given, Value::Map(_) | Value::Object(_)) || value.contains_secret();
+        let sensitive = matches!(given, Value::Secret(_)) || value.contains_secret();
         match convert(value.reveal(), &Type::String) {
             Ok(text @ Value::String(_)) => drop(variables.insert(name.to_string(), text.secret_if(sensitive))),
             _ => diagnostics.push(refuse(format!("variable {name} must be a text"), "a list or map is written with `jsonencode(…)`")),

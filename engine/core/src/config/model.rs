@@ -41,6 +41,11 @@ impl Model {
         settings.version.as_deref().map(|version| (version, settings.version_span))
     }
 
+    /// Where a provider is described: its own block, or the management plane's.
+    pub fn settings_span(&self, provider: &str) -> Option<Span> {
+        self.provider_settings.get(provider).and_then(|settings| settings.span).or(self.management.span)
+    }
+
     /// Whether providers are installed from a component repository: on a real plane, or in a cluster that leaves one.
     pub fn reads_repository(&self) -> bool {
         let used = !self.clouds.is_empty() || !self.clusters.is_empty();

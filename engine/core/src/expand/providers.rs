@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use crate::addr::{Address, Part};
 use crate::config::Model;
 use crate::desired::{Desired, DesiredObject, DesiredProvider, DesiredResource, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
@@ -16,7 +17,6 @@ use crate::value::Value;
 use super::mark::Marker;
 use super::needed::{Needed, needed};
 use super::{RENDER_REVISION, components};
-use crate::addr::{Address, Part};
 
 /// Adds the providers that the configured clusters need, and nothing if there are no clusters.
 pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
@@ -156,14 +156,10 @@ impl Rendering<'_> {
                         "give it a value: `provider {:?} {{ variables = {{ {variable} = … }} }}` in the `management` block",
                         spec.name
                     ));
-            refused.primary = self.settings_span(spec);
+            refused.primary = self.model.settings_span(&spec.name);
             refused.related.extend(place.map(|place| (place, "it is asked for here".to_owned())));
             diagnostics.push(refused);
         }
-    }
-
-    fn settings_span(&self, spec: &ProviderSpec) -> Option<Span> {
-        self.model.provider_settings.get(&spec.name).and_then(|settings| settings.span).or(self.model.management.span)
     }
 
     /// Windlass waits for the manager that it knows: components without it are another provider's, or another version's.
@@ -178,7 +174,7 @@ impl Rendering<'_> {
         let summary =
             format!("the components of {} {} hold no Deployment {}/{}", spec.label, spec.version, spec.namespace, spec.deployment);
         let mut refused = Diagnostic::error(Code::COMPONENTS, summary).hint("the repository's folder of this version holds something else");
-        refused.primary = self.settings_span(spec);
+        refused.primary = self.model.settings_span(&spec.name);
         diagnostics.push(refused);
     }
 }

@@ -231,10 +231,10 @@ impl<'a> View<'a> {
                 }
                 continue;
             };
+            verdicts.read(self.facts, key, &object.api_version, &known.applied);
             let applied = resolved(&known.applied, &self.wishes.known);
             let leaves = rendering(key, &applied, object);
             if may_be_scaled && is_size(key, &leaves) {
-                verdicts.read(self.facts, key, &object.api_version, &known.applied);
                 let drift = self.scaling_of(key, known, object, leaves);
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
                 continue;
@@ -246,7 +246,6 @@ impl<'a> View<'a> {
                     drift: ObjectDrift { leaves, ..ObjectDrift::default() },
                 });
             }
-            verdicts.read(self.facts, key, &object.api_version, &known.applied);
             if let Some(drift) = self.drift_of(key, known) {
                 repairs.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
             }

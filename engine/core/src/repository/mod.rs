@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 
 use crate::config::{Model, manifest_objects};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span};
-use crate::encode::{cut_schemas, schemas_by_digest};
+use crate::encode::take_schemas;
 use crate::expand::{CERT_MANAGER, Needed, needed};
 use crate::plan::ProviderSpec;
 
@@ -95,7 +95,7 @@ pub fn read(model: &mut Model, need: &Need, texts: &Texts, sources: &mut SourceM
 
 fn components(model: &Model, need: &Need, texts: &Texts, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Components> {
     let settings = model.provider_settings.get(&need.spec.name);
-    let named = settings.and_then(|settings| settings.span).or(model.management.span).unwrap_or_default();
+    let named = model.settings_span(&need.spec.name).unwrap_or_default();
     let filled = match variables::fill(&texts.components, settings.map(|settings| &settings.variables)) {
         Ok(filled) => filled,
         Err((code, fault)) => {
@@ -107,8 +107,7 @@ fn components(model: &Model, need: &Need, texts: &Texts, sources: &mut SourceMap
     let mut objects = manifest_objects(&texts.name, filled.text.as_bytes(), named, sources, diagnostics);
     let mut contents = BTreeMap::new();
     for (object, _) in &mut objects {
-        contents.extend(schemas_by_digest(object.clone()));
-        cut_schemas(object);
+        contents.append(&mut take_schemas(object));
     }
     if let Some((object, _)) = objects.iter().find(|(object, _)| filled.sensitive.in_key(object)) {
         let what = object.get("kind").and_then(Json::as_str).unwrap_or("an object");
