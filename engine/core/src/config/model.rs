@@ -74,6 +74,10 @@ pub struct ProviderSettings {
     pub version_span: Option<Span>,
     /// Variables of its components: text, sensitive or not.
     pub variables: BTreeMap<String, Value>,
+    /// Where they stand.
+    pub variables_span: Option<Span>,
+    /// Where each of them stands that is written out by name.
+    pub variable_spans: BTreeMap<String, Span>,
     /// Where the block stands.
     pub span: Option<Span>,
 }
