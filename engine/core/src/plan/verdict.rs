@@ -225,28 +225,29 @@ impl<'a> View<'a> {
         for (key, object) in &expected {
             let Some(known) = self.recorded.objects.get(key) else {
                 // Copies on planes that are still being made are the saga's.
+                self.refuse_taken(address, wish, key, diagnostics);
                 let leaves = renamed.get(key).map(|(_, old)| rendering(key, &old.applied, object));
                 if self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
             };
+            verdicts.read(self.facts, key, &object.api_version, &known.applied);
             let applied = resolved(&known.applied, &self.wishes.known);
             let leaves = rendering(key, &applied, object);
             if may_be_scaled && is_size(key, &leaves) {
-                verdicts.read(self.facts, key, &object.api_version, &known.applied);
                 let drift = self.scaling_of(key, known, object, leaves);
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
                 continue;
             }
             if !leaves.is_empty() && self.rendered_anew(address, wish, key, Some(&leaves), &renamed, anew) {
+                verdicts.warnings.extend(read_at_start(address, key));
                 updates.push(Repair {
                     key: key.clone(),
                     wish: Some((*object).clone()),
                     drift: ObjectDrift { leaves, ..ObjectDrift::default() },
                 });
             }
-            verdicts.read(self.facts, key, &object.api_version, &known.applied);
             if let Some(drift) = self.drift_of(key, known) {
                 repairs.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
             }
@@ -460,6 +461,14 @@ impl<'a> View<'a> {
         matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && !is_secret_object(key) && !foreign
     }
 
+    /// An object that is new to a provider that stands, and that somebody else has made already.
+    fn refuse_taken(&self, address: &Address, wish: &Wish<'_>, key: &ObjectKey, diagnostics: &mut Diagnostics) {
+        let Some(live) = self.facts.object(key).filter(|_| matches!(address.part, Some(Part::Provider(_) | Part::Pivot))) else { return };
+        if !self.is_ours(live, address) && !self.may_be_taken_over(key, live, address) {
+            diagnostics.push(self.somebody_elses(key, live, address, wish));
+        }
+    }
+
     fn somebody_elses(&self, key: &ObjectKey, live: &Json, address: &Address, wish: &Wish<'_>) -> Diagnostic {
         let ours = lineage_of(live) == Some(&self.recorded.lineage);
         if let Some(owner) = address_of(live).filter(|_| ours) {
@@ -534,6 +543,16 @@ impl<'a> View<'a> {
     pub(super) fn destroys_all(&self) -> bool {
         self.options.mode == Mode::Destroy
     }
+}
+
+/// What a reviewer must know of another Secret of a provider: who has read it already.
+fn read_at_start(address: &Address, key: &ObjectKey) -> Option<String> {
+    let of_provider = matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && is_secret_object(key);
+    let told = || {
+        let rest = "changes; a manager that reads it only when it starts works with the old one until its Deployment is restarted";
+        format!("{address}: {} {rest}", key.short())
+    };
+    of_provider.then(told)
 }
 
 /// Whether all that is rendered in another way is the size of a control plane or pool.
