@@ -29,7 +29,7 @@ const VARIABLES_JSON: &str = ".wlvars.json";
 /// Variable of the environment that gives a value to `variable "x"`: this prefix and `x`.
 pub const ENVIRONMENT: &str = "WL_VAR_";
 /// Lineage in objects that are rendered only to be checked.
-pub const NO_LINEAGE: &str = "00000000-0000-0000-0000-000000000000";
+const NO_LINEAGE: &str = "00000000-0000-0000-0000-000000000000";
 /// Largest file that an expression may read.
 const FILE_LIMIT: u64 = 64 << 20;
 /// Image of the agent that belongs to this release.
@@ -83,7 +83,7 @@ pub fn load(session: &Session, flags: &[VariableFlag]) -> Result<Loaded, Failure
 }
 
 /// What is wrong with names, objects and the clouds' attributes of a configuration, as far as it could be read.
-fn judged(model: &Model) -> Diagnostics {
+pub fn judged(model: &Model) -> Diagnostics {
     let (desired, mut diagnostics) = expand(model, NO_LINEAGE);
     diagnostics.extend(validate(&desired));
     diagnostics

@@ -1,5 +1,6 @@
 //! Component repositories: where their files lie, and reading them, once for each version. What they hold is core's.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -9,11 +10,11 @@ use std::time::Duration;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use windlass_core::config::Model;
-use windlass_core::diag::{Code, Diagnostics, SourceMap};
-use windlass_core::repository::{Need, Texts, needs, read as read_components};
+use windlass_core::diag::{Code, Diagnostic, Diagnostics, SourceMap};
+use windlass_core::repository::{Need, NoPlace, Place, Texts, needs, read as read_components};
 
 use crate::command::TOOL_VERSION;
-use crate::failure::{Failure, io};
+use crate::failure::Failure;
 use crate::session::Session;
 
 /// Folder of downloaded files in the scratch folder.
@@ -45,19 +46,33 @@ pub fn read(
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Components>, Failure> {
     let mut all = Vec::new();
-    loop {
-        let needs = needs(model);
-        if needs.is_empty() {
-            return Ok(all);
-        }
-        let repository = Repository::of(session, model.management.component_repository.as_deref())?;
-        for need in needs {
-            let texts = repository.texts(&need, locked.get(&need.spec.name))?;
+    let mut unread = needs(model);
+    if unread.is_empty() {
+        return Ok(all);
+    }
+    let repository = Repository::of(session, model).map_err(|fault| placed(*fault, sources))?;
+    while !unread.is_empty() {
+        for need in unread {
+            let texts = repository.texts(&need, locked.get(&need.spec.name));
+            let texts = texts.map_err(|fault| placed(at(*fault, model, &need), sources))?;
             read_components(model, &need, &texts, sources, diagnostics);
             let (provider, version) = (need.spec.name, need.spec.version);
             all.push(Components { provider, version, digest: digest(&texts.components) });
         }
+        unread = needs(model);
     }
+    Ok(all)
+}
+
+/// A fault of a file, where its repository is named; without one, where its version or its provider is.
+fn at(mut fault: Diagnostic, model: &Model, need: &Need) -> Diagnostic {
+    let pinned = || model.pinned_version(&need.spec.name).and_then(|(_, place)| place);
+    fault.primary = model.management.component_repository_span.or_else(pinned).or_else(|| model.settings_span(&need.spec.name));
+    fault
+}
+
+fn placed(fault: Diagnostic, sources: &mut SourceMap) -> Failure {
+    Failure::in_configuration(fault.into(), std::mem::take(sources))
 }
 
 fn digest(bytes: &[u8]) -> String {
@@ -65,7 +80,7 @@ fn digest(bytes: &[u8]) -> String {
 }
 
 /// Where files are read from.
-enum Place {
+enum Origin {
     /// A folder of this machine.
     Folder(PathBuf),
     /// Below an address.
@@ -75,34 +90,41 @@ enum Place {
 }
 
 struct Repository {
-    place: Place,
+    origin: Origin,
     downloads: PathBuf,
-    agent: ureq::Agent,
+    /// Made for the first download.
+    agent: OnceCell<ureq::Agent>,
 }
 
 impl Repository {
-    fn of(session: &Session, written: Option<&str>) -> Result<Self, Failure> {
-        let place = match written {
-            None => Place::Upstream,
-            Some("") => {
-                return Err(Failure::new(Code::INVALID_VALUE, "component_repository is empty")
-                    .hint("leave it out to read components where they are released"));
-            }
-            Some(address) if authority(address).contains('@') => {
-                return Err(Failure::new(Code::INVALID_VALUE, "component_repository holds a user or a password")
-                    .hint("addresses stand in plans and errors: use a server that asks for none, or a folder"));
-            }
-            Some(address) if address.starts_with("https://") => Place::Address(address.trim_end_matches('/').to_owned()),
-            Some(other) if other.contains("://") && !other.starts_with("file://") => {
-                return Err(Failure::new(Code::INVALID_VALUE, format!("component_repository = {other:?} cannot be read"))
-                    .hint("it is a folder, or an address that begins with https://"));
-            }
-            Some(folder) => Place::Folder(folder_of(session, folder)?),
+    fn of(session: &Session, model: &Model) -> Result<Self, Box<Diagnostic>> {
+        let management = &model.management;
+        let refused = |code: Code, summary: String, hint: &str| {
+            let mut refused = Diagnostic::error(code, summary).hint(hint);
+            refused.primary = management.component_repository_span;
+            refused
         };
-        Ok(Self { place, downloads: session.scratch.join(DOWNLOADS), agent: agent() })
+        let origin = match management.component_repository.as_deref().map(Place::of) {
+            None => Origin::Upstream,
+            Some(Ok(Place::Address(address))) => Origin::Address(address.to_owned()),
+            Some(Ok(Place::Folder(written))) => {
+                let folder = folder_of(session, written);
+                if !folder.is_dir() {
+                    let summary = format!("the component repository {} is no folder", folder.display());
+                    let hint = "`component_repository` is relative to the folder of the *.wl.hcl files";
+                    return Err(Box::new(refused(Code::FILE_SYSTEM, summary, hint)));
+                }
+                Origin::Folder(folder)
+            }
+            // The configuration has told it; a saved plan is applied in spite of its errors.
+            Some(Err(NoPlace { summary, hint, hidden })) => {
+                return Err(Box::new(refused(Code::INVALID_VALUE, summary, hint).hidden_if(hidden)));
+            }
+        };
+        Ok(Self { origin, downloads: session.scratch.join(DOWNLOADS), agent: OnceCell::new() })
     }
 
-    fn texts(&self, need: &Need, locked: Option<&String>) -> Result<Texts, Failure> {
+    fn texts(&self, need: &Need, locked: Option<&String>) -> Result<Texts, Box<Diagnostic>> {
         let (name, components) = self.file(need, need.file, |bytes| locked == Some(&digest(bytes)))?;
         // A release's metadata grow with later releases: the copy that came with the components says all that is asked of it.
         let metadata = need.metadata.map(|file| self.file(need, file, |_| locked == Some(&digest(&components)))).transpose()?;
@@ -110,19 +132,20 @@ impl Repository {
     }
 
     /// A file and its name for people. A download is not asked for again if it is known to be the right one.
-    fn file(&self, need: &Need, file: &str, is_right: impl Fn(&[u8]) -> bool) -> Result<(String, Vec<u8>), Failure> {
+    fn file(&self, need: &Need, file: &str, is_right: impl Fn(&[u8]) -> bool) -> Result<(String, Vec<u8>), Box<Diagnostic>> {
         let folder = need.folder();
-        let address = match &self.place {
-            Place::Folder(root) => {
+        let address = match &self.origin {
+            Origin::Folder(root) => {
                 let path = root.join(&folder).join(file);
                 let bytes = limited(&path).map_err(|error| {
-                    io(&path, "cannot be read", &error)
-                        .hint(format!("a component repository holds {folder}/{file}: clusterctl's layout, <label>/<version>/<file>"))
+                    let summary = format!("{} cannot be read: {error}", path.display());
+                    let hint = format!("a component repository holds {folder}/{file}: clusterctl's layout, <label>/<version>/<file>");
+                    Box::new(Diagnostic::error(Code::FILE_SYSTEM, summary).hint(hint))
                 })?;
                 return Ok((path.display().to_string(), bytes));
             }
-            Place::Address(base) => format!("{base}/{folder}/{file}"),
-            Place::Upstream => format!("{}/{file}", need.upstream),
+            Origin::Address(base) => format!("{base}/{folder}/{file}"),
+            Origin::Upstream => format!("{}/{file}", need.upstream),
         };
         let kept = self.downloads.join(&folder).join(file);
         if let Some(bytes) = limited(&kept).ok().filter(|bytes| is_right(bytes)) {
@@ -134,34 +157,23 @@ impl Repository {
         Ok((address, bytes))
     }
 
-    fn download(&self, address: &str) -> Result<Vec<u8>, Failure> {
+    fn download(&self, address: &str) -> Result<Vec<u8>, Box<Diagnostic>> {
         let refused = |error: ureq::Error| {
-            Failure::new(Code::COMPONENTS, format!("{address} cannot be read: {error}")).hint(
+            Box::new(Diagnostic::error(Code::COMPONENTS, format!("{address} cannot be read: {error}")).hint(
                 "check the version and the network, or name a copy with `component_repository`; HTTPS_PROXY and SSL_CERT_FILE are respected",
-            )
+            ))
         };
-        let mut answer = self.agent.get(address).call().map_err(refused)?;
+        let mut answer = self.agent.get_or_init(agent).get(address).call().map_err(refused)?;
         answer.body_mut().with_config().limit(FILE_LIMIT).read_to_vec().map_err(refused)
     }
 }
 
-/// The part of an address that may name a user: between `//` and the next `/`.
-fn authority(address: &str) -> &str {
-    address.split_once("://").and_then(|(_, rest)| rest.split('/').next()).unwrap_or_default()
-}
-
 /// A folder as it is written: relative to the module folder, or below the home folder.
-fn folder_of(session: &Session, written: &str) -> Result<PathBuf, Failure> {
-    let written = written.strip_prefix("file://").unwrap_or(written);
-    let folder = match written.strip_prefix("~/") {
+fn folder_of(session: &Session, written: &str) -> PathBuf {
+    match written.strip_prefix("~/") {
         Some(rest) => std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default().join(rest),
         None => session.folder.join(written),
-    };
-    if folder.is_dir() {
-        return Ok(folder);
     }
-    Err(Failure::new(Code::FILE_SYSTEM, format!("the component repository {} is no folder", folder.display()))
-        .hint("`component_repository` is relative to the folder of the *.wl.hcl files"))
 }
 
 fn limited(path: &Path) -> std::io::Result<Vec<u8>> {

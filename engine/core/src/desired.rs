@@ -40,6 +40,8 @@ pub struct DesiredManagement {
     pub install_providers: bool,
     /// Folder or address of the component repository, as written; `None`: where each provider is released.
     pub component_repository: Option<String>,
+    /// Where that is written.
+    pub component_repository_span: Option<Span>,
     /// Whether windlass installs cert-manager, if a provider asks for certificates.
     pub cert_manager: CertManager,
     /// Where the block stands.

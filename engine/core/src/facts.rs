@@ -1,6 +1,6 @@
 //! Facts: what the planner asks of living planes, and what it is told. Data only; fetching is elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -109,6 +109,8 @@ pub struct Facts {
     pub objects: BTreeMap<ObjectKey, Arc<Json>>,
     /// Questions that failed though the plane answers (403, 500): object or kind, reason.
     pub failed: BTreeMap<String, String>,
+    /// Kinds that were to be listed and that a plane does not serve: plane, `apiVersion`, kind.
+    pub unserved: BTreeSet<(Address, String, String)>,
 }
 
 impl Facts {
@@ -123,6 +125,11 @@ impl Facts {
     /// The live object.
     pub fn object(&self, key: &ObjectKey) -> Option<&Json> {
         self.objects.get(key).map(Arc::as_ref)
+    }
+
+    /// Whether a plane was asked for a kind and does not serve it.
+    pub fn is_unserved(&self, plane: &Address, api_version: &str, kind: &str) -> bool {
+        self.unserved.contains(&(plane.clone(), api_version.to_owned(), kind.to_owned()))
     }
 
     /// What the planes tell of references that are unknown to HCL: `cluster.shop.endpoint`, `cluster.shop.ca_certificate`.

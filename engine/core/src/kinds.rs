@@ -15,11 +15,17 @@ pub struct Kind {
     pub namespaced: bool,
 }
 
+/// Whether a group looks like one of Kubernetes' own: they have no dot or end in k8s.io. Cluster API's end in x-k8s.io, and stand in other
+/// files of facts.
+pub(crate) fn is_built_in(api_version: &str) -> bool {
+    let (group, _) = split_api_version(api_version);
+    !group.contains('.') || (group.ends_with(".k8s.io") && !group.ends_with("x-k8s.io"))
+}
+
 /// The kind, from the newest facts that hold it; `None`: this release knows nothing of it, and nothing may be concluded.
 pub fn known_kind(api_version: &str, kind: &str) -> Option<Kind> {
     let (group, version) = split_api_version(api_version);
-    // Kubernetes' own groups have no dot or end in k8s.io; Cluster API's end in x-k8s.io and stand in the other files.
-    let built_in = !group.contains('.') || (group.ends_with(".k8s.io") && !group.ends_with("x-k8s.io"));
+    let built_in = is_built_in(api_version);
     let files = bundles().iter().rev().filter(|file| (file.name == "kubernetes") == built_in);
     files.filter_map(|file| bundle(file.name, file.version)?.ok()).find_map(|bundle| {
         let fact = bundle.kind(group, version, kind)?;

@@ -7,6 +7,7 @@ pub mod addr;
 pub mod agent_objects;
 pub mod belonging;
 pub mod config;
+mod definitions;
 pub mod deletion;
 pub mod desired;
 pub mod diag;

@@ -41,6 +41,7 @@ pub struct Observatory<'a> {
 struct Answers {
     objects: Vec<(ObjectRef, Json)>,
     failed: BTreeMap<String, String>,
+    unserved: BTreeSet<(String, String)>,
     unreachable: Option<String>,
 }
 
@@ -66,6 +67,7 @@ impl Observatory<'_> {
             if let PlaneFact::Reachable(_) = fact {
                 facts.objects.extend(answers.objects.into_iter().map(|(object, live)| (object.key(plane), Arc::new(live))));
                 facts.failed.extend(answers.failed);
+                facts.unserved.extend(answers.unserved.into_iter().map(|(api_version, kind)| (plane.clone(), api_version, kind)));
             }
             facts.planes.insert(plane.clone(), fact);
         }
@@ -92,6 +94,7 @@ impl Observatory<'_> {
         while let Some((subject, answer)) = answered.next().await {
             match answer {
                 Ok(found) => answers.objects.extend(found),
+                Err(ApiError::NoKind { api_version, kind }) => drop(answers.unserved.insert((api_version, kind))),
                 Err(error) if error.unreachable() => answers.unreachable = Some(error.to_string()),
                 Err(error) => {
                     answers.failed.insert(subject, error.to_string());
@@ -105,7 +108,7 @@ impl Observatory<'_> {
         let lineage = format!("{LABEL_LINEAGE}={}", self.lineage);
         let (subject, found) = match demand {
             Demand::Plane { .. } => return (String::new(), Ok(Vec::new())),
-            Demand::List { api_version, kind, .. } => (kind_on(kind, plane), plane.list(api_version, kind, None, Some(&lineage)).await),
+            Demand::List { api_version, kind, .. } => (kind_on(kind, plane), list_ours(plane, api_version, kind, &lineage).await),
             Demand::ListAll { api_version, kind, .. } => (kind_on(kind, plane), plane.list(api_version, kind, None, None).await),
             Demand::InNamespace { namespace, .. } => {
                 (format!("Namespace {namespace} on {}", plane.address), in_namespace(plane, namespace).await)
@@ -177,6 +180,12 @@ struct Access {
 fn is_of_a_provider(live: &Json) -> bool {
     let owner = marks(live).1.and_then(|address| address.parse::<Address>().ok());
     matches!(owner.and_then(|owner| owner.part), Some(Part::Provider(_) | Part::Pivot))
+}
+
+/// The objects of a kind with our label; that the kind is not served is an answer of its own.
+async fn list_ours(plane: &Plane, api_version: &str, kind: &str, lineage: &str) -> Result<Vec<Json>, ApiError> {
+    let kind = plane.kind(api_version, kind).await?;
+    plane.list_kind(&kind, None, Some(lineage), None).await
 }
 
 fn kind_on(kind: &str, plane: &Plane) -> String {

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use windlass_core::config::Model;
-use windlass_core::diag::{Code, SourceMap};
+use windlass_core::diag::{Code, Diagnostic, SourceMap, Span};
 use windlass_core::lang;
 use windlass_core::plan::Mode;
 use windlass_kubeschema::facts_table;
 
 use crate::arguments::Module;
+use crate::argv::VariableFlag;
 use crate::failure::{Failure, io};
-use crate::module::{self, Loaded};
-use crate::repository::Components;
+use crate::module::{self, Evaluated, Loaded};
+use crate::repository::{self, Components};
 use crate::session::Session;
 use crate::view::View;
 
@@ -87,8 +88,7 @@ fn upgrade(model: &Model, locked: &str) -> String {
 pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, mode: Mode, view: &View) -> Result<(), Failure> {
     let path = session.folder.join(LOCK);
     let locked = read(&path)?;
-    let digests = locked.values().filter_map(|entry| Some((entry.name.clone(), entry.components.clone()?))).collect();
-    let components = match module::read_components(session, loaded, &digests) {
+    let components = match module::read_components(session, loaded, &digests(&locked)) {
         Err(_) if mode == Mode::Destroy => {
             view.note("The component repository cannot be read. What it holds is not needed for objects that are still there.\n");
             Vec::new()
@@ -97,7 +97,9 @@ pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, mode: Mode,
     };
     let wanted = wanted(&loaded.model, &components);
     for (entry, pinned) in wanted.iter().filter_map(|entry| Some((entry, locked.get(&entry.name)?))) {
-        fits(&loaded.model, entry, pinned)?;
+        if let Err(refused) = fits(&loaded.model, entry, pinned) {
+            return Err(Failure::in_configuration((*refused).into(), std::mem::take(&mut loaded.sources)));
+        }
     }
     let is_new = |entry: &&Entry| locked.get(&entry.name).is_none_or(|pinned| merged(pinned, entry) != *pinned);
     let missing: Vec<&Entry> = wanted.iter().filter(is_new).collect();
@@ -120,6 +122,20 @@ pub fn check(session: &Session, loaded: &mut Loaded, given: &Module, mode: Mode,
     Ok(())
 }
 
+/// The configuration as far as it goes, with the components that it installs: what is pinned and was downloaded before is not asked for
+/// again. That they are those that are pinned is for the caller to find out; without a lock that can be read, all is asked for.
+pub fn evaluate(session: &Session, flags: &[VariableFlag]) -> Result<Evaluated, Failure> {
+    let Evaluated { mut model, mut sources, mut diagnostics } = module::evaluate(session, flags)?;
+    let locked = read(&session.folder.join(LOCK)).map(|locked| digests(&locked)).unwrap_or_default();
+    repository::read(session, &mut model, &locked, &mut sources, &mut diagnostics)?;
+    Ok(Evaluated { model, sources, diagnostics })
+}
+
+/// Digests of components by provider.
+fn digests(locked: &BTreeMap<String, Entry>) -> BTreeMap<String, String> {
+    locked.values().filter_map(|entry| Some((entry.name.clone(), entry.components.clone()?))).collect()
+}
+
 /// What is pinned, with what is needed beside it.
 fn merged(pinned: &Entry, needed: &Entry) -> Entry {
     let Entry { facts, components, .. } = pinned.clone();
@@ -127,25 +143,31 @@ fn merged(pinned: &Entry, needed: &Entry) -> Entry {
 }
 
 /// A provider is the one that was locked.
-fn fits(model: &Model, entry: &Entry, pinned: &Entry) -> Result<(), Failure> {
+fn fits(model: &Model, entry: &Entry, pinned: &Entry) -> Result<(), Box<Diagnostic>> {
     let Entry { name, version, .. } = entry;
+    let refused = |summary: String, place: Option<Span>| {
+        let mut refused = Diagnostic::error(Code::LOCK_FILE, summary);
+        refused.primary = place;
+        refused
+    };
     if pinned.version != *version {
-        return Err(Failure::new(
-            Code::LOCK_FILE,
-            format!("{LOCK} pins provider {name} to {}, the configuration needs {version}", pinned.version),
-        )
-        .hint(upgrade(model, &pinned.version)));
+        let summary = format!("{LOCK} pins provider {name} to {}, the configuration needs {version}", pinned.version);
+        let place = model.pinned_version(name).and_then(|(_, place)| place);
+        return Err(Box::new(refused(summary, place).hint(upgrade(model, &pinned.version))));
     }
     let other = |one: &Option<String>, other: &Option<String>| one.clone().zip(other.clone()).filter(|(locked, now)| locked != now);
     if let Some((locked, now)) = other(&pinned.facts, &entry.facts) {
-        return Err(Failure::new(Code::LOCK_FILE, format!("{LOCK} was written with other facts about provider {name} {version}"))
+        let refused = refused(format!("{LOCK} was written with other facts about provider {name} {version}"), None)
             .detail(format!("Locked: {locked}. This windlass: {now}."))
-            .hint("use the windlass that wrote it, or remove the file to accept what this one knows"));
+            .hint("use the windlass that wrote it, or remove the file to accept what this one knows");
+        return Err(Box::new(refused));
     }
     if let Some((locked, now)) = other(&pinned.components, &entry.components) {
-        return Err(Failure::new(Code::LOCK_FILE, format!("the components of {name} {version} are not those that {LOCK} pins"))
+        let place = model.management.component_repository_span.or_else(|| model.settings_span(name));
+        let refused = refused(format!("the components of {name} {version} are not those that {LOCK} pins"), place)
             .detail(format!("Locked: {locked}. The component repository: {now}. What a version holds does not change by itself."))
-            .hint(format!("name the repository that they came from, or review the file and remove `components` of {name} to accept it")));
+            .hint(format!("name the repository that they came from, or review the file and remove `components` of {name} to accept it"));
+        return Err(Box::new(refused));
     }
     Ok(())
 }

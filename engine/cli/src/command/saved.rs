@@ -103,6 +103,7 @@ fn management(plan: &Plan, session: &Session, arguments: &Arguments) -> Result<D
         context: written.map_or_else(|| plane.context.clone(), |management| management.context),
         install_providers: false,
         component_repository: None,
+        component_repository_span: None,
         cert_manager: CertManager::External,
         span: None,
     })

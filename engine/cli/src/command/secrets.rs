@@ -11,11 +11,11 @@ use windlass_core::expand::expand;
 use windlass_core::plan::{Action, Plan, secret_leaves};
 use windlass_run::ports::SecretLeaves;
 
+use super::lockfile;
 use crate::argv::VariableFlag;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::module::{self, Evaluated};
-use crate::repository;
+use crate::module::Evaluated;
 use crate::session::Session;
 use crate::view::View;
 
@@ -34,7 +34,8 @@ pub fn for_saved(plan: &Plan, session: &Session, flags: &[VariableFlag], key: &D
     let wanted = secret_leaves(plan);
     let Some(first) = wanted.keys().next() else {
         // Schemas that are not at hand may live on the plane already; the step tells, if they do not.
-        let contents = if installs(plan) { contents(session, flags).unwrap_or_default() } else { BTreeMap::new() };
+        let evaluated = installs(plan).then(|| lockfile::evaluate(session, flags).ok()).flatten();
+        let contents = evaluated.map(|evaluated| evaluated.model.contents()).unwrap_or_default();
         return Ok(Digested { secrets: SecretLeaves::default(), contents });
     };
     let unreadable = |failure: Failure| {
@@ -44,8 +45,7 @@ pub fn for_saved(plan: &Plan, session: &Session, flags: &[VariableFlag], key: &D
                 .hint("put the configuration and the variables back to what the plan was made from, or make a new plan"),
         )
     };
-    let Evaluated { mut model, mut sources, mut diagnostics } = module::evaluate(session, flags).map_err(unreadable)?;
-    repository::read(session, &mut model, &BTreeMap::new(), &mut sources, &mut diagnostics).map_err(unreadable)?;
+    let Evaluated { model, sources, mut diagnostics } = lockfile::evaluate(session, flags).map_err(unreadable)?;
     let (desired, found) = expand(&model, &plan.lineage);
     diagnostics.extend(found);
     match for_plan(plan, &desired, key) {
@@ -66,12 +66,6 @@ pub fn for_saved(plan: &Plan, session: &Session, flags: &[VariableFlag], key: &D
 fn installs(plan: &Plan) -> bool {
     let simulated = plan.planes.iter().any(|plane| plane.sandbox);
     !simulated && plan.steps.iter().any(|step| matches!(&step.action, Action::EnsureProvider { objects, .. } if !objects.is_empty()))
-}
-
-fn contents(session: &Session, flags: &[VariableFlag]) -> Result<BTreeMap<String, Json>, Failure> {
-    let Evaluated { mut model, mut sources, mut diagnostics } = module::evaluate(session, flags)?;
-    repository::read(session, &mut model, &BTreeMap::new(), &mut sources, &mut diagnostics)?;
-    Ok(model.contents())
 }
 
 /// The values that a plan needs, each with the digest that was planned.

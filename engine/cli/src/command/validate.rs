@@ -2,12 +2,10 @@
 
 use std::process::ExitCode;
 
-use windlass_core::expand::expand;
-
 use crate::arguments::{self, Arguments};
 use crate::exit::OK;
 use crate::failure::Failure;
-use crate::module::{self, NO_LINEAGE};
+use crate::module;
 use crate::session::Session;
 use crate::view::View;
 
@@ -16,9 +14,7 @@ pub fn run(arguments: &Arguments, command: &arguments::Validate, view: &View) ->
     let session = Session::new(arguments, &command.module, None)?;
     let loaded = module::load(&session, &arguments.variables)?;
     let mut diagnostics = loaded.warnings;
-    let (desired, found) = expand(&loaded.model, NO_LINEAGE);
-    diagnostics.extend(found);
-    diagnostics.extend(windlass_core::plan::validate(&desired));
+    diagnostics.extend(module::judged(&loaded.model));
     if diagnostics.has_errors() {
         return Err(Failure::in_configuration(diagnostics, loaded.sources));
     }

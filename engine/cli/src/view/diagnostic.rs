@@ -45,7 +45,7 @@ fn whole(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     }
     for (file, spans) in &by_file {
         let Some(source) = sources.file(*file) else { continue };
-        if source.hidden {
+        if source.hidden || diagnostic.hidden {
             for at in spans.iter().filter_map(|(span, _, _)| sources.locate(*span)) {
                 let (line, column) = (usize::try_from(at.line).unwrap_or(0), usize::try_from(at.column).unwrap_or(0));
                 group = group.element(Origin::path(source.name.to_string()).line(line).char_column(column));

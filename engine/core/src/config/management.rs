@@ -6,8 +6,9 @@ use crate::addr::Address;
 use crate::desired::{CertManager, DesiredManagement};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::expand::core_providers;
-use crate::lang::Names;
+use crate::lang::{self, ExprKind, Names};
 use crate::provider::Body;
+use crate::repository::{NoPlace, Place};
 use crate::value::{Type, Value, convert};
 
 use super::Inputs;
@@ -33,6 +34,7 @@ pub fn evaluate(
         context: None,
         install_providers: true,
         component_repository: None,
+        component_repository_span: None,
         cert_manager: CertManager::Install,
         span: None,
     };
@@ -59,18 +61,28 @@ pub fn evaluate(
     let text = |key: &str| body.value.get(key).and_then(Value::as_str).map(str::to_owned);
     let install_providers = body.value.get("install_providers").is_none_or(|install| install.as_bool() == Some(true));
     let cert_manager = cert_manager(&body, block.header_span, diagnostics);
-    let settings = settings(inputs, &body, block.header_span, diagnostics);
+    let settings = settings(inputs, &block.body, &body, block.header_span, diagnostics);
+    let component_repository = text("component_repository");
+    let component_repository_span = body.written("component_repository");
+    refuse_no_place(component_repository.as_deref(), component_repository_span.unwrap_or(block.header_span), diagnostics);
     let management = DesiredManagement {
         address: Address::management(label),
         sandbox: false,
         kubeconfig: text("kubeconfig"),
         context: text("context"),
         install_providers,
-        component_repository: text("component_repository"),
+        component_repository,
+        component_repository_span,
         cert_manager,
         span: Some(block.header_span),
     };
     (management, settings)
+}
+
+fn refuse_no_place(component_repository: Option<&str>, span: Span, diagnostics: &mut Diagnostics) {
+    if let Some(Err(NoPlace { summary, hint, hidden })) = component_repository.map(Place::of) {
+        diagnostics.push(Diagnostic::error(Code::INVALID_VALUE, summary).at(span).hint(hint).hidden_if(hidden));
+    }
 }
 
 fn cert_manager(body: &Body, block: Span, diagnostics: &mut Diagnostics) -> CertManager {
@@ -87,7 +99,13 @@ fn cert_manager(body: &Body, block: Span, diagnostics: &mut Diagnostics) -> Cert
 }
 
 /// The `provider` blocks.
-fn settings(inputs: &Inputs<'_>, body: &Body, block: Span, diagnostics: &mut Diagnostics) -> BTreeMap<String, ProviderSettings> {
+fn settings(
+    inputs: &Inputs<'_>,
+    written: &lang::Body,
+    body: &Body,
+    block: Span,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, ProviderSettings> {
     let mut settings = BTreeMap::new();
     let providers = body.value.get("provider").and_then(Value::as_elements).unwrap_or_default();
     for (i, provider) in providers.iter().enumerate() {
@@ -105,14 +123,27 @@ fn settings(inputs: &Inputs<'_>, body: &Body, block: Span, diagnostics: &mut Dia
         let version = part("version").filter(|version| is_version(version, body.span_of(&path("version")).unwrap_or(place), diagnostics));
         let variables =
             provider.get("variables").map(|given| variables(given, body.span_of(&path("variables")).unwrap_or(place), diagnostics));
-        let version_span = body.written(&path("version"));
-        let own = ProviderSettings { version, version_span, variables: variables.unwrap_or_default(), span: Some(place) };
+        let own = ProviderSettings {
+            version,
+            version_span: body.written(&path("version")),
+            variables: variables.unwrap_or_default(),
+            variables_span: body.written(&path("variables")),
+            variable_spans: written.blocks_of("provider").nth(i).map(variable_spans).unwrap_or_default(),
+            span: Some(place),
+        };
         if settings.insert(name.clone(), own).is_some() {
             let summary = format!("provider {name:?} is described twice");
             diagnostics.push(Diagnostic::error(Code::DUPLICATE_BLOCK, summary).at(place).hint("keep one of the two"));
         }
     }
     settings
+}
+
+/// Where variables stand that are written out as an object.
+fn variable_spans(provider: &lang::Block) -> BTreeMap<String, Span> {
+    let written = provider.body.attribute("variables").map(|attribute| &attribute.expr.kind);
+    let Some(ExprKind::Object(items)) = written else { return BTreeMap::new() };
+    items.iter().filter_map(|item| Some((item.key.as_literal_str()?.to_owned(), item.key.span))).collect()
 }
 
 /// Versions are parts of paths and addresses.
@@ -144,7 +175,7 @@ fn variables(given: &Value, place: Span, diagnostics: &mut Diagnostics) -> BTree
             diagnostics.push(fault.hint("what is installed must be known when the plan is reviewed"));
             continue;
         }
-        let sensitive = given.contains_secret() && !matches!(given, Value::Map(_) | Value::Object(_)) || value.contains_secret();
+        let sensitive = matches!(given, Value::Secret(_)) || value.contains_secret();
         match convert(value.reveal(), &Type::String) {
             Ok(text @ Value::String(_)) => drop(variables.insert(name.to_string(), text.secret_if(sensitive))),
             _ => diagnostics.push(refuse(format!("variable {name} must be a text"), "a list or map is written with `jsonencode(…)`")),

@@ -41,6 +41,11 @@ impl Model {
         settings.version.as_deref().map(|version| (version, settings.version_span))
     }
 
+    /// Where a provider is described: its own block, or the management plane's.
+    pub fn settings_span(&self, provider: &str) -> Option<Span> {
+        self.provider_settings.get(provider).and_then(|settings| settings.span).or(self.management.span)
+    }
+
     /// Whether providers are installed from a component repository: on a real plane, or in a cluster that leaves one.
     pub fn reads_repository(&self) -> bool {
         let used = !self.clouds.is_empty() || !self.clusters.is_empty();
@@ -69,6 +74,10 @@ pub struct ProviderSettings {
     pub version_span: Option<Span>,
     /// Variables of its components: text, sensitive or not.
     pub variables: BTreeMap<String, Value>,
+    /// Where they stand.
+    pub variables_span: Option<Span>,
+    /// Where each of them stands that is written out by name.
+    pub variable_spans: BTreeMap<String, Span>,
     /// Where the block stands.
     pub span: Option<Span>,
 }

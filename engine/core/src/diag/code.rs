@@ -92,6 +92,7 @@ codes! {
     217 REQUIRED_VERSION "The configuration needs another version of windlass."
     218 LEFT_OUT "A part of an object is left out because it has no place in a plan."
     219 COMPONENTS "A component repository holds something else than a provider's components."
+    220 NO_EFFECT "Something is given that changes nothing."
     350 CLOUD_VALUE "An attribute has a value that the cloud does not take."
     351 CLOUD_CONFLICT "Attributes of a cloud exclude each other."
     352 CLOUD_INCOMPLETE "An attribute of a cloud needs another one beside it."

@@ -35,6 +35,8 @@ pub struct Diagnostic {
     pub related: Vec<(Span, String)>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// The lines of the places are not shown, since they hold what nobody else should see.
+    pub hidden: bool,
 }
 
 impl Diagnostic {
@@ -49,6 +51,7 @@ impl Diagnostic {
             primary: None,
             related: Vec::new(),
             hint: None,
+            hidden: false,
         }
     }
 
@@ -92,6 +95,13 @@ impl Diagnostic {
         if let Some(name) = nearest(written, candidates) {
             self.hint = Some(format!("did you mean `{name}`?"));
         }
+        self
+    }
+
+    /// With places whose lines are not shown.
+    #[must_use]
+    pub fn hidden_if(mut self, hidden: bool) -> Diagnostic {
+        self.hidden = hidden;
         self
     }
 

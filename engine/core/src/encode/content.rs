@@ -9,11 +9,14 @@ use serde_json::Value as Json;
 use super::canonical::{canonical_text, sha256_digest};
 use super::placeholder::Placeholder;
 
-/// What stands for a leaf: its digest, or the placeholder itself if it is one already.
-fn cut(value: &mut Json) {
-    if Placeholder::of(value).is_none() {
-        *value = Placeholder::Content { digest: &content_digest(value) }.to_json();
+/// Puts the digest of a leaf in its place, and gives both; nothing if a placeholder stands there already.
+fn take(value: &mut Json) -> Option<(String, Json)> {
+    if Placeholder::of(value).is_some() {
+        return None;
     }
+    let digest = content_digest(value);
+    let placeholder = Placeholder::Content { digest: &digest }.to_json();
+    Some((digest, std::mem::replace(value, placeholder)))
 }
 
 /// The digest by which a large leaf is known.
@@ -24,16 +27,19 @@ pub fn content_digest(value: &Json) -> String {
     }
 }
 
-/// Puts digests in the place of the schemas of a CustomResourceDefinition; other objects stay as they are. Twice is once.
-pub fn cut_schemas(object: &mut Json) {
-    for schema in schemas(object) {
-        cut(schema);
-    }
+/// Puts digests in the place of the schemas of a CustomResourceDefinition, and gives the schemas by digest; other objects stay as they are.
+pub fn take_schemas(object: &mut Json) -> BTreeMap<String, Json> {
+    schemas(object).into_iter().filter_map(take).collect()
 }
 
-/// The schemas of a CustomResourceDefinition by their digests.
+/// The same for whoever has the schemas elsewhere. Twice is once.
+pub fn cut_schemas(object: &mut Json) {
+    take_schemas(object);
+}
+
+/// The same for whoever needs nothing else of the object.
 pub fn schemas_by_digest(mut object: Json) -> BTreeMap<String, Json> {
-    schemas(&mut object).into_iter().map(|schema| (content_digest(schema), schema.take())).collect()
+    take_schemas(&mut object)
 }
 
 fn schemas(object: &mut Json) -> Vec<&mut Json> {
@@ -79,7 +85,8 @@ fn holds_content(value: &Json) -> bool {
 
 fn cut_in_place(applied: &Json, live: &mut Json) {
     if matches!(Placeholder::of(applied), Some(Placeholder::Content { .. })) {
-        return cut(live);
+        take(live);
+        return;
     }
     match (applied, live) {
         (Json::Object(ours), Json::Object(theirs)) => {
@@ -114,7 +121,10 @@ mod tests {
         cut_schemas(&mut object);
         assert_eq!(object, once);
         assert_eq!(cut_like(&once, &whole).into_owned(), once);
-        let known = schemas_by_digest(whole.clone());
+        let mut taken = whole.clone();
+        let known = take_schemas(&mut taken);
+        assert_eq!((taken, known.len()), (once.clone(), 1));
+        assert_eq!(known, schemas_by_digest(whole.clone()));
         assert_eq!(restore_content(&mut object, &known), Vec::<String>::new());
         assert_eq!(object, whole);
         let mut lost = once;

@@ -17,7 +17,7 @@ mod tests;
 
 pub use canonical::{canonical_text, sha256_digest};
 pub(crate) use content::cut_like;
-pub use content::{content_digest, cut_schemas, restore_content, schemas_by_digest};
+pub use content::{content_digest, cut_schemas, restore_content, schemas_by_digest, take_schemas};
 pub use digest::DigestKey;
 pub use live::hide_secret_data;
 pub use merge_patch::merge_patch;

@@ -82,7 +82,8 @@ fn labels(provider: &ProviderSpec) -> Json {
     json!({LABEL_CLUSTERCTL: "", LABEL_PROVIDER: provider.label})
 }
 
-fn namespace(provider: &ProviderSpec) -> Json {
+/// The namespace of a provider.
+pub fn namespace(provider: &ProviderSpec) -> Json {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": provider.namespace, "labels": labels(provider)}})
 }
 

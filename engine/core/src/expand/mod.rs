@@ -18,6 +18,7 @@ mod owners;
 mod providers;
 mod template;
 mod webhooks;
+mod without_effect;
 
 pub(crate) use mark::with_entry;
 pub(crate) use needed::{CERT_MANAGER, Needed, core_providers, needed};
@@ -35,6 +36,7 @@ pub fn expand(model: &Model, lineage: &str) -> (Desired, Diagnostics) {
     let mut desired = Desired { management: Some(model.management.clone()), outputs: model.outputs.clone(), ..Desired::default() };
     let marker = mark::Marker::new(lineage);
     providers::expand(model, &marker, &mut desired, &mut diagnostics);
+    without_effect::warn(model, &mut diagnostics);
     access::expand(model, &marker, &mut desired, &mut diagnostics);
     for cloud in model.clouds.values() {
         diagnostics.extend(cloud.provider.check_cloud(&cloud.input));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::{CloudModel, Model};
-use crate::diag::{Code, Diagnostic, Diagnostics};
+use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::plan::ProviderSpec;
 use crate::provider::{Provider, Release};
 
@@ -67,12 +67,17 @@ pub fn release(model: &Model, provider: &dyn Provider) -> Result<&'static Releas
     };
     releases.iter().find(|release| same_version(release.version, version)).ok_or_else(|| {
         let known: Vec<&str> = releases.iter().map(|release| release.version).collect();
-        let mut diagnostic =
-            Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {:?} is not known", provider.name()))
-                .hint(format!("this release of windlass carries the CRD facts of {}", known.join(", ")));
-        diagnostic.primary = span;
-        Box::new(diagnostic)
+        Box::new(unknown_version(provider.name(), version, span, &known.join(", ")))
     })
+}
+
+/// The refusal of a version that this release does not know; `known`: those that it does.
+fn unknown_version(provider: &str, version: &str, span: Option<Span>, known: &str) -> Diagnostic {
+    let summary = format!("version {version:?} of provider {provider:?} is not known");
+    let hint = format!("this release of windlass carries the CRD facts of {known}");
+    let mut diagnostic = Diagnostic::error(Code::UNKNOWN_VERSION, summary).hint(hint);
+    diagnostic.primary = span;
+    diagnostic
 }
 
 /// The providers that the configured clouds and clusters need; none if there are no such.
@@ -85,11 +90,7 @@ pub fn needed<'m>(model: &'m Model, diagnostics: &mut Diagnostics) -> Vec<Needed
         if let Some((version, span)) = model.pinned_version(row.0)
             && !same_version(version, CLUSTER_API)
         {
-            let mut diagnostic =
-                Diagnostic::error(Code::UNKNOWN_VERSION, format!("version {version:?} of provider {:?} is not known", row.0))
-                    .hint(format!("this release of windlass carries the CRD facts of {CLUSTER_API}"));
-            diagnostic.primary = span;
-            diagnostics.push(diagnostic);
+            diagnostics.push(unknown_version(row.0, version, span, CLUSTER_API));
         }
         all.push(Needed { spec: core(model, row), core: true, releases: CLUSTER_API_RELEASES, file: row.7, clouds: Vec::new() });
     }

@@ -5,25 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
+use crate::addr::{Address, Part};
 use crate::config::Model;
+use crate::definitions::Definitions;
 use crate::desired::{Desired, DesiredObject, DesiredProvider, DesiredResource, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 use crate::object::{ObjectKey, split_api_version};
 use crate::plan::ProviderSpec;
-use crate::repository::{Components, in_order, mentions, prepared};
+use crate::repository::{Components, in_namespace, in_order, mentions, prepared};
 use crate::value::Value;
 
 use super::mark::Marker;
 use super::needed::{Needed, needed};
 use super::{RENDER_REVISION, components};
-use crate::addr::{Address, Part};
 
 /// Adds the providers that the configured clusters need, and nothing if there are no clusters.
 pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics: &mut Diagnostics) {
     let mut previous = BTreeSet::new();
+    let of_repository = model.components.values().flat_map(|components| &components.objects).map(|(object, _)| object);
+    let definitions: Definitions = of_repository.collect();
     for needed in needed(model, diagnostics) {
         let address = model.management.address.with(Part::Provider(needed.spec.name.clone()));
-        let objects = Rendering { model, marker, address: &address }.objects(&needed, diagnostics);
+        let objects = Rendering { model, marker, definitions: &definitions, address: &address }.objects(&needed, diagnostics);
         let spec = needed.spec;
         let input = Value::object([("version", Value::string(&spec.version)), ("install", Value::Bool(spec.install))]);
         let resource = DesiredResource {
@@ -47,6 +50,8 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
 struct Rendering<'r> {
     model: &'r Model,
     marker: &'r Marker,
+    /// What all components that were read define.
+    definitions: &'r Definitions,
     address: &'r Address,
 }
 
@@ -107,16 +112,16 @@ impl Rendering<'_> {
         diagnostics: &mut Diagnostics,
     ) -> Vec<DesiredObject> {
         let spec = &needed.spec;
-        let mut written: Vec<(&Json, Option<Span>)> = components.objects.iter().map(|(object, span)| (object, Some(*span))).collect();
+        let at_home = |(object, span): &(Json, Span)| (in_namespace(object.clone(), spec, self.definitions), Some(*span));
+        let mut written: Vec<(Json, Option<Span>)> = components.objects.iter().map(at_home).collect();
         written.sort_by_key(|(object, _)| in_order(object));
         let replaced = |object: &Json| credentials.contains_key(&self.key(object));
         self.refuse_unset(spec, components, written.iter().filter(|(object, _)| !replaced(object)), diagnostics);
-        let before = components::before_components(spec).iter().map(|object| (object, None));
-        let after = components::after_components(spec);
-        let after = after.iter().map(|object| (object, None));
+        let before = self.missing_namespace(spec, &written).into_iter().chain(components::before_components(spec).iter().cloned());
+        let after = components::after_components(spec).into_iter().map(|object| (object, None));
         let mut objects: Vec<DesiredObject> = Vec::new();
-        for (object, span) in before.chain(written).chain(after) {
-            let value = components.sensitive.reveal(&prepared(object.clone(), spec));
+        for (object, span) in before.map(|object| (object, None)).chain(written).chain(after) {
+            let value = components.sensitive.reveal(&prepared(object, spec));
             if let Some(mut marked) = self.marked(&value, span, diagnostics) {
                 marked.span = span;
                 objects.push(credentials.remove(&marked.key).unwrap_or(marked));
@@ -128,6 +133,14 @@ impl Rendering<'_> {
         objects.splice(at..at, credentials.into_values());
         self.refuse_without_manager(spec, &objects, diagnostics);
         objects
+    }
+
+    /// The namespace of a provider whose components hold none: clusterctl adds it, too. cert-manager's are taken as they are.
+    fn missing_namespace(&self, spec: &ProviderSpec, written: &[(Json, Option<Span>)]) -> Option<Json> {
+        let namespace = components::namespace(spec);
+        let key = self.key(&namespace);
+        let is_there = spec.is_cert_manager() || written.iter().any(|(object, _)| self.key(object) == key);
+        (!is_there).then_some(namespace)
     }
 
     fn key(&self, object: &Json) -> ObjectKey {
@@ -146,7 +159,7 @@ impl Rendering<'_> {
         &self,
         spec: &ProviderSpec,
         components: &Components,
-        objects: impl Iterator<Item = &'o (&'o Json, Option<Span>)> + Clone,
+        objects: impl Iterator<Item = &'o (Json, Option<Span>)> + Clone,
         diagnostics: &mut Diagnostics,
     ) {
         for variable in &components.unset {
@@ -157,14 +170,10 @@ impl Rendering<'_> {
                         "give it a value: `provider {:?} {{ variables = {{ {variable} = … }} }}` in the `management` block",
                         spec.name
                     ));
-            refused.primary = self.settings_span(spec);
+            refused.primary = self.model.settings_span(&spec.name);
             refused.related.extend(place.map(|place| (place, "it is asked for here".to_owned())));
             diagnostics.push(refused);
         }
-    }
-
-    fn settings_span(&self, spec: &ProviderSpec) -> Option<Span> {
-        self.model.provider_settings.get(&spec.name).and_then(|settings| settings.span).or(self.model.management.span)
     }
 
     /// Windlass waits for the manager that it knows: components without it are another provider's, or another version's.
@@ -179,7 +188,7 @@ impl Rendering<'_> {
         let summary =
             format!("the components of {} {} hold no Deployment {}/{}", spec.label, spec.version, spec.namespace, spec.deployment);
         let mut refused = Diagnostic::error(Code::COMPONENTS, summary).hint("the repository's folder of this version holds something else");
-        refused.primary = self.settings_span(spec);
+        refused.primary = self.model.settings_span(&spec.name);
         diagnostics.push(refused);
     }
 }

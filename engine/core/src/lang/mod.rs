@@ -35,7 +35,7 @@ use crate::diag::{FileId, Span};
 pub(crate) use eval::how_to_write;
 pub use eval::{Evaluator, Limits};
 pub use functions::{Function, Kind, Param, Policy, all as all_functions, find as find_function};
-pub use ir::{Attribute, Block, Body, Expr};
+pub use ir::{Attribute, Block, Body, Expr, ExprKind};
 pub use parse::{MAX_FILE_BYTES, parse, parse_expression, parse_template};
 pub use reference::{Reference, ReferenceStep, as_reference, first_call, references};
 pub use scope::{Group, Names, Root, Scope};

@@ -12,6 +12,7 @@ use super::wish::providers_of;
 use super::{Mode, ProviderSpec};
 use crate::addr::{Address, Part};
 use crate::agent_objects::LAYER_KIND;
+use crate::definitions::defined;
 use crate::desired::{Desired, DesiredCluster, Home};
 use crate::facts::{ClusterAccess, Demand, Facts};
 use crate::marks;
@@ -103,12 +104,6 @@ fn content_of(key: &ObjectKey, object: &RecordedObject) -> Option<Demand> {
         }
         _ => None,
     }
-}
-
-/// Group and kind that a CustomResourceDefinition defines.
-pub(super) fn defined(definition: &Json) -> Option<(&str, &str)> {
-    let text = |pointer: &str| definition.pointer(pointer).and_then(Json::as_str);
-    Some((text("/spec/group")?, text("/spec/names/kind")?))
 }
 
 /// What drift asks: each plane that the state knows, and one LIST for each kind on it.

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::demands::defined;
 use super::verdict::View;
 use crate::addr::Address;
+use crate::definitions::defined;
 use crate::deletion::Deletion;
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::facts::Facts;

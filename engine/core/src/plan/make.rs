@@ -10,6 +10,7 @@ use super::index::Index;
 use super::options::PlanOptions;
 use super::planes::{reach, warnings};
 use super::saga::{Draft, abandon, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
+use super::unserved::refuse_unserved;
 use super::validate::validate_objects;
 use super::verdict::{Verdict, Verdicts, View};
 use super::wish::wishes;
@@ -39,6 +40,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let verdicts = match options.mode {
         Mode::Apply => {
             validate_objects(&wishes, &mut diagnostics);
+            refuse_unserved(&view, &mut diagnostics);
             refuse_replacements(&view, &mut diagnostics);
             let verdicts = view.judge(&planned, &mut diagnostics);
             bring_up(&view, &verdicts, &planned, &mut draft, &mut diagnostics);

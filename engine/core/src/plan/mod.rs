@@ -33,6 +33,7 @@ mod read;
 mod rendering;
 mod replacing;
 mod saga;
+mod unserved;
 mod validate;
 mod verdict;
 mod wish;

@@ -1,4 +1,5 @@
-//! Providers that somebody else installs (`install_providers = false`, or has installed): whether they run, from facts alone. Never plans to install them.
+//! Providers that somebody else installs (`install_providers = false`, or has installed): whether they run, from facts alone. Never plans to
+//! install them.
 
 use serde_json::Value as Json;
 

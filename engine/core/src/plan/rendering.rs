@@ -7,11 +7,11 @@ use serde_json::Value as Json;
 
 use super::day_two::refusal;
 use super::verdict::{View, is_bookkeeping};
-use super::wish::{Placed, Wish};
+use super::wish::{Placed, Wish, providers_of};
 use crate::addr::{Address, Part, Root};
+use crate::desired::DesiredProvider;
 use crate::diag::Diagnostics;
 use crate::diff::{Comparison, LeafDiff, compare};
-use crate::encode::is_secret_object;
 use crate::kinds::known_kind;
 use crate::object::ObjectKey;
 use crate::recorded::RecordedObject;
@@ -26,8 +26,8 @@ impl<'a> View<'a> {
     /// Whether an object that is rendered in another way than it was applied may be updated; else that is reported. `leaves`: what differs;
     /// `None`: nothing of the kind was applied.
     ///
-    /// The agent may, since its image follows the release, and so may what a provider of the same version consists of, but for its
-    /// Secrets. A layer's objects come from files, so their change is the user's.
+    /// The agent may, since its image follows the release, and so may what a provider of the same version consists of: its components
+    /// follow variables, and its Secrets the values in them. A layer's objects come from files, so their change is the user's.
     pub(super) fn rendered_anew(
         &self,
         address: &Address,
@@ -37,12 +37,7 @@ impl<'a> View<'a> {
         renamed: &Renamed<'_>,
         diagnostics: &mut Diagnostics,
     ) -> bool {
-        let follows_release = match &address.part {
-            Some(Part::Agent) => true,
-            Some(Part::Provider(_) | Part::Pivot) => !is_secret_object(key),
-            _ => false,
-        };
-        if follows_release {
+        if matches!(&address.part, Some(Part::Agent | Part::Provider(_) | Part::Pivot)) {
             return true;
         }
         let what = if renamed.contains_key(key) { "a change of machines" } else { rendering_of(address) };
@@ -62,6 +57,21 @@ impl<'a> View<'a> {
             diagnostics.push(refusal(address, what, &field, before, after, wish.resource.span));
         }
         false
+    }
+
+    /// Whether somebody else looks after a provider, or after one of those in a pivoted cluster.
+    fn any_of_others(&self, address: &Address) -> bool {
+        let root = address.root();
+        let here = |provider: &DesiredProvider| self.is_others(provider, &root);
+        match self.desired.clusters.get(&root) {
+            Some(cluster) => providers_of(self.desired, cluster).any(here),
+            None => self.desired.providers.iter().filter(|own| &own.address == address).any(|own| !own.spec.install || here(own)),
+        }
+    }
+
+    /// Whether the providers are those that the sandbox simulates.
+    pub(super) fn is_sandboxed(&self) -> bool {
+        self.desired.management.as_ref().is_some_and(|management| management.sandbox)
     }
 
     /// Templates are named by what they hold: for each that is new to a pool the one that it would follow, if there is but one of its kind.
@@ -91,7 +101,13 @@ impl<'a> View<'a> {
         renamed: &Renamed<'_>,
         diagnostics: &mut Diagnostics,
     ) {
-        if !matches!(address.part, Some(Part::Layer(_) | Part::ControlPlane | Part::WorkerPool(_))) {
+        let judged = match &address.part {
+            Some(Part::Layer(_) | Part::ControlPlane | Part::WorkerPool(_)) => true,
+            // What the sandbox's providers consist of follows the release; somebody else's are used as they are.
+            Some(Part::Provider(_) | Part::Pivot) => !self.is_sandboxed() && !self.any_of_others(address),
+            _ => false,
+        };
+        if !judged {
             return;
         }
         let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
@@ -135,7 +151,7 @@ pub(super) fn rendering(key: &ObjectKey, applied: &Json, object: &Placed) -> Vec
 fn rendering_of(address: &Address) -> &'static str {
     match &address.part {
         Some(Part::Layer(_)) => "a change of a layer's content",
-        Some(Part::Provider(_) | Part::Pivot) => "a change of a provider's credentials",
+        Some(Part::Provider(_) | Part::Pivot) => "a change of what a provider consists of",
         _ if matches!(address.root, Root::Cloud(..)) => "a change of cloud credentials",
         _ => "a change of what is rendered for it",
     }

@@ -7,6 +7,7 @@ use windlass_kubeschema::check::{unknown_fields, validate};
 use super::object_meta;
 use super::wish::{Placed, Wishes};
 use crate::config::STAND_IN;
+use crate::definitions::Definitions;
 use crate::diag::{Code, Diagnostic, Diagnostics, Span, nearest};
 use crate::encode::{Placeholder, restore_content};
 use crate::kinds::known_kind;
@@ -18,23 +19,28 @@ const MOST_VIOLATIONS: usize = 10;
 pub(super) fn validate_objects(wishes: &Wishes<'_>, diagnostics: &mut Diagnostics) {
     for wish in wishes.resources.values() {
         for object in &wish.objects {
-            check(object, object.span.or(wish.resource.span), diagnostics);
+            check(object, &Definitions::default(), object.span.or(wish.resource.span), diagnostics);
         }
     }
+    let defined: Definitions = wishes.components.values().flatten().map(|object| &object.content).collect();
     for object in wishes.components.values().flatten() {
-        check(object, object.span, diagnostics);
+        check(object, &defined, object.span, diagnostics);
     }
 }
 
-fn check(object: &Placed, span: Option<Span>, diagnostics: &mut Diagnostics) {
+/// `defined`: kinds that are known beside those of the carried facts.
+fn check(object: &Placed, defined: &Definitions, span: Option<Span>, diagnostics: &mut Diagnostics) {
     // What is wrong, and what to do about it if more is known than the kind.
     let mut found: Vec<(String, Option<String>)> =
         object_meta::faults(&object.key, &object.content).into_iter().map(|(fault, form)| (fault, Some(form.to_owned()))).collect();
-    if let Some(kind) = known_kind(&object.api_version, &object.key.kind) {
-        if kind.namespaced != object.key.namespace.is_some() {
-            let rule = if kind.namespaced { "lives in a namespace and names none" } else { "lives in no namespace and names one" };
-            found.push((format!("metadata.namespace: a {} {rule}", object.key.kind), None));
-        }
+    let kind = known_kind(&object.api_version, &object.key.kind);
+    let namespaced = kind.map(|kind| kind.namespaced).or_else(|| defined.are_namespaced(&object.api_version, &object.key.kind));
+    if let Some(namespaced) = namespaced.filter(|namespaced| *namespaced != object.key.namespace.is_some()) {
+        let rule = if namespaced { "lives in a namespace and names none" } else { "lives in no namespace and names one" };
+        found.push((format!("metadata.namespace: a {} {rule}", object.key.kind), None));
+    }
+    found.extend(negative(object).map(|(field, number)| (format!("{field}: {number} is less than 0"), None)));
+    if let Some(kind) = kind {
         let content = without_digests(&object.content);
         let violations = validate(&content, kind.schema, &|value: &Json| Placeholder::of(value).is_some());
         // What stands for a fault that was told may be of any type.
@@ -60,6 +66,18 @@ fn check(object: &Placed, span: Option<Span>, diagnostics: &mut Diagnostics) {
         diagnostic.primary = span;
         diagnostics.push(diagnostic);
     }
+}
+
+/// Numbers of a workload that must not be negative and are (pkg/apis/apps/validation/validation.go of Kubernetes); no schema says it.
+fn negative(object: &Placed) -> impl Iterator<Item = (String, i64)> {
+    let fields: &[&str] = match (object.key.group.as_str(), object.key.kind.as_str()) {
+        ("apps", "Deployment") => &["replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"],
+        ("apps", "StatefulSet" | "ReplicaSet") => &["replicas", "minReadySeconds", "revisionHistoryLimit"],
+        ("apps", "DaemonSet") => &["minReadySeconds", "revisionHistoryLimit"],
+        _ => &[],
+    };
+    let numbers = fields.iter().filter_map(|field| Some((format!("spec.{field}"), object.content.get("spec")?.get(field)?.as_i64()?)));
+    numbers.filter(|(_, number)| *number < 0)
 }
 
 fn is_stand_in(value: &Json) -> bool {

@@ -229,28 +229,29 @@ impl<'a> View<'a> {
         for (key, object) in &expected {
             let Some(known) = self.recorded.made(key) else {
                 // Copies on planes that are still being made are the saga's.
+                self.refuse_taken(address, wish, key, diagnostics);
                 let leaves = renamed.get(key).map(|(_, old)| rendering(key, &old.applied, object));
                 if follows || self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
             };
+            verdicts.read(self.facts, key, &object.api_version, &known.applied);
             let applied = resolved(&known.applied, &self.wishes.known);
             let leaves = rendering(key, &applied, object);
             if follows && !leaves.is_empty() {
-                verdicts.read(self.facts, key, &object.api_version, &known.applied);
                 let drift = self.on_the_way(key, known, object, leaves);
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
                 continue;
             }
             if !leaves.is_empty() && self.rendered_anew(address, wish, key, Some(&leaves), &renamed, anew) {
+                verdicts.warnings.extend(read_at_start(address, key));
                 updates.push(Repair {
                     key: key.clone(),
                     wish: Some((*object).clone()),
                     drift: ObjectDrift { leaves, ..ObjectDrift::default() },
                 });
             }
-            verdicts.read(self.facts, key, &object.api_version, &known.applied);
             if let Some(drift) = self.drift_of(key, known) {
                 repairs.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
             }
@@ -490,6 +491,14 @@ impl<'a> View<'a> {
         matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && !is_secret_object(key) && !foreign
     }
 
+    /// An object that is new to a provider that stands, and that somebody else has made already.
+    fn refuse_taken(&self, address: &Address, wish: &Wish<'_>, key: &ObjectKey, diagnostics: &mut Diagnostics) {
+        let Some(live) = self.facts.object(key).filter(|_| matches!(address.part, Some(Part::Provider(_) | Part::Pivot))) else { return };
+        if !self.is_ours(live, address) && !self.may_be_taken_over(key, live, address) {
+            diagnostics.push(self.somebody_elses(key, live, address, wish));
+        }
+    }
+
     fn somebody_elses(&self, key: &ObjectKey, live: &Json, address: &Address, wish: &Wish<'_>) -> Diagnostic {
         let ours = lineage_of(live) == Some(&self.recorded.lineage);
         if let Some(owner) = address_of(live).filter(|_| ours) {
@@ -582,6 +591,16 @@ pub(super) fn rolls_machines(repair: &Repair) -> bool {
         return repair.key.kind == "MachineDeployment";
     }
     !repair.drift.deleted && repair.drift.leaves.iter().any(|leaf| rolling.iter().any(|path| leaf.path_text().starts_with(path)))
+}
+
+/// What a reviewer must know of another Secret of a provider: who has read it already.
+fn read_at_start(address: &Address, key: &ObjectKey) -> Option<String> {
+    let of_provider = matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && is_secret_object(key);
+    let told = || {
+        let rest = "changes; a manager that reads it only when it starts works with the old one until its Deployment is restarted";
+        format!("{address}: {} {rest}", key.short())
+    };
+    of_provider.then(told)
 }
 
 /// Objects that steps make for themselves stand in our own namespace, and are not rendered.

@@ -190,3 +190,8 @@ fn kept_cluster(desired: &Desired, cluster: &DesiredCluster) -> KeptCluster {
 pub(super) fn providers_of<'a>(desired: &'a Desired, cluster: &'a DesiredCluster) -> impl Iterator<Item = &'a DesiredProvider> {
     desired.providers.iter().filter(|provider| provider.core || provider.spec.name == cluster.provider)
 }
+
+/// Those of them whose managers act on what a pivot moves.
+pub(super) fn moving<'p>(providers: impl Iterator<Item = &'p ProviderSpec>) -> Vec<ProviderSpec> {
+    providers.filter(|provider| !provider.is_cert_manager()).cloned().collect()
+}

@@ -6,19 +6,23 @@
 mod envsubst;
 mod metadata;
 mod objects;
+mod place;
 mod variables;
 
 use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::config::{Model, manifest_objects};
+use crate::config::{Model, ProviderSettings, manifest_objects};
 use crate::diag::{Code, Diagnostic, Diagnostics, SourceMap, Span};
-use crate::encode::{cut_schemas, schemas_by_digest};
+use crate::encode::take_schemas;
 use crate::expand::{CERT_MANAGER, Needed, needed};
 use crate::plan::ProviderSpec;
+use variables::Filled;
 
-pub(crate) use objects::{asks_for_certificates, in_order, prepared};
+pub use place::{NoPlace, Place};
+
+pub(crate) use objects::{asks_for_certificates, in_namespace, in_order, prepared};
 pub(crate) use variables::{Sensitive, mentions};
 
 /// The files of one provider in one version.
@@ -95,7 +99,7 @@ pub fn read(model: &mut Model, need: &Need, texts: &Texts, sources: &mut SourceM
 
 fn components(model: &Model, need: &Need, texts: &Texts, sources: &mut SourceMap, diagnostics: &mut Diagnostics) -> Option<Components> {
     let settings = model.provider_settings.get(&need.spec.name);
-    let named = settings.and_then(|settings| settings.span).or(model.management.span).unwrap_or_default();
+    let named = model.settings_span(&need.spec.name).unwrap_or_default();
     let filled = match variables::fill(&texts.components, settings.map(|settings| &settings.variables)) {
         Ok(filled) => filled,
         Err((code, fault)) => {
@@ -104,11 +108,13 @@ fn components(model: &Model, need: &Need, texts: &Texts, sources: &mut SourceMap
             return None;
         }
     };
+    if let Some(settings) = settings {
+        diagnostics.extend(unasked(need, settings, &filled));
+    }
     let mut objects = manifest_objects(&texts.name, filled.text.as_bytes(), named, sources, diagnostics);
     let mut contents = BTreeMap::new();
     for (object, _) in &mut objects {
-        contents.extend(schemas_by_digest(object.clone()));
-        cut_schemas(object);
+        contents.append(&mut take_schemas(object));
     }
     if let Some((object, _)) = objects.iter().find(|(object, _)| filled.sensitive.in_key(object)) {
         let what = object.get("kind").and_then(Json::as_str).unwrap_or("an object");
@@ -116,4 +122,15 @@ fn components(model: &Model, need: &Need, texts: &Texts, sources: &mut SourceMap
         diagnostics.push(Diagnostic::error(Code::SECRET_NOT_ALLOWED, refused).at(named).hint("`nonsensitive()` declares a value harmless"));
     }
     Some(Components { objects, sensitive: filled.sensitive, unset: filled.unset, contents })
+}
+
+/// Warns of variables that components do not ask for: a name may be misspelt, and its default would be taken without a word.
+fn unasked<'a>(need: &'a Need, settings: &'a ProviderSettings, filled: &'a Filled) -> impl Iterator<Item = Diagnostic> + 'a {
+    let unused = settings.variables.keys().filter(|name| !filled.used.contains(*name));
+    unused.map(|name| {
+        let summary = format!("the components of {} {} do not ask for the variable {name}", need.spec.label, need.spec.version);
+        let mut warning = Diagnostic::warning(Code::NO_EFFECT, summary).hint("leave it out, or look at its name");
+        warning.primary = settings.variable_spans.get(name).copied().or(settings.variables_span).or(settings.span);
+        warning.did_you_mean(name, filled.named.iter().map(String::as_str).filter(|other| !settings.variables.contains_key(*other)))
+    })
 }

@@ -5,7 +5,9 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::definitions::Definitions;
 use crate::encode::merge_patch;
+use crate::kinds::known_kind;
 use crate::marks::{CONTROL_PLANE_TAINT, LABEL_CLUSTERCTL, LABEL_CLUSTERCTL_CORE, LABEL_PROVIDER};
 use crate::object::split_api_version;
 use crate::plan::ProviderSpec;
@@ -29,6 +31,23 @@ pub(crate) fn in_order(object: &Json) -> u8 {
         _ if asks_for_certificates(object) => 2,
         _ => 3,
     }
+}
+
+/// An object of a provider in its provider's namespace, if it lives in one and names none.
+///
+/// clusterctl moves each namespaced object of a provider into one namespace, which is the one of the file unless its user names another
+/// (components.go, `fixTargetNamespace`); what names a namespace stays there here. cert-manager's objects it applies as they are.
+pub(crate) fn in_namespace(mut object: Json, provider: &ProviderSpec, definitions: &Definitions) -> Json {
+    let names_one = object.pointer("/metadata/namespace").and_then(Json::as_str).is_some_and(|namespace| !namespace.is_empty());
+    if names_one || provider.is_cert_manager() {
+        return object;
+    }
+    let (api_version, kind) = (text(&object, "apiVersion"), text(&object, "kind"));
+    let known = known_kind(api_version, kind).map(|known| known.namespaced);
+    if known.or_else(|| definitions.are_namespaced(api_version, kind)) == Some(true) {
+        merge_patch(&mut object, &json!({"metadata": {"namespace": provider.namespace}}));
+    }
+    object
 }
 
 /// An object of a provider as it is applied.
@@ -140,6 +159,27 @@ mod tests {
         let labels =
             prepared(json!({"kind": "Namespace", "metadata": {"name": "n"}}), &provider("cert-manager"))["metadata"]["labels"].clone();
         assert_eq!(labels, json!({"clusterctl.cluster.x-k8s.io": "", "clusterctl.cluster.x-k8s.io/core": "cert-manager"}));
+    }
+
+    #[test]
+    fn what_names_no_namespace_gets_the_providers() {
+        let definition = json!({"kind": "CustomResourceDefinition", "spec": {
+            "group": "example.org", "scope": "Namespaced", "names": {"kind": "Thing"}, "versions": [],
+        }});
+        let definitions: Definitions = [&definition].into_iter().collect();
+        let object = |api_version: &str, kind: &str, namespace: Json| json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": "a", "namespace": namespace}});
+        for (api_version, kind, namespace, name, expected) in [
+            ("v1", "ServiceAccount", json!(null), "aws", json!("ns")),
+            ("v1", "ServiceAccount", json!(""), "aws", json!("ns")),
+            ("v1", "ServiceAccount", json!("other"), "aws", json!("other")),
+            ("v1", "ServiceAccount", json!(null), "cert-manager", json!(null)),
+            ("v1", "Namespace", json!(null), "aws", json!(null)),
+            ("example.org/v1", "Thing", json!(null), "aws", json!("ns")),
+            ("example.org/v1", "Unknown", json!(null), "aws", json!(null)),
+        ] {
+            let done = in_namespace(object(api_version, kind, namespace), &provider(name), &definitions);
+            assert_eq!(done["metadata"]["namespace"], expected, "{kind} of {name}");
+        }
     }
 
     #[test]

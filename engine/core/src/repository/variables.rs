@@ -1,11 +1,11 @@
 //! Variables of components: filled in before the text is read as YAML, as clusterctl does. A sensitive one goes through that text as a mark,
 //! and becomes a secret value afterwards. Knows no object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::envsubst::substitute;
+use super::envsubst::Template;
 use crate::diag::Code;
 use crate::value::Value;
 
@@ -17,6 +17,10 @@ pub(super) struct Filled {
     pub(super) sensitive: Sensitive,
     /// Variables without a value and without a default, which stand as they stood.
     pub(super) unset: Vec<String>,
+    /// Variables that the text asks for and that have a value.
+    pub(super) used: BTreeSet<String>,
+    /// All variables of the text, but for those that stand in expressions of others only.
+    pub(super) named: BTreeSet<String>,
 }
 
 /// What the marks in a text stand for.
@@ -43,7 +47,9 @@ pub(super) fn fill(text: &[u8], variables: Option<&BTreeMap<String, Value>>) -> 
         let mark = marks.iter().find(|(_, (marked, _))| marked == name).map(|(mark, _)| mark.clone());
         mark.or_else(|| variables?.get(name)?.reveal().as_str().map(str::to_owned))
     };
-    let filled = substitute(text, &value).map_err(|fault| unusable(fault.to_string()))?;
+    let template = Template::parse(text).map_err(|fault| unusable(fault.to_string()))?;
+    let named = template.variables().into_keys().map(str::to_owned).collect();
+    let filled = template.substitute(&value).map_err(|fault| unusable(fault.to_string()))?;
     if let Some((_, (name, _))) = marks.iter().find(|(_, (name, _))| filled.altered.contains(name)) {
         return Err((
             Code::SECRET_NOT_ALLOWED,
@@ -51,7 +57,7 @@ pub(super) fn fill(text: &[u8], variables: Option<&BTreeMap<String, Value>>) -> 
         ));
     }
     let sensitive = Sensitive(marks.into_iter().map(|(mark, (_, value))| (mark, value)).collect());
-    Ok(Filled { text: filled.text, sensitive, unset: filled.missing.into_iter().collect() })
+    Ok(Filled { text: filled.text, sensitive, unset: filled.missing.into_iter().collect(), used: filled.used, named })
 }
 
 /// Whether an object still asks for a variable.
@@ -129,5 +135,13 @@ mod tests {
         assert!(mentions(&json!("x ${ KEY } y ${#B}"), "KEY") && mentions(&json!("${#B}"), "B"));
         assert!(!mentions(&json!("${KEY_B}"), "KEY"));
         assert!(!mentions(&json!({"KEY": "KEY"}), "KEY"));
+    }
+
+    #[test]
+    fn what_the_text_asks_for_is_known_by_name() {
+        let filled =
+            filled("a: ${KEY}\nb: ${B:=${C}}\n", &[("KEY", Value::from("k")), ("C", Value::from("c")), ("OTHER", Value::from("o"))]);
+        assert_eq!(Vec::from_iter(filled.used), ["C", "KEY"]);
+        assert_eq!(Vec::from_iter(filled.named), ["B", "KEY"]);
     }
 }

@@ -3,6 +3,7 @@
 
 mod abandon;
 mod cases;
+mod components;
 mod deleting;
 mod destroy;
 mod drift;

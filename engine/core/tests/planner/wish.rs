@@ -112,7 +112,7 @@ fn given(cluster: &str, purpose: &str, data: impl IntoIterator<Item = (&'static 
 }
 
 /// Adds the marks, as the expansion does.
-fn marked(value: &Value, owner: &Address, home: Home, plane: &Address) -> DesiredObject {
+pub fn marked(value: &Value, owner: &Address, home: Home, plane: &Address) -> DesiredObject {
     let text = |path: &[&str]| value.get_path(path).and_then(Value::as_str).map(str::to_owned);
     let api_version = text(&["apiVersion"]).unwrap();
     let key = ObjectKey {
@@ -203,6 +203,7 @@ pub fn desired(clusters: &[Wanted]) -> Desired {
             context: None,
             install_providers: true,
             component_repository: None,
+            component_repository_span: None,
             cert_manager: CertManager::Install,
             span: None,
         }),

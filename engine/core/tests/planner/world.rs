@@ -33,6 +33,8 @@ pub struct World {
     pub objects: BTreeMap<ObjectKey, Json>,
     pub state: Recorded,
     pub unreachable: BTreeMap<Address, String>,
+    /// Kinds that a plane does not serve, by `apiVersion` and name.
+    pub unserved: BTreeSet<(Address, String, String)>,
     uids: u64,
 }
 
@@ -44,6 +46,7 @@ impl World {
             objects: BTreeMap::new(),
             state,
             unreachable: BTreeMap::new(),
+            unserved: BTreeSet::new(),
             uids: 0,
         }
     }
@@ -80,7 +83,9 @@ impl World {
                     };
                     facts.planes.insert(plane.clone(), fact);
                 }
-                Demand::List { plane, kind, .. } => {
+                Demand::List { plane, kind, api_version } => {
+                    let asked = (plane.clone(), api_version.clone(), kind.clone());
+                    facts.unserved.extend(self.unserved.get(&asked).cloned());
                     let ours = json!(self.state.lineage);
                     add(&mut on(plane).filter(|(key, object)| &key.kind == kind && object["metadata"]["labels"][LABEL_LINEAGE] == ours));
                 }

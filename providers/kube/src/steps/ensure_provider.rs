@@ -38,14 +38,14 @@ pub async fn run(
     let mut effects = Vec::new();
     let mut ensured = Ensured::NotNeeded;
     let install = provider.install && !runs_for_others(work, &plane, provider).await?;
-    let schemas = if install { schemas(bundle, work.contents) } else { BTreeMap::new() };
+    let carried = if install { carried(bundle) } else { BTreeMap::new() };
     for object in objects.iter().filter(|_| install) {
         work.patience.go_on()?;
         if object.api_version == INVENTORY_API_VERSION {
             let established = ObjectRef::new(CRD_API_VERSION, DEFINITION, None, INVENTORY_DEFINITION);
             work.ready(&plane, &established, &Readiness::Established).await?;
         }
-        let (effect, done) = send(work, &plane, object, takeovers, &schemas).await?;
+        let (effect, done) = send(work, &plane, object, takeovers, &carried).await?;
         effects.push(effect);
         ensured = more(ensured, done);
     }
@@ -149,7 +149,7 @@ async fn send(
     plane: &Plane,
     planned: &PlannedObject,
     takeovers: &[Takeover],
-    schemas: &BTreeMap<String, Json>,
+    carried: &BTreeMap<String, Json>,
 ) -> Result<(Effect, Ensured), StepError> {
     let reference = ObjectRef::of_key(&planned.key, &planned.api_version);
     let failed_to = |error: ApiError| error.during(&plane.address, &format!("apply {}", reference.short()));
@@ -165,7 +165,7 @@ async fn send(
             "use the providers as they are: `install_providers = false`",
         ));
     }
-    let filled = fill(&*whole(planned, schemas, before.as_ref())?, &work.context.secrets, &BTreeMap::new())?;
+    let filled = fill(&*whole(planned, [carried, work.contents], before.as_ref())?, &work.context.secrets, &BTreeMap::new())?;
     let mut answer = plane.apply(&filled.body, FIELD_MANAGER, Force::No, Persist::Yes).await;
     let listed = || {
         let own = takeovers.iter().filter(|take| take.key == planned.key);
@@ -184,21 +184,19 @@ async fn send(
     Ok((work.recorded(planned, uid(&live).unwrap_or_default().to_owned()), ensured))
 }
 
-/// The schemas that this release carries for a provider, and those of the component repository, by digest; clusterctl's own kind comes with
-/// the first provider.
-fn schemas(bundle: Option<&Bundle>, of_repository: &BTreeMap<String, Json>) -> BTreeMap<String, Json> {
+/// The schemas that this release carries for a provider, by digest; clusterctl's own kind comes with the first provider.
+fn carried(bundle: Option<&Bundle>) -> BTreeMap<String, Json> {
     let inventory = latest("clusterctl").and_then(|file| facts(file.name, file.version).ok());
-    let carried = inventory.into_iter().chain(bundle).flat_map(Bundle::crd_objects).flat_map(schemas_by_digest);
-    carried.chain(of_repository.iter().map(|(digest, schema)| (digest.clone(), schema.clone()))).collect()
+    inventory.into_iter().chain(bundle).flat_map(Bundle::crd_objects).flat_map(schemas_by_digest).collect()
 }
 
-/// The object with schemas in the place of the digests that the plan holds: the known ones, or those that live there already.
-fn whole<'o>(planned: &'o PlannedObject, known: &BTreeMap<String, Json>, live: Option<&Json>) -> Result<Cow<'o, Json>, StepError> {
+/// The object with schemas in the place of the digests that the plan holds: those that are known, or those that live there already.
+fn whole<'o>(planned: &'o PlannedObject, known: [&BTreeMap<String, Json>; 2], live: Option<&Json>) -> Result<Cow<'o, Json>, StepError> {
     if planned.key.kind != DEFINITION {
         return Ok(Cow::Borrowed(&planned.content));
     }
     let mut object = planned.content.clone();
-    if restore_content(&mut object, known).is_empty() {
+    if known.into_iter().any(|known| restore_content(&mut object, known).is_empty()) {
         return Ok(Cow::Owned(object));
     }
     let living = live.map(|live| schemas_by_digest(live.clone())).unwrap_or_default();

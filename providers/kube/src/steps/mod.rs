@@ -2,6 +2,7 @@
 
 mod apply_layer;
 mod apply_objects;
+mod collect_templates;
 mod delete_layer;
 mod delete_objects;
 pub mod ensure_provider;
@@ -45,6 +46,7 @@ pub async fn run(work: &Work<'_>) -> Result<Outcome, StepError> {
         Action::ReleaseCloudResources { plane, objects } => Box::pin(release_cloud_resources::run(work, plane, objects)).await,
         Action::Delete { plane, objects } => Box::pin(delete_objects::run(work, plane, objects)).await,
         Action::MakeWay { plane, objects } => Box::pin(make_way::run(work, plane, objects)).await,
+        Action::CollectTemplates { plane, objects } => Box::pin(collect_templates::run(work, plane, objects)).await,
         Action::RemoveLeftovers { plane, objects } => Box::pin(remove_leftovers::run(work, plane, objects)).await,
         Action::StoreOutputs { outputs, removed } => Box::pin(store_outputs::run(work, outputs, removed)).await,
         Action::Record => Ok(Outcome::default()),

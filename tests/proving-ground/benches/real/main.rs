@@ -8,6 +8,8 @@
 
 #[path = "../../tests/pivot/belongings.rs"]
 mod belongings;
+#[path = "../../tests/pivot/direction.rs"]
+mod direction;
 #[path = "../../tests/pivot/dump.rs"]
 #[allow(dead_code, reason = "each of its users needs its part")]
 mod dump;

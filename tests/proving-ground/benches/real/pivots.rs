@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use windlass_core::facts::ClusterAccess;
-use windlass_core::plan::{Action, PivotSpec};
+use windlass_core::plan::Action;
 
 use super::belongings::CLUSTER;
-use super::hands::{cluster, hands, management, run_journalled};
+use super::direction::pivot;
+use super::hands::{cluster, hands, run_journalled};
 use super::journal::OnDisk;
 use super::table::{Contestant, Goal, head};
 use super::twin::{Side, Twin};
-use super::{inventory, objects};
 
 /// One way of moving.
 struct Way {
@@ -83,16 +82,4 @@ async fn engine(twin: &Twin, way: &mut Way, round: usize) {
         }
     }
     way.around.took.push(took.iter().sum::<Duration>());
-}
-
-fn pivot(from: Side) -> PivotSpec {
-    let (here, there) = (management(), cluster(CLUSTER));
-    let (from, to) = if from == Side::Management { (here, there) } else { (there, here) };
-    PivotSpec {
-        cluster: cluster(CLUSTER),
-        access: ClusterAccess { name: CLUSTER.to_owned(), namespace: objects::NAMESPACE.to_owned(), management: management() },
-        from,
-        to,
-        providers: inventory::providers(),
-    }
 }

@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
 mod apply;
+#[path = "../support/aws.rs"]
+mod aws;
 mod hosted;
 mod oracle;
 #[path = "../support/mod.rs"]

@@ -7,34 +7,18 @@ use std::time::{Duration, Instant};
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject};
 use serde_json::{Value as Json, json};
-use windlass_kubeschema::facts_table;
 use windlass_proving_ground::{
-    ClusterName, ComponentRepository, DeploymentRunner, Ground, HostCommand, InfrastructureProvider, Plane, PlaneSpec, ProcessCloud,
-    RepositoryFlavour,
+    ClusterName, ComponentRepository, DeploymentRunner, Ground, HostCommand, Plane, PlaneSpec, ProcessCloud, RepositoryFlavour,
 };
 
 use super::apply::{CLUSTER_API, apply, apply_providers, until};
+use super::aws::aws;
 use super::webhooks::{answer_webhooks, refusal};
 use super::{cluster_api_is_ready, hosted, is_available};
 
 #[path = "../process_cloud/objects.rs"]
 #[expect(dead_code, reason = "another test uses the rest")]
 mod objects;
-
-/// The provider whose manager is the process cloud.
-pub fn aws() -> InfrastructureProvider {
-    let facts = facts_table::latest("aws").expect("facts of AWS");
-    let definitions = facts_table::bundle("aws", facts.version).expect("facts of AWS").expect("readable").crd_objects();
-    InfrastructureProvider {
-        name: "aws".to_owned(),
-        version: facts.version.to_owned(),
-        contract: "v1beta1".to_owned(),
-        prefix: "capa".to_owned(),
-        image: "registry.k8s.io/cluster-api-aws/cluster-api-aws-controller".to_owned(),
-        credentials: "AWS_B64ENCODED_CREDENTIALS".to_owned(),
-        definitions,
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real servers: cargo xtask proving-ground test"]

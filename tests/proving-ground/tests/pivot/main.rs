@@ -5,6 +5,7 @@
 
 mod belongings;
 mod compare;
+mod direction;
 mod dump;
 mod hands;
 mod inventory;
@@ -19,31 +20,19 @@ mod world;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use windlass_core::facts::ClusterAccess;
-use windlass_core::plan::{Action, PivotSpec};
+use windlass_core::plan::Action;
 use windlass_kube::Kube;
 use windlass_proving_ground::{Ledger, MachineRecord};
 
 use belongings::CLUSTER;
 use compare::{differences, explained};
+use direction::pivot;
 use dump::{Dump, Times, dead_owners, dump, plain, provider_ids};
-use hands::{cluster, hands, management, run};
+use hands::{cluster, hands, run};
 use twin::{Side, Twin};
 use world::scale;
 
 const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io/v1beta2";
-
-fn pivot(from: Side) -> PivotSpec {
-    let (here, there) = (management(), cluster(CLUSTER));
-    let (from, to) = if from == Side::Management { (here, there) } else { (there, here) };
-    PivotSpec {
-        cluster: cluster(CLUSTER),
-        access: ClusterAccess { name: CLUSTER.to_owned(), namespace: objects::NAMESPACE.to_owned(), management: management() },
-        from,
-        to,
-        providers: inventory::providers(),
-    }
-}
 
 async fn step(kube: &Kube, what: &str, action: Action) -> Duration {
     let begun = Instant::now();

@@ -3,6 +3,8 @@
 
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
+#[path = "../support/aws.rs"]
+mod aws;
 mod kubectl;
 mod module;
 mod windlass;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use windlass_core::agent_objects::AGENT_LABEL;
 use windlass_core::marks::{AGENT_NAME, SYSTEM_NAMESPACE};
-use windlass_kubeschema::facts_table;
 use windlass_proving_ground::{
-    ComponentRepository, DeploymentRunner, Ground, HostCommand, InfrastructureProvider, Plane, PlaneSpec, ProcessCloud, RepositoryFlavour,
+    ComponentRepository, DeploymentRunner, Ground, HostCommand, Plane, PlaneSpec, ProcessCloud, RepositoryFlavour,
 };
 
+use crate::aws::aws;
 use crate::kubectl::Kubectl;
 use crate::windlass::binary;
 
@@ -60,19 +60,4 @@ fn agent(kubectl: &Path) -> HostCommand {
         windlass = binary().display(),
     );
     HostCommand { program: "/bin/sh".into(), arguments: vec!["-c".to_owned(), script], environment: BTreeMap::new() }
-}
-
-/// The provider whose manager is the process cloud.
-fn aws() -> InfrastructureProvider {
-    let facts = facts_table::latest("aws").expect("facts of AWS");
-    let definitions = facts_table::bundle("aws", facts.version).expect("facts of AWS").expect("readable").crd_objects();
-    InfrastructureProvider {
-        name: "aws".to_owned(),
-        version: facts.version.to_owned(),
-        contract: "v1beta1".to_owned(),
-        prefix: "capa".to_owned(),
-        image: "registry.k8s.io/cluster-api-aws/cluster-api-aws-controller".to_owned(),
-        credentials: "AWS_B64ENCODED_CREDENTIALS".to_owned(),
-        definitions,
-    }
 }

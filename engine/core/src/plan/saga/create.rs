@@ -18,7 +18,7 @@ use crate::marks;
 use crate::object::ObjectKey;
 use crate::plan::action::{DoomedObject, LayerContent};
 use crate::plan::verdict::{Repair, Verdict, View, is_bookkeeping, rolls_machines};
-use crate::plan::wish::{Placed, Wish, providers_of};
+use crate::plan::wish::{Placed, Wish, moving, providers_of};
 use crate::plan::{Action, PivotSpec, PlannedObject, ProviderSpec, Readiness, WaitFor};
 use crate::recorded::{Effect, ResourceStatus};
 
@@ -326,7 +326,7 @@ impl<'v> Saga<'v> {
             access: self.access.clone(),
             from: self.management.clone(),
             to: self.home.clone(),
-            providers: self.provider_specs(),
+            providers: moving(providers_of(self.view.desired, self.cluster).map(|provider| &provider.spec)),
         };
         let first = ready.first().copied();
         let mut before = ready;
@@ -339,12 +339,6 @@ impl<'v> Saga<'v> {
         self.gate = vec![verified];
         self.now = self.home.clone();
         self.half_moved = false;
-    }
-
-    /// The managers that act on what a pivot moves.
-    fn provider_specs(&self) -> Vec<ProviderSpec> {
-        let all = providers_of(self.view.desired, self.cluster).map(|provider| &provider.spec);
-        all.filter(|provider| !provider.is_cert_manager()).cloned().collect()
     }
 
     /// Step 9: providers with their credentials, the cluster's namespace, identities.

@@ -22,7 +22,7 @@ use crate::plan::index::{on_plane, recorded_on};
 use crate::plan::kept_facts::{KeptCluster, KeptLayer, kept};
 use crate::plan::others_providers::check;
 use crate::plan::verdict::{Repair, View};
-use crate::plan::wish::Placed;
+use crate::plan::wish::{Placed, moving};
 use crate::plan::{Action, PivotSpec, PlannedObject};
 use crate::recorded::{Effect, Recorded, RecordedResource, ResourceStatus};
 
@@ -439,7 +439,7 @@ impl<'v> Fall<'v> {
             access: self.access.clone(),
             from: self.address.clone(),
             to: self.kept.management.clone(),
-            providers: self.kept.providers.iter().filter(|provider| !provider.is_cert_manager()).cloned().collect(),
+            providers: moving(self.kept.providers.iter()),
         };
         if !self.pivoted {
             // An earlier run has moved everything and may have ended before it looked.

@@ -7,13 +7,14 @@ use serde_json::Value as Json;
 
 use crate::addr::Address;
 use crate::belonging::is_foreign;
+use crate::definitions::defined;
 use crate::diff::Owners;
 use crate::drift::{replacement, uid_of_ours};
 use crate::facts::Facts;
 use crate::marks::lineage_of;
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
-use crate::plan::demands::{defined, goes_alone};
+use crate::plan::demands::goes_alone;
 use crate::plan::index::{Index, on_plane as live_on_plane};
 use crate::recorded::{Recorded, RecordedObject};
 

@@ -43,4 +43,4 @@ mod wildcards;
 #[cfg(test)]
 mod tests;
 
-pub use template::substitute;
+pub use template::Template;

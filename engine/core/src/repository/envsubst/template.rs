@@ -8,14 +8,6 @@ use super::fault::{EnvsubstError, Fault};
 use super::parse::pieces;
 use super::source::Source;
 
-/// The text with its variables replaced: [`Template::parse`] and [`Template::substitute`] in one.
-///
-/// # Errors
-/// The first fault of the text, or else of an expression with these values.
-pub fn substitute(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<Substituted, EnvsubstError> {
-    Template::parse(text)?.substitute(value)
-}
-
 /// A text whose expressions were read.
 #[derive(Debug)]
 pub struct Template<'t> {

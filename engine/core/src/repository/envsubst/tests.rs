@@ -3,7 +3,7 @@
 
 use super::fault::{EnvsubstError, Fault};
 use super::parse::MAX_DEPTH;
-use super::template::{Substituted, Template, substitute};
+use super::template::{Substituted, Template};
 
 const VALUES: [(&str, &str); 9] = [
     ("A", "abcABC123ABCabc"),
@@ -19,6 +19,10 @@ const VALUES: [(&str, &str); 9] = [
 
 fn value(name: &str) -> Option<String> {
     VALUES.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+}
+
+fn substitute(text: &str, value: &dyn Fn(&str) -> Option<String>) -> Result<Substituted, EnvsubstError> {
+    Template::parse(text)?.substitute(value)
 }
 
 fn substituted(text: &str) -> Substituted {
