@@ -173,7 +173,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
                 change.reasons.extend(reasons(view, wish, repair, cause));
                 change.objects.push(object_change(view, repair));
             }
-            let replaced = view.replaced_templates(address).into_iter();
+            let replaced = view.replaced_templates(address).into_iter().chain(view.dropped_of_layer(address));
             change.objects.extend(replaced.map(|(key, _)| ObjectChange {
                 key: key.clone(),
                 action: ObjectAction::Delete,
@@ -181,7 +181,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             }));
             if let Some(rolled) = repairs.iter().find(|repair| rolls_machines(repair)) {
                 change.action = ChangeAction::Repave;
-                change.machines = machines_before(view, rolled).unwrap_or_else(|| machines(&wish.objects));
+                change.machines = machines_at(view, &rolled.key).unwrap_or_else(|| machines(&wish.objects));
             }
         }
     }
@@ -328,9 +328,10 @@ fn is_image_of_agent(view: &View<'_>, wish: &Wish<'_>, leaf: &LeafDiff) -> bool 
         && (leaf.live.as_ref(), leaf.applied.as_ref()) == (before, now)
 }
 
-/// Machines that there are before they roll.
-fn machines_before(view: &View<'_>, rolled: &Repair) -> Option<u32> {
-    let replicas = view.facts.object(&rolled.key)?.pointer("/spec/replicas")?.as_u64()?;
+/// Machines that a living control plane or pool has.
+fn machines_at(view: &View<'_>, key: &ObjectKey) -> Option<u32> {
+    let of_machines = matches!(key.kind.as_str(), "KubeadmControlPlane" | "MachineDeployment");
+    let replicas = view.facts.object(key).filter(|_| of_machines)?.pointer("/spec/replicas")?.as_u64()?;
     u32::try_from(replicas).ok()
 }
 
@@ -385,7 +386,13 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
         reasons: vec![Reason { field: None, old: Json::Null, new: Json::Null, rule: rule.to_owned() }],
         input: Json::Null,
         objects,
-        machines: 0,
+        machines: view
+            .index
+            .owned(address)
+            .iter()
+            .filter(|_| !view.destroys_all())
+            .find_map(|(key, _)| machines_at(view, key))
+            .unwrap_or(0),
         notes,
     }
 }

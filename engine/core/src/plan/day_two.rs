@@ -88,7 +88,8 @@ fn is_made(wish: &Wish<'_>, field: &str) -> bool {
     match &address.part {
         None if address.is_cluster() => !under("kubernetes_version") && !under("pivot"),
         Some(Part::ControlPlane) => !under("etcd"),
-        Some(Part::WorkerPool(_)) => true,
+        Some(Part::WorkerPool(_) | Part::Layer(_)) => true,
+        None => under("credentials"),
         // Its image may follow the release, and is updated in place.
         Some(Part::Agent) => field == "image",
         _ => false,

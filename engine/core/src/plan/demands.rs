@@ -78,10 +78,26 @@ fn given_up(desired: &Desired, recorded: &Recorded, mode: Mode) -> BTreeSet<Addr
     providers.filter(goes).map(Address::root).filter(Address::is_management).collect()
 }
 
-/// What stands in Namespaces, and is of kinds, that go with the layers of clusters that this plan takes down.
+/// Parts of clusters that stay and are whole which the configuration has no more, and which may go by themselves.
+pub(super) fn removed<'r>(desired: &'r Desired, recorded: &'r Recorded) -> impl Iterator<Item = (&'r Address, &'r RecordedResource)> {
+    let whole = |root: &Address| recorded.resources.get(root).is_some_and(|resource| resource.status == ResourceStatus::Ready);
+    recorded.resources.iter().filter(move |(address, record)| {
+        let by_itself = match &address.part {
+            Some(Part::WorkerPool(_)) => true,
+            Some(Part::Layer(_)) => goes_alone(record),
+            _ => false,
+        };
+        by_itself && desired.clusters.contains_key(&address.root()) && !desired.resources.contains_key(*address) && whole(&address.root())
+    })
+}
+
+/// What stands in Namespaces, and is of kinds, that go with layers that this plan takes down.
 fn doomed_content(desired: &Desired, recorded: &Recorded, mode: Mode) -> BTreeSet<Demand> {
     let clusters: BTreeSet<Address> = doomed(desired, recorded, mode).into_iter().collect();
-    let goes = |owner: &Address| clusters.contains(&owner.root()) && recorded.resources.get(owner).is_some_and(goes_alone);
+    let removed: BTreeSet<&Address> = removed(desired, recorded).filter(|_| mode == Mode::Apply).map(|(address, _)| address).collect();
+    let goes = |owner: &Address| {
+        (clusters.contains(&owner.root()) || removed.contains(owner)) && recorded.resources.get(owner).is_some_and(goes_alone)
+    };
     let containers = recorded.objects.iter().filter(|(_, object)| goes(&object.resource));
     containers.filter_map(|(key, object)| content_of(key, object)).collect()
 }

@@ -9,7 +9,7 @@ use super::demands::doomed;
 use super::index::Index;
 use super::options::PlanOptions;
 use super::planes::{reach, warnings};
-use super::saga::{Draft, abandon, clouds, create_or_repair, destroy_cluster, destroy_shared, providers};
+use super::saga::{Draft, abandon, clouds, create_or_repair, destroy_cluster, destroy_shared, providers, remove_parts};
 use super::unserved::refuse_unserved;
 use super::validate::validate_objects;
 use super::verdict::{Verdict, Verdicts, View};
@@ -31,6 +31,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let index = Index::of(recorded);
     let view = View { desired, recorded, facts, options, wishes: &wishes, index: &index };
     let mut draft = Draft::default();
+    let mut gone: BTreeSet<Address> = BTreeSet::new();
     if !options.abandon.is_empty() {
         let (abandoned, outputs) = abandon(&view, &mut draft, &mut diagnostics);
         let parts = PlanParts { warnings: warnings(recorded, facts), abandoned, outputs, ..PlanParts::default() };
@@ -44,13 +45,13 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
             refuse_replacements(&view, &mut diagnostics);
             let verdicts = view.judge(&planned, &mut diagnostics);
             bring_up(&view, &verdicts, &planned, &mut draft, &mut diagnostics);
+            gone.extend(remove_parts(&view, &planned, &mut draft, &mut diagnostics));
             verdicts
         }
         Mode::Destroy => Verdicts::default(),
     };
     let going: Vec<Address> = doomed(desired, recorded, options.mode).into_iter().filter(|cluster| planned(cluster)).collect();
     let mut notes = BTreeMap::new();
-    let mut gone: BTreeSet<Address> = BTreeSet::new();
     for cluster in &dependents_first(going, recorded) {
         notes.append(&mut destroy_cluster(&view, cluster, &mut draft, &mut diagnostics));
         gone.extend(index.below(cluster).iter().map(|(address, _)| (*address).clone()));

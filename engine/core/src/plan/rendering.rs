@@ -105,15 +105,20 @@ impl<'a> View<'a> {
             Some(Part::Layer(_) | Part::ControlPlane | Part::WorkerPool(_)) => true,
             // What the sandbox's providers consist of follows the release; somebody else's are used as they are.
             Some(Part::Provider(_) | Part::Pivot) => !self.is_sandboxed() && !self.any_of_others(address),
-            _ => false,
+            // Its copies in clusters follow what is on the management plane.
+            _ => follows && matches!(address.root, Root::Cloud(..)),
         };
         if !judged {
             return;
         }
         let expected: BTreeSet<&ObjectKey> = expected.iter().map(|(key, _)| key).collect();
         for (key, object) in self.index.owned(address) {
-            let goes = follows && key.kind.ends_with("Template");
+            // Templates are collected, and a layer's objects pruned; a Namespace or definition could hold others' things.
+            let holds = matches!((key.group.as_str(), key.kind.as_str()), ("", "Namespace") | ("apiextensions.k8s.io", _));
+            let goes = follows && (key.kind.ends_with("Template") || matches!(address.part, Some(Part::Layer(_))) && !holds);
+            let copy = matches!(address.root, Root::Cloud(..)) && !key.plane.is_management();
             if !goes
+                && !copy
                 && !object.uid.is_empty()
                 && !is_bookkeeping(key)
                 && !expected.contains(key)

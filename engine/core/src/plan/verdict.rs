@@ -8,7 +8,7 @@ use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::action::Takeover;
 use super::day_two::{all_refused, changed, refusal, refused};
-use super::demands::{inventory, layer_object, manager};
+use super::demands::{inventory, layer_object, manager, removed};
 use super::index::Index;
 use super::kept_facts::KeptCluster;
 use super::options::PlanOptions;
@@ -17,7 +17,7 @@ use super::published::{content_drift, layer_drift};
 use super::rendering::rendering;
 use super::wish::{Placed, Wish, Wishes, providers_of};
 use super::{Fingerprint, Mode};
-use crate::addr::{Address, Part};
+use crate::addr::{Address, Part, Root};
 use crate::desired::{Desired, DesiredCluster, DesiredProvider, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::diff::{LeafDiff, Owners};
@@ -226,12 +226,14 @@ impl<'a> View<'a> {
         let mut repairs = Vec::new();
         let renamed = self.renamed(address, &expected);
         let follows = self.follows_configuration(address, wish, record);
+        // Another identity is another way into the cloud, which clusters would have to be told of.
+        let follows_new = follows && !matches!(address.root, Root::Cloud(..));
         for (key, object) in &expected {
             let Some(known) = self.recorded.made(key) else {
                 // Copies on planes that are still being made are the saga's.
                 self.refuse_taken(address, wish, key, diagnostics);
                 let leaves = renamed.get(key).map(|(_, old)| rendering(key, &old.applied, object));
-                if follows || self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
+                if follows_new || self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
                 }
                 continue;
@@ -239,6 +241,12 @@ impl<'a> View<'a> {
             verdicts.read(self.facts, key, &object.api_version, &known.applied);
             let applied = resolved(&known.applied, &self.wishes.known);
             let leaves = rendering(key, &applied, object);
+            if follows && known.resource != *address && matches!(address.part, Some(Part::Layer(_))) {
+                if let Some(live) = self.facts.object(key) {
+                    diagnostics.push(self.somebody_elses(key, live, address, wish));
+                }
+                continue;
+            }
             if follows && !leaves.is_empty() {
                 let drift = self.on_the_way(key, known, object, leaves);
                 updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift });
@@ -266,7 +274,7 @@ impl<'a> View<'a> {
             }
             _ => {}
         }
-        let other_wish = !changes.is_empty() || !self.replaced_templates(address).is_empty();
+        let other_wish = !changes.is_empty() || !self.replaced_templates(address).is_empty() || !self.dropped_of_layer(address).is_empty();
         match (updates.is_empty() && !other_wish, repairs.is_empty()) {
             (true, true) => Verdict::Keep,
             (true, false) => Verdict::Repair(repairs),
@@ -282,6 +290,13 @@ impl<'a> View<'a> {
     /// Whether what is rendered in another way than it was applied is what the user asks for: a renderer of the same revision renders another
     /// thing of another wish only, also when a change is taken back half-way.
     fn follows_configuration(&self, address: &Address, wish: &Wish<'_>, record: &RecordedResource) -> bool {
+        if matches!(address.part, Some(Part::Layer(_))) {
+            // Its objects come from files, and it rolls no machine.
+            return self.is_ready(&address.root());
+        }
+        if matches!(address.root, Root::Cloud(..)) {
+            return record.input_digest != wish.input_digest;
+        }
         let of_machines = address.is_cluster() && matches!(address.part, None | Some(Part::ControlPlane | Part::WorkerPool(_)));
         let other_wish = |address: &Address| {
             let (wish, record) = (self.wishes.resources.get(address), self.recorded.resources.get(address));
@@ -347,6 +362,17 @@ impl<'a> View<'a> {
             wish.objects.iter().map(|object| (object.key.kind.as_str(), object.key.name.as_str())).collect();
         let own = self.index.owned(address).iter().copied();
         own.filter(|(key, _)| key.kind.ends_with("Template") && !wanted.contains(&(key.kind.as_str(), key.name.as_str()))).collect()
+    }
+
+    /// Objects of a layer that is whole, and that it does not have any more.
+    pub(super) fn dropped_of_layer(&self, address: &Address) -> Vec<(&'a ObjectKey, &'a RecordedObject)> {
+        let Some(wish) = self.wishes.resources.get(address).filter(|_| self.is_ready(address)) else { return Vec::new() };
+        if !matches!(address.part, Some(Part::Layer(_))) {
+            return Vec::new();
+        }
+        let wanted: BTreeSet<&ObjectKey> = wish.objects.iter().map(|object| &object.key).collect();
+        let own = self.index.owned(address).iter().copied();
+        own.filter(|(key, _)| !is_bookkeeping(key) && !wanted.contains(key)).collect()
     }
 
     /// Whether a CAPI object is recorded on the management plane though its place is in the cluster.
@@ -415,8 +441,6 @@ impl<'a> View<'a> {
     /// A pool, layer, agent or pivot that is new in a cluster that is ready.
     fn refuse_added_part(&self, address: &Address, wish: &Wish<'_>, diagnostics: &mut Diagnostics) {
         let what = match &address.part {
-            Some(Part::WorkerPool(_)) => "adding a worker pool",
-            Some(Part::Layer(_)) => "adding a layer",
             Some(Part::Agent) => "switching the agent on",
             Some(Part::Pivot) => "switching the pivot",
             _ => return,
@@ -435,9 +459,11 @@ impl<'a> View<'a> {
 
     /// A pool, layer, agent or pivot that is gone from a cluster that stays.
     fn refuse_removed_parts(&self, planned: &dyn Fn(&Address) -> bool, diagnostics: &mut Diagnostics) {
+        let removed: BTreeSet<&Address> = removed(self.desired, self.recorded).map(|(address, _)| address).collect();
         for address in self.recorded.resources.keys().filter(|address| address.is_cluster() && address.part.is_some()) {
             let Some(cluster) = self.desired.clusters.get(&address.root()) else { continue };
-            if self.wishes.resources.contains_key(address) || !planned(&address.root()) {
+            let goes = removed.contains(address);
+            if goes || self.wishes.resources.contains_key(address) || !planned(&address.root()) {
                 continue;
             }
             let what = match &address.part {

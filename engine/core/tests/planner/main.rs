@@ -12,6 +12,7 @@ mod half_made;
 mod inventoried;
 mod laws;
 mod own_secrets;
+mod parts;
 mod repave;
 mod replacing;
 mod scaling;

@@ -492,6 +492,7 @@ impl<'v> Saga<'v> {
             };
             let needs = once_clear(self.view, &address, &action, verdict.repairs(), needs, self.timeout(), draft);
             let step = draft.add(&address, action, needs, self.timeout());
+            self.updated(&address, step, draft);
             self.end(&address, step, step, draft);
             done.insert(layer.name.as_str(), step);
         }
@@ -537,16 +538,19 @@ impl<'v> Saga<'v> {
         }
     }
 
-    /// Objects of a half-made layer that it does not have any more. Whoever applies the layer finds them in its inventory; the state hears
+    /// Objects of a layer that it does not have any more. Whoever applies the layer finds them in its inventory; the state hears
     /// of their going by the step. What another resource has now is its.
     fn dropped(&self, address: &Address) -> Vec<DoomedObject> {
-        if !self.makes(address) {
+        let makes = self.makes(address);
+        if !makes && !matches!(self.verdict(address), Verdict::Update(_)) {
             return Vec::new();
         }
         let mut dropped = self.outdated(address, &self.cluster.address);
         let wished = self.view.wished_on(&self.cluster.address);
         dropped.retain(|object| !is_bookkeeping(&object.key) && !wished.contains(&object.key));
-        dropped.extend(self.view.inventoried(address));
+        if makes {
+            dropped.extend(self.view.inventoried(address));
+        }
         dropped
     }
 

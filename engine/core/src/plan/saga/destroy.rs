@@ -356,19 +356,11 @@ impl<'v> Fall<'v> {
                 layers.push((name, kept.kind.depends_on));
             }
         }
-        let place: BTreeMap<&str, u32> = layers.iter().zip(0..).map(|((name, _), index)| (*name, index)).collect();
-        let mut graph = Graph::new(layers.len());
-        for ((name, depends_on), index) in layers.iter().zip(0..) {
-            for needed in depends_on.iter().filter_map(|needed| place.get(needed.as_str())) {
-                graph.edge(*needed, index, format!("{name} depends on it"));
-            }
-        }
-        let order = graph.order().unwrap_or_else(|_| place.values().copied().collect());
         let mut done: BTreeMap<&str, u32> = BTreeMap::new();
         let held = self.waiting_for_the_cloud();
         let waits = |key: &ObjectKey| key.kind == "Namespace" && key.group.is_empty() && held.contains(&key.name);
         let mut gone_later = Vec::new();
-        for (name, _) in order.into_iter().filter_map(|index| layers.get(index as usize)) {
+        for (name, _) in falling_order(&layers) {
             let dependents =
                 layers.iter().filter(|(_, depends_on)| depends_on.contains(*name)).filter_map(|(other, _)| done.get(other).copied());
             let needs: Vec<u32> = dependents.chain(self.gate.iter().copied()).collect();
@@ -580,6 +572,19 @@ impl<'v> Fall<'v> {
     }
 }
 
+/// Layers in an order in which each comes after those that depend on it.
+pub(super) fn falling_order<'l, 'n>(layers: &'l [(&'n str, BTreeSet<String>)]) -> Vec<&'l (&'n str, BTreeSet<String>)> {
+    let place: BTreeMap<&str, u32> = layers.iter().zip(0..).map(|((name, _), index)| (*name, index)).collect();
+    let mut graph = Graph::new(layers.len());
+    for ((name, depends_on), index) in layers.iter().zip(0..) {
+        for needed in depends_on.iter().filter_map(|needed| place.get(needed.as_str())) {
+            graph.edge(*needed, index, format!("{name} depends on it"));
+        }
+    }
+    let order = graph.order().unwrap_or_else(|_| place.values().copied().collect());
+    order.into_iter().filter_map(|index| layers.get(index as usize)).collect()
+}
+
 /// Namespaces and definitions before accounts, accounts and Secrets before what runs, custom resources last.
 fn application_rank(key: &ObjectKey) -> u8 {
     match (key.group.as_str(), key.kind.as_str()) {
@@ -593,7 +598,7 @@ fn application_rank(key: &ObjectKey) -> u8 {
 }
 
 /// Custom resources and workloads before what they need, definitions and namespaces last.
-fn deletion_rank(key: &ObjectKey) -> u8 {
+pub(super) fn deletion_rank(key: &ObjectKey) -> u8 {
     match (key.group.as_str(), key.kind.as_str()) {
         ("", "Namespace") => 9,
         ("apiextensions.k8s.io", _) => 8,

@@ -49,6 +49,11 @@ pub(super) fn containers<'r>(cluster: &Address, index: &Index<'r>, facts: &Facts
 }
 
 impl Container<'_> {
+    /// The layer that it is of.
+    pub(super) fn owner(&self) -> &Address {
+        &self.object.resource
+    }
+
     /// The Namespace's name, if it is one.
     fn namespace(&self) -> Option<&str> {
         self.key.group.is_empty().then_some(self.key.name.as_str())

@@ -6,6 +6,7 @@ mod destroy;
 mod foreign;
 mod given_secrets;
 mod objects;
+mod removed;
 mod shared;
 mod steps;
 
@@ -13,5 +14,6 @@ pub(super) use abandon::{Abandoned, abandon};
 pub use abandon::{abandoned, answers_again};
 pub(super) use create::create_or_repair;
 pub(super) use destroy::{destroy_cluster, destroy_shared};
+pub(super) use removed::remove_parts;
 pub(super) use shared::{clouds, providers};
 pub(super) use steps::Draft;

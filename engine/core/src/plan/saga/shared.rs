@@ -8,6 +8,7 @@ use crate::addr::{Address, Root};
 use crate::plan::action::DoomedObject;
 use crate::plan::verdict::{Repair, Verdict, View};
 use crate::plan::{Action, PlannedObject};
+use crate::recorded::{Effect, ResourceStatus};
 
 /// Seconds for steps that belong to no cluster.
 pub(super) const SHARED_TIMEOUT: u64 = 3600;
@@ -59,7 +60,14 @@ pub(in crate::plan) fn clouds(view: &View<'_>, verdicts: &Verdicts, draft: &mut 
             let step = draft.add(address, action, needs, SHARED_TIMEOUT);
             begin_and_end(view, verdict, address, step, step, draft);
         } else {
+            let first = draft.steps.len();
             repair_objects(view, address, verdict.repairs(), needs, SHARED_TIMEOUT, draft);
+            let steps: Vec<u32> = (first..draft.steps.len()).filter_map(|step| u32::try_from(step).ok()).collect();
+            if let (Verdict::Update(_), false) = (verdict, steps.is_empty()) {
+                let ready = Effect::Resource { address: (*address).clone(), resource: wish.record(ResourceStatus::Ready) };
+                let last = draft.record(address, vec![ready], steps);
+                draft.ready.insert((*address).clone(), last);
+            }
         }
     }
 }
