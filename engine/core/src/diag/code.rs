@@ -118,6 +118,7 @@ codes! {
     418 GOING_DOWN "Somebody deletes an object that the machines of a cluster depend on."
     419 UNCHANGEABLE "An object that holds data is not as it was applied, and Kubernetes never changes the field."
     420 FIXED "An attribute that a cluster or cloud keeps as long as it lives has another value."
+    421 VERSION_PATH "A cluster cannot go from its Kubernetes version to the one that is asked for."
     500 USAGE "The command line asks for something that cannot be."
     501 FILE_SYSTEM "A file or folder cannot be used."
     502 NO_CONFIGURATION "The folder holds no configuration."

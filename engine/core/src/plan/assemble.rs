@@ -182,6 +182,10 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             if let Some(rolled) = repairs.iter().find(|repair| rolls_machines(repair)) {
                 change.action = ChangeAction::Repave;
                 change.machines = machines_at(view, &rolled.key).unwrap_or_else(|| machines(&wish.objects));
+                let version = |path: &str| path.ends_with("spec.version");
+                if rolled.drift.leaves.iter().any(|leaf| version(&leaf.path_text())) && view.replaced_templates(address).is_empty() {
+                    change.notes.push("the machine template stays the same: what it names must hold the new Kubernetes version".to_owned());
+                }
             }
         }
     }

@@ -86,7 +86,7 @@ fn is_made(wish: &Wish<'_>, field: &str) -> bool {
         return false;
     }
     match &address.part {
-        None if address.is_cluster() => !under("kubernetes_version") && !under("pivot"),
+        None if address.is_cluster() => !under("pivot"),
         Some(Part::ControlPlane) => !under("etcd"),
         Some(Part::WorkerPool(_) | Part::Layer(_)) => true,
         None => under("credentials"),
@@ -105,6 +105,7 @@ fn name_of(address: &Address, field: &str) -> &'static str {
     let under = |name: &str| is_under(field, name);
     match &address.part {
         _ if under("capi_override") => "a change of capi_override",
+        // Of a cluster that is not whole yet.
         None if under("kubernetes_version") => "a change of the Kubernetes version",
         None if under("os") => "a change of the operating system",
         None if under("pivot") => "switching the pivot",

@@ -36,6 +36,7 @@ mod saga;
 mod unserved;
 mod validate;
 mod verdict;
+mod version_path;
 mod wish;
 
 #[cfg(test)]

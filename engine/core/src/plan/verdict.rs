@@ -220,6 +220,11 @@ impl<'a> View<'a> {
             self.expect_absent(address, wish, verdicts, diagnostics);
             return Verdict::Finish(self.meddled(address, wish, record.status));
         }
+        let cluster = self.desired.clusters.get(&address.root()).filter(|_| matches!(address.part, Some(Part::ControlPlane)));
+        if let Some(refused) = cluster.and_then(|cluster| self.refuse_version(cluster)) {
+            diagnostics.push(refused);
+            return Verdict::Keep;
+        }
         let components: Vec<Cow<'_, Placed>> = self.components(address).collect();
         let expected = self.expected(address, wish, &components);
         let mut updates = Vec::new();

@@ -639,10 +639,6 @@ fn what_a_repair_takes_over_is_listed() {
 fn changes_for_later_are_refused_by_name() {
     type Edit = fn(&mut Wanted);
     let rows: &[(Edit, &str)] = &[
-        (
-            |w| w.version = "1.35.0".into(),
-            "cluster.shop: a change of the Kubernetes version is not possible yet. `kubernetes_version` was \"1.34.3\", is now \"1.35.0\".",
-        ),
         (|w| w.pivot = false, "cluster.shop: switching the pivot is not possible yet. `pivot` was true, is now false."),
         (|w| w.agent = false, "cluster.shop.agent: switching the agent off is not possible yet"),
         (|w| drop(w.layers.remove(0)), "cluster.shop.layer[\"cilium\"]: removing a layer is not possible yet"),

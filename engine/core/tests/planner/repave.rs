@@ -124,3 +124,45 @@ fn what_a_cluster_keeps_is_refused_by_name() {
     );
     assert!(plan.steps.iter().all(|step| step.address != control_plane()));
 }
+
+/// Another Kubernetes version rolls the control plane first, then the workers; layers that follow it come after the control plane.
+#[test]
+fn one_minor_is_gone_at_a_time() {
+    let at = |version: &str| desired(&[Wanted { version: version.to_owned(), ..Wanted::new("shop") }]);
+    for (from, to) in [("1.34.3", "1.34.4"), ("1.34.3", "1.35.0")] {
+        let mut world = up(&at(from));
+        let plan = good(&world, &at(to));
+        let steps: Vec<String> = shown(&plan).into_iter().filter(|line| line.starts_with("  ")).collect();
+        assert_eq!(
+            steps,
+            [
+                "  apply cluster.shop.control_plane",
+                "  wait cluster.shop.control_plane",
+                "  apply cluster.shop.worker_pool[\"general\"]",
+                "  wait cluster.shop.worker_pool[\"general\"]",
+                "  record cluster.shop",
+            ]
+        );
+        assert_eq!(plan.steps[2].needs, [1]);
+        assert_eq!(replaced(&plan).iter().map(|(_, machines)| *machines).collect::<Vec<_>>(), [3, 2]);
+        let change = plan.changes.iter().find(|change| change.address == control_plane()).expect("it changes");
+        assert_eq!(change.reasons[0].field.as_deref(), Some("cluster.shop kubernetes_version"));
+        assert!(change.notes[0].contains("must hold the new Kubernetes version"), "{:?}", change.notes);
+        // Broken off after the control plane has been told, it does not go back.
+        world.apply(&plan, 1);
+        let (_, diagnostics) = world.plan(&at(from), Mode::Apply);
+        let told: Vec<_> = diagnostics.iter().map(|found| (found.code, found.summary.clone())).collect();
+        assert_eq!(told, [(Code::VERSION_PATH, format!("cluster.shop: Kubernetes {to} does not go back to {from}"))]);
+        let rest = good(&world, &at(to));
+        world.apply(&rest, usize::MAX);
+        settled(&world, &at(to));
+    }
+    for (to, words) in
+        [("1.36.0", "Kubernetes 1.34.3 goes to 1.36.0 by way of 1.35"), ("1.33.9", "Kubernetes 1.34.3 does not go back to 1.33.9")]
+    {
+        let (plan, diagnostics) = up(&at("1.34.3")).plan(&at(to), Mode::Apply);
+        let told: Vec<_> = diagnostics.iter().map(|found| (found.code, found.summary.clone())).collect();
+        assert_eq!(told, [(Code::VERSION_PATH, format!("cluster.shop: {words}"))]);
+        assert!(plan.steps.iter().all(|step| step.address != control_plane()));
+    }
+}
