@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::Address;
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span};
 use crate::layer::LayerKind;
 use crate::object::ObjectKey;
 use crate::plan::ProviderSpec;
@@ -100,6 +100,8 @@ pub struct DesiredCluster {
     pub without_api: bool,
     /// Kubernetes version without `v`.
     pub kubernetes_version: String,
+    /// Kubernetes versions to pass through when it comes from further back, in order.
+    pub hops: Vec<DesiredHop>,
     /// Control plane machines wanted in the end; step 3 creates one.
     pub control_plane_replicas: u32,
     /// Pool name → machines.
@@ -110,6 +112,17 @@ pub struct DesiredCluster {
     pub timeout_seconds: u64,
     /// Where the block stands.
     pub span: Option<Span>,
+}
+
+/// A Kubernetes version that a control plane passes through.
+#[derive(Debug, Clone)]
+pub struct DesiredHop {
+    /// Version without `v`.
+    pub version: String,
+    /// The control plane's objects at that version.
+    pub objects: Vec<DesiredObject>,
+    /// What keeps it from being gone through: an image that is missing.
+    pub faults: Vec<Diagnostic>,
 }
 
 /// One layer of a cluster.

@@ -126,7 +126,12 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let os = evaluation.os.unwrap_or_else(|| unread(block.header_span));
     let (kubernetes_version, kubernetes_span) =
         evaluation.kubernetes.map_or((String::new(), None), |(version, span)| (version, Some(span)));
-    let of_profiles = [("kubernetes_version", kubernetes_span), ("os_version", os.written("version"))];
+    let of_profiles = [
+        ("kubernetes_version", kubernetes_span),
+        ("os.version", os.written("version")),
+        ("os.image", os.written("image")),
+        ("os.images", os.written("images")),
+    ];
     let of_profiles = of_profiles.into_iter().filter_map(|(path, place)| Some((path.to_owned(), place?)));
     let stand_in = || CloudInput {
         address: Address::cloud(provider.name(), Instance::new("unread")),
@@ -161,6 +166,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         timeout_seconds,
         overrides: patches,
         nodes,
+        hops: evaluation.hops,
         profiles: evaluation.versions,
         layers,
         reading: Reading { named, known, whole },

@@ -134,6 +134,8 @@ pub struct ClusterModel {
     pub overrides: OverrideModel,
     /// Labels, taints and overrides of the control plane's machines (`None`) and of pools.
     pub nodes: BTreeMap<Option<String>, NodeModel>,
+    /// Kubernetes versions to pass through when it comes from further back, with their place.
+    pub hops: Vec<(String, Span)>,
     /// Profiles with their versions, in order.
     pub profiles: Vec<(String, String)>,
     /// Layers with objects, in profile order.

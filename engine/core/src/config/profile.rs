@@ -55,6 +55,8 @@ pub struct Evaluation {
     pub os: Option<Evaluated>,
     /// Kubernetes version without `v`, with its place.
     pub kubernetes: Option<(String, Span)>,
+    /// Versions to pass through on the way there, with their place.
+    pub hops: Vec<(String, Span)>,
     /// Layers with objects.
     pub layers: Vec<LayerModel>,
     /// `cloud_controller` block, if one stands in a profile: enabled, own objects.
@@ -239,6 +241,16 @@ fn head(
                             .at(inner.header_span)
                             .hint("write `kubernetes \"kubeadm\"`"),
                     );
+                }
+                let hops_place = kubernetes.span_of("hops").unwrap_or(inner.header_span);
+                for hop in kubernetes.value.get("hops").and_then(Value::as_elements).unwrap_or_default() {
+                    let hop = hop.as_str().unwrap_or_default().trim_start_matches('v').to_owned();
+                    if !is_patch_version(&hop) {
+                        let refused = Diagnostic::error(Code::INVALID_VALUE, format!("{hop:?} is no Kubernetes version"));
+                        diagnostics.push(refused.at(hops_place).hint("write all three numbers: `hops = [\"1.33.7\"]`"));
+                        continue;
+                    }
+                    evaluation.hops.push((hop, hops_place));
                 }
                 let Some(version) =
                     kubernetes.value.get("version").and_then(Value::as_str).map(|text| text.trim_start_matches('v').to_owned())

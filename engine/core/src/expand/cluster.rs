@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Address, Part};
 use crate::config::{CAPI_OVERRIDE, ClusterModel, Model, OverrideModel, schema};
-use crate::desired::{Desired, DesiredCluster, DesiredLayer, DesiredObject, DesiredResource, Home};
+use crate::desired::{Desired, DesiredCluster, DesiredHop, DesiredLayer, DesiredObject, DesiredResource, Home};
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::marks;
 use crate::object::split_api_version;
@@ -62,6 +62,7 @@ pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &
         worker_pool(&mut work, pool);
     }
     saga(&mut work, model);
+    let hops = hops(&mut work);
     layers::expand(cluster, work.marker, work.desired, work.diagnostics);
     let input = &cluster.input;
     desired.clusters.insert(
@@ -77,6 +78,7 @@ pub fn expand(model: &Model, cluster: &ClusterModel, marker: &Marker, desired: &
             agent_mode: cluster.agent.mode.clone(),
             without_api: !cluster.provider.has_workload_api(),
             kubernetes_version: input.kubernetes_version.clone(),
+            hops,
             control_plane_replicas: input.control_plane.replicas,
             pools: input.worker_pools.iter().filter_map(|pool| Some((pool.pool.clone()?, pool.replicas))).collect(),
             layers: cluster
@@ -310,13 +312,53 @@ fn with_overrides(shown: Value, overrides: &OverrideModel) -> Value {
     }
 }
 
-/// Secrets of external etcd, machine template and KubeadmControlPlane.
 fn control_plane(work: &mut Work<'_>) {
+    let Some(objects) = control_plane_objects(work) else { return };
+    let shown = pool_input(&work.cluster.input.control_plane, work);
+    let needs = BTreeSet::from([work.address.clone()]);
+    let block = work.block_of(&None);
+    work.resource(work.address.with(Part::ControlPlane), shown, objects, needs, block);
+}
+
+/// The control plane at each version that it may have to pass through, the oldest first.
+fn hops(work: &mut Work<'_>) -> Vec<DesiredHop> {
+    let mut hops = Vec::new();
+    for (version, place) in &work.cluster.hops {
+        let mut model = work.cluster.clone();
+        model.input.kubernetes_version.clone_from(version);
+        model.input.os.value = images_of(&model.input.os.value, version);
+        let mut faults: Vec<Diagnostic> = model.provider.check(&model.input).into_iter().filter(Diagnostic::is_error).collect();
+        faults.iter_mut().for_each(|fault| fault.primary = Some(*place));
+        let mut found = Diagnostics::new();
+        let (mut aside, overrides) = (Desired::default(), Overrides::new(model.provider.owned_fields()));
+        let mut at_hop = Work { cluster: &model, overrides, desired: &mut aside, diagnostics: &mut found, ..*work };
+        let objects = control_plane_objects(&mut at_hop).unwrap_or_default();
+        hops.push(DesiredHop { version: version.clone(), objects, faults });
+    }
+    hops
+}
+
+/// The `os` layer for a machine of another Kubernetes version: an image holds one version, so only those that are named for this minor fit.
+fn images_of(os: &Value, version: &str) -> Value {
+    let minor: String = version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    let of_minor = |key: &str| key.ends_with(&format!("/{minor}"));
+    let mut entries = os.as_entries().cloned().unwrap_or_default();
+    entries.remove("image");
+    if let Some(images) = entries.remove("images") {
+        let fitting = images.as_entries().into_iter().flat_map(|images| images.iter()).filter(|(key, _)| of_minor(key));
+        let fitting: Vec<(String, Value)> = fitting.map(|(key, image)| (key.to_string(), image.clone())).collect();
+        entries.insert("images".into(), Value::map(fitting.iter().map(|(key, image)| (key.as_str(), image.clone()))));
+    }
+    Value::from(entries)
+}
+
+/// Secrets of external etcd, machine template and KubeadmControlPlane.
+fn control_plane_objects(work: &mut Work<'_>) -> Option<Vec<DesiredObject>> {
     let input = &work.cluster.input;
     let address = work.address.with(Part::ControlPlane);
     let name = marks::control_plane(&input.name);
     let span = input.control_plane.machine.span;
-    let Some((template, machine)) = work.machine_template(&name, &input.control_plane) else { return };
+    let (template, machine) = work.machine_template(&name, &input.control_plane)?;
     let rendered = work.cluster.provider.kubeadm(input, Role::ControlPlane, &machine.name);
     let kubeadm = kubeadm::complete(&rendered, work.cluster, &None, Role::ControlPlane);
     let infrastructure = Value::object([("infrastructureRef", reference(&machine.api_version, &machine.kind, &machine.name))]);
@@ -337,10 +379,7 @@ fn control_plane(work: &mut Work<'_>) {
     }
     objects.extend(work.object(template, &address, Home::Capi, span));
     objects.extend(work.object(plane, &address, Home::Capi, span));
-    let shown = pool_input(&input.control_plane, work);
-    let needs = BTreeSet::from([work.address.clone()]);
-    let block = work.block_of(&None);
-    work.resource(address, shown, objects, needs, block);
+    Some(objects)
 }
 
 /// `rollout` with CAPI's defaults written out, so that no webhook is needed to fill them in (reference 8.4).

@@ -182,6 +182,16 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             if let Some(rolled) = repairs.iter().find(|repair| rolls_machines(repair)) {
                 change.action = ChangeAction::Repave;
                 change.machines = machines_at(view, &rolled.key).unwrap_or_else(|| machines(&wish.objects));
+                let path = view.desired.clusters.get(&address.root()).filter(|_| matches!(address.part, Some(Part::ControlPlane)));
+                let path = path.and_then(|cluster| view.version_path(cluster).ok()).unwrap_or_default();
+                if let Ok(rolls) = u32::try_from(path.len() + 1)
+                    && !path.is_empty()
+                {
+                    // Each version on the way replaces every machine.
+                    change.machines *= rolls;
+                    let versions: Vec<&str> = path.iter().map(|hop| hop.version.as_str()).collect();
+                    change.notes.push(format!("by way of Kubernetes {}: its machines are replaced {rolls} times", versions.join(", ")));
+                }
                 let version = |path: &str| path.ends_with("spec.version");
                 if rolled.drift.leaves.iter().any(|leaf| version(&leaf.path_text())) && view.replaced_templates(address).is_empty() {
                     change.notes.push("the machine template stays the same: what it names must hold the new Kubernetes version".to_owned());

@@ -221,8 +221,8 @@ impl<'a> View<'a> {
             return Verdict::Finish(self.meddled(address, wish, record.status));
         }
         let cluster = self.desired.clusters.get(&address.root()).filter(|_| matches!(address.part, Some(Part::ControlPlane)));
-        if let Some(refused) = cluster.and_then(|cluster| self.refuse_version(cluster)) {
-            diagnostics.push(refused);
+        if let Some(Err(refused)) = cluster.map(|cluster| self.version_path(cluster)) {
+            diagnostics.push(*refused);
             return Verdict::Keep;
         }
         let components: Vec<Cow<'_, Placed>> = self.components(address).collect();
@@ -346,7 +346,7 @@ impl<'a> View<'a> {
                 // Copies stand on the planes of pivoted clusters; those that are not recorded are the saga's business.
                 for cluster in self.desired.clusters.values().filter(|cluster| cluster.pivot && &cluster.cloud == address) {
                     let copy = object.key.on(&cluster.address);
-                    if self.recorded.objects.contains_key(&copy) && self.facts.reachable(&cluster.address).is_some() {
+                    if self.recorded.made(&copy).is_some() && self.facts.reachable(&cluster.address).is_some() {
                         expected.push((copy, object));
                     }
                 }
@@ -382,7 +382,7 @@ impl<'a> View<'a> {
 
     /// Whether a CAPI object is recorded on the management plane though its place is in the cluster.
     fn is_away(&self, object: &Placed, home: &Address) -> bool {
-        !self.recorded.objects.contains_key(&object.key.on(home)) && self.recorded.objects.contains_key(&object.key)
+        self.recorded.made(&object.key.on(home)).is_none() && self.recorded.made(&object.key).is_some()
     }
 
     /// Whether Cluster API objects of a part of a cluster that is not ready have been applied, so that machines may come of them.

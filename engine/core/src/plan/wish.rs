@@ -8,8 +8,8 @@ use serde_json::{Value as Json, json};
 use super::kept_facts::{Kept, KeptCluster, KeptLayer, KeptNothing, KeptProvider};
 use super::{PlannedObject, ProviderSpec};
 use crate::addr::{Address, Part};
-use crate::desired::{Desired, DesiredCluster, DesiredObject, DesiredProvider, DesiredResource, Home};
-use crate::diag::{Diagnostics, Span};
+use crate::desired::{Desired, DesiredCluster, DesiredHop, DesiredObject, DesiredProvider, DesiredResource, Home};
+use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::drift::resolved;
 use crate::encode::{DigestKey, Encoder, canonical_text, resolve_unknowns, sha256_digest};
 use crate::marks::ANNOTATION_ADDRESS;
@@ -91,10 +91,21 @@ impl Wish<'_> {
     }
 }
 
+/// A control plane at a version that it passes through.
+#[derive(Debug)]
+pub(super) struct Hop {
+    /// Without `v`.
+    pub(super) version: String,
+    pub(super) objects: Vec<Placed>,
+    pub(super) faults: Vec<Diagnostic>,
+}
+
 /// All that HCL asks for.
 #[derive(Debug)]
 pub(super) struct Wishes<'a> {
     pub(super) resources: BTreeMap<&'a Address, Wish<'a>>,
+    /// Control planes at the versions that they may pass through, by the cluster's address.
+    pub(super) hops: BTreeMap<&'a Address, Vec<Hop>>,
     /// Objects of providers by the provider's address, as they are on the management plane.
     pub(super) components: BTreeMap<&'a Address, Vec<Placed>>,
     pub(super) outputs: BTreeMap<&'a str, Json>,
@@ -123,6 +134,15 @@ pub(super) fn wishes<'a>(
         let facts = facts(desired, address, &input);
         resources.insert(address, Wish { resource, input, input_digest, objects, facts });
     }
+    let hops = desired.clusters.iter().map(|(address, cluster)| {
+        let owner = address.with(Part::ControlPlane);
+        let hop = |hop: &DesiredHop| {
+            let objects = placed(&hop.objects, &owner, false, cluster.span, &encoder, &mut Diagnostics::new());
+            Hop { version: hop.version.clone(), objects, faults: hop.faults.clone() }
+        };
+        (address, cluster.hops.iter().map(hop).collect())
+    });
+    let hops = hops.collect();
     let mut components = BTreeMap::new();
     for provider in &desired.providers {
         let span = desired.resources.get(&provider.address).and_then(|resource| resource.span);
@@ -140,7 +160,7 @@ pub(super) fn wishes<'a>(
         outputs.insert(name.as_str(), value);
     }
     let desired_digest = sha256_digest(&canonical_text(&json!(digest_input)));
-    Wishes { resources, components, outputs, desired_digest, known }
+    Wishes { resources, hops, components, outputs, desired_digest, known }
 }
 
 fn placed(

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 use windlass_core::addr::{Address, Part};
-use windlass_core::desired::Desired;
-use windlass_core::diag::Code;
+use windlass_core::desired::{Desired, DesiredHop};
+use windlass_core::diag::{Code, Diagnostic};
 use windlass_core::plan::{Action, ChangeAction, Mode, ObjectAction, Plan};
 use windlass_core::schema::OnChange;
 
@@ -157,12 +157,81 @@ fn one_minor_is_gone_at_a_time() {
         world.apply(&rest, usize::MAX);
         settled(&world, &at(to));
     }
-    for (to, words) in
-        [("1.36.0", "Kubernetes 1.34.3 goes to 1.36.0 by way of 1.35"), ("1.33.9", "Kubernetes 1.34.3 does not go back to 1.33.9")]
-    {
+    for (to, words) in [
+        ("1.36.0", "Kubernetes 1.34.3 goes to 1.36.0 by way of 1.35, for which no version is given"),
+        ("1.33.9", "Kubernetes 1.34.3 does not go back to 1.33.9"),
+    ] {
         let (plan, diagnostics) = up(&at("1.34.3")).plan(&at(to), Mode::Apply);
         let told: Vec<_> = diagnostics.iter().map(|found| (found.code, found.summary.clone())).collect();
         assert_eq!(told, [(Code::VERSION_PATH, format!("cluster.shop: {words}"))]);
         assert!(plan.steps.iter().all(|step| step.address != control_plane()));
     }
+}
+
+/// Over several minors the control plane passes through each; workers roll once, at the end.
+#[test]
+fn hops_are_passed_through_one_after_the_other() {
+    let at = |version: &str| desired(&[Wanted { version: version.to_owned(), ..Wanted::new("shop") }]);
+    let far = |faults: Vec<Diagnostic>| {
+        let mut wish = at("1.36.0");
+        let at_hop = desired(&[Wanted { version: "1.35.2".to_owned(), instance_type: "m9i.large".to_owned(), ..Wanted::new("shop") }]);
+        let objects = at_hop.resources[&control_plane()].objects.clone();
+        let hop = |version: &str| DesiredHop { version: version.to_owned(), objects: objects.clone(), faults: faults.clone() };
+        // The newest patch of a minor is gone through; what is older than the cluster is not.
+        wish.clusters.get_mut(&cluster("shop")).expect("it is there").hops = vec![hop("1.33.9"), hop("1.35.0"), hop("1.35.2")];
+        wish
+    };
+    let next = far(Vec::new());
+    let mut world = up(&at("1.34.3"));
+    let plan = good(&world, &next);
+    let steps: Vec<String> = shown(&plan).into_iter().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(
+        steps,
+        [
+            "  apply cluster.shop.control_plane",
+            "  wait cluster.shop.control_plane",
+            "  apply cluster.shop.control_plane",
+            "  wait cluster.shop.control_plane",
+            "  collect_templates cluster.shop.control_plane",
+            "  apply cluster.shop.worker_pool[\"general\"]",
+            "  wait cluster.shop.worker_pool[\"general\"]",
+            "  record cluster.shop",
+        ]
+    );
+    let follows = |step: usize| plan.steps[step].needs.last().copied() == u32::try_from(step - 1).ok();
+    assert!((1..6).all(follows), "{:?}", shown(&plan));
+    assert_eq!(replaced(&plan).iter().map(|(_, machines)| *machines).collect::<Vec<_>>(), [6, 2]);
+    let change = plan.changes.iter().find(|change| change.address == control_plane()).expect("it changes");
+    assert!(change.notes.contains(&"by way of Kubernetes 1.35.2: its machines are replaced 2 times".to_owned()), "{:?}", change.notes);
+    world.apply(&plan, usize::MAX);
+    assert_eq!(templates(&world), ["cluster.shop shop-control-plane-m6i-large", "cluster.shop shop-general-m6i-large"]);
+    settled(&world, &next);
+    for steps in 0..plan.steps.len() {
+        let mut world = up(&at("1.34.3"));
+        world.apply(&plan, steps);
+        world.break_off(&plan.steps[steps], 1);
+        let rest = good(&world, &next);
+        // What has been passed through is not passed through again.
+        let versions =
+            rest.steps.iter().filter(|step| matches!(step.action, Action::Wait { .. }) && step.address == control_plane()).count();
+        assert_eq!(
+            versions,
+            match steps {
+                0 => 2,
+                1..=4 => 1,
+                _ => 0,
+            },
+            "{steps}: {:?}",
+            shown(&rest)
+        );
+        world.apply(&rest, usize::MAX);
+        settled(&world, &next);
+        assert_eq!(templates(&world).len(), 2, "{steps}: {:?}", templates(&world));
+    }
+    let missing = Diagnostic::error(Code::CLOUD_NO_IMAGE, "no image");
+    let (_, diagnostics) = up(&at("1.34.3")).plan(&far(vec![missing]), Mode::Apply);
+    assert_eq!(
+        diagnostics.iter().map(|found| found.summary.as_str()).collect::<Vec<_>>(),
+        ["no image, for its way through Kubernetes 1.35.2"]
+    );
 }

@@ -362,6 +362,7 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
             agent_mode: "report".to_owned(),
             without_api: wanted.without_api,
             kubernetes_version: wanted.version.clone(),
+            hops: Vec::new(),
             control_plane_replicas: wanted.replicas,
             pools: wanted.pools.clone(),
             layers: layers.collect(),

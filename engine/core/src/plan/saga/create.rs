@@ -401,12 +401,40 @@ impl<'v> Saga<'v> {
             self.end(&address, ready, ready, draft);
             return;
         }
+        self.by_way_of(&address, draft);
         let wait = self.wait_control_plane(&self.home, wanted);
         let last = self.change_machines(&address, wait, draft);
         // Workers come after a control plane that rolls (reference/cluster-api.md 3.5).
         if self.verdict(&address).repairs().iter().any(rolls_machines) {
             self.gate.extend(last);
         }
+    }
+
+    /// The versions that a ready control plane passes through, one after the other; each is whole before the next begins.
+    fn by_way_of(&mut self, address: &Address, draft: &mut Draft) {
+        if matches!(self.verdict(address), Verdict::Keep) {
+            return;
+        }
+        for hop in self.view.version_path(self.cluster).unwrap_or_default() {
+            let objects = hop.objects.iter().map(|object| planned(self.view, object, &self.home)).collect();
+            let takeovers = self.verdict(address).takeovers_on(&self.home);
+            let action = Action::Apply { plane: self.home.clone(), objects, takeovers, prune: Vec::new() };
+            let step = draft.add(address, action, self.gate.clone(), self.timeout());
+            let wait = self.wait_control_plane(&self.home, self.cluster.control_plane_replicas);
+            self.gate = vec![draft.add(address, wait, [step], self.timeout())];
+        }
+    }
+
+    /// Templates that a control plane has passed through in this plan, and does not have in the end.
+    fn passed_templates(&self, address: &Address) -> Vec<DoomedObject> {
+        let Some(wish) = self.view.wishes.resources.get(address).filter(|_| matches!(address.part, Some(Part::ControlPlane))) else {
+            return Vec::new();
+        };
+        let wanted: BTreeSet<&str> = wish.objects.iter().map(|object| object.key.name.as_str()).collect();
+        let path = self.view.version_path(self.cluster).unwrap_or_default();
+        let templates = path.into_iter().flat_map(|hop| &hop.objects);
+        let passed = templates.filter(|object| object.key.kind.ends_with("Template") && !wanted.contains(object.key.name.as_str()));
+        passed.map(|object| DoomedObject { key: object.key.on(&self.home), api_version: object.api_version.clone(), uid: None }).collect()
     }
 
     /// Puts a ready control plane or pool right, waits for its machines, and takes away the templates that it had before; the last step.
@@ -416,14 +444,17 @@ impl<'v> Saga<'v> {
         }
         let step = self.repair(address, self.gate.clone(), draft);
         let replaced = self.view.replaced_templates(address);
+        let passed = self.passed_templates(address);
         if step.is_none() && replaced.is_empty() {
             return None;
         }
         let needs = step.map_or_else(|| self.gate.clone(), |step| vec![step]);
         let mut last = draft.add(address, wait, needs, self.timeout());
-        if !replaced.is_empty() {
+        if !replaced.is_empty() || !passed.is_empty() {
             let ours = replaced.iter().filter(|(key, object)| may_go(self.view, key, object));
-            let objects = ours.map(|(key, object)| doomed(self.view, key, object)).collect();
+            let objects = ours.map(|(key, object)| doomed(self.view, key, object));
+            let passed = passed.into_iter().filter(|passed| !replaced.iter().any(|(key, _)| **key == passed.key));
+            let objects = objects.chain(passed).collect();
             let action = Action::CollectTemplates { plane: self.home.clone(), objects };
             last = draft.add(address, action, [last], self.timeout());
             for (key, _) in replaced {
