@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::fieldpath::FieldSet;
 
-use super::day_two::changed;
+use super::day_two::{Changed, changed};
 use super::demands::{goes_alone, planes};
 use super::kept_facts::kept_input;
 use super::saga::{Abandoned, Draft};
@@ -286,7 +286,15 @@ fn wished(view: &View<'_>, wish: &Wish<'_>) -> Vec<Reason> {
     let of_root = of(&address.root()).filter(|_| address.part.is_some() && address.is_cluster()).unwrap_or_default().into_iter();
     let of_root = of_root.map(|change| (format!("{} {}", address.root(), change.field), change));
     let rule = "changed in configuration".to_owned();
-    own.chain(of_root).map(|(field, change)| Reason { field: Some(field), old: change.old, new: change.new, rule: rule.clone() }).collect()
+    let mode = view.other_mode(&address.root()).filter(|_| matches!(address.part, Some(Part::Layer(_))));
+    let mode = mode.map(|(old, new)| {
+        let change = Changed { field: "mode".to_owned(), old: old.clone(), new: Json::from(new) };
+        (format!("{} mode", address.root().with(Part::Agent)), change)
+    });
+    own.chain(of_root)
+        .chain(mode)
+        .map(|(field, change)| Reason { field: Some(field), old: change.old, new: change.new, rule: rule.clone() })
+        .collect()
 }
 
 fn reasons(view: &View<'_>, wish: &Wish<'_>, repair: &Repair, cause: Cause) -> Vec<Reason> {

@@ -90,8 +90,8 @@ fn is_made(wish: &Wish<'_>, field: &str) -> bool {
         Some(Part::ControlPlane) => !under("etcd"),
         Some(Part::WorkerPool(_) | Part::Layer(_)) => true,
         None => under("credentials"),
-        // Its image may follow the release, and is updated in place.
-        Some(Part::Agent) => field == "image",
+        // Its image may follow the release, and its mode goes to it with its layers.
+        Some(Part::Agent) => matches!(field, "image" | "mode"),
         _ => false,
     }
 }

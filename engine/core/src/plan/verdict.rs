@@ -10,7 +10,7 @@ use super::action::Takeover;
 use super::day_two::{all_refused, changed, refusal, refused};
 use super::demands::{inventory, layer_object, manager, removed};
 use super::index::Index;
-use super::kept_facts::KeptCluster;
+use super::kept_facts::{KeptCluster, kept_input};
 use super::options::PlanOptions;
 use super::others_providers::check;
 use super::published::{content_drift, layer_drift};
@@ -279,7 +279,9 @@ impl<'a> View<'a> {
             }
             _ => {}
         }
-        let other_wish = !changes.is_empty() || !self.replaced_templates(address).is_empty() || !self.dropped_of_layer(address).is_empty();
+        let other_mode = matches!(address.part, Some(Part::Layer(_))) && self.other_mode(&address.root()).is_some();
+        let other_wish =
+            other_mode || !changes.is_empty() || !self.replaced_templates(address).is_empty() || !self.dropped_of_layer(address).is_empty();
         match (updates.is_empty() && !other_wish, repairs.is_empty()) {
             (true, true) => Verdict::Keep,
             (true, false) => Verdict::Repair(repairs),
@@ -367,6 +369,15 @@ impl<'a> View<'a> {
             wish.objects.iter().map(|object| (object.key.kind.as_str(), object.key.name.as_str())).collect();
         let own = self.index.owned(address).iter().copied();
         own.filter(|(key, _)| key.kind.ends_with("Template") && !wanted.contains(&(key.kind.as_str(), key.name.as_str()))).collect()
+    }
+
+    /// What the agent of a cluster that is whole does with drift of its layers, before and now, if that is another thing: it is told with each
+    /// layer.
+    pub(super) fn other_mode(&self, cluster: &Address) -> Option<(&'a Json, &'a str)> {
+        let agent = cluster.with(Part::Agent);
+        let before = kept_input(self.recorded.resources.get(&agent).filter(|_| self.is_ready(&agent))?).get("mode")?;
+        let now = self.desired.clusters.get(cluster).filter(|cluster| cluster.agent)?.agent_mode.as_str();
+        (before.as_str() != Some(now)).then_some((before, now))
     }
 
     /// Objects of a layer that is whole, and that it does not have any more.

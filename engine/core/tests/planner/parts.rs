@@ -232,3 +232,24 @@ fn a_changed_part_changes_no_other() {
         assert!(plan.steps.iter().all(|step| step.address == address), "{:?}", shown(&plan));
     }
 }
+
+/// An agent hears of its mode with each layer.
+#[test]
+fn an_agent_that_is_to_heal_is_told_so_with_each_layer() {
+    let (before, after) = (shop(|_| {}), shop(|w| w.agent_mode = "heal".to_owned()));
+    let plan = made(&before, &after);
+    let published: Vec<(String, &str)> = plan
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::PublishLayer { layer, .. } => Some((layer.name.clone(), layer.mode.as_str())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(published.len(), 5, "{:?}", shown(&plan));
+    assert!(published.iter().all(|(_, mode)| *mode == "heal"));
+    let change =
+        plan.changes.iter().find(|change| change.address == cluster("shop").with(Part::Layer("spaces".into()))).expect("it changes");
+    let reason = &change.reasons[0];
+    assert_eq!((reason.field.as_deref(), &reason.old, &reason.new), (Some("cluster.shop.agent mode"), &json!("report"), &json!("heal")));
+}

@@ -35,6 +35,7 @@ pub struct Wanted {
     pub name: String,
     pub pivot: bool,
     pub agent: bool,
+    pub agent_mode: String,
     pub without_api: bool,
     pub replicas: u32,
     pub pools: BTreeMap<String, u32>,
@@ -57,6 +58,7 @@ impl Wanted {
             name: name.to_owned(),
             pivot: true,
             agent: true,
+            agent_mode: "report".to_owned(),
             without_api: false,
             replicas: 3,
             pools: BTreeMap::from([("general".to_owned(), 2)]),
@@ -327,7 +329,14 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
     if wanted.agent {
         let part = root.with(Part::Agent);
         let objects = agent_objects("windlass:1").into_iter().map(|json| marked(&object(json), &part, Home::Workload, &root)).collect();
-        add(desired, part, Value::object([("image", "windlass:1")]), objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
+        add(
+            desired,
+            part,
+            Value::object([("image", "windlass:1"), ("mode", wanted.agent_mode.as_str())]),
+            objects,
+            BTreeSet::from([root.clone()]),
+            wanted.prevent_destroy,
+        );
     }
     if wanted.pivot {
         add(
@@ -359,7 +368,7 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
             provider: "aws".to_owned(),
             pivot: wanted.pivot,
             agent: wanted.agent,
-            agent_mode: "report".to_owned(),
+            agent_mode: wanted.agent_mode.clone(),
             without_api: wanted.without_api,
             kubernetes_version: wanted.version.clone(),
             hops: Vec::new(),
