@@ -10,7 +10,7 @@ use windlass_kubeschema::fieldpath::FieldSet;
 use super::day_two::{Changed, changed};
 use super::demands::{goes_alone, planes};
 use super::kept_facts::kept_input;
-use super::saga::{Abandoned, Draft};
+use super::saga::{Abandoned, Draft, is_half_made_provider};
 use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping, rolls_machines};
 use super::wish::{Placed, Wish};
 use super::{
@@ -384,8 +384,8 @@ fn access_change(view: &View<'_>, change: &mut Change, draft: &Draft) {
 
 fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<String>>) -> Change {
     let is_provider = matches!(address.part, Some(Part::Provider(_)));
-    let users = if is_provider { view.others_clusters(&address.root()) } else { None };
-    let goes = |key: &ObjectKey| !is_provider || (key.kind == "Secret" && users.is_none());
+    let half_made = view.recorded.resources.get(address).is_some_and(|record| is_half_made_provider(address, record));
+    let goes = |key: &ObjectKey| !is_provider || half_made || key.kind == "Secret";
     let (own, staying): (Vec<_>, Vec<_>) = view.index.owned(address).iter().partition(|(key, _)| goes(key));
     let (mut objects, mut others) = (Vec::new(), Vec::new());
     for (key, object) in own.into_iter().filter(|(key, object)| is_there(view, address, key, object)) {
@@ -395,9 +395,8 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
         }
     }
     let mut notes = notes.get(address).cloned().unwrap_or_default();
-    if is_provider {
+    if is_provider && !half_made {
         notes.push("the provider itself stays on the management plane".to_owned());
-        notes.extend(users.map(|users| format!("its Secrets stay too: clusters of others are there ({users})")));
         notes.extend(staying.iter().map(|(key, _)| format!("stays: {}", key.short())));
     }
     notes.extend(others);

@@ -32,6 +32,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     let view = View { desired, recorded, facts, options, wishes: &wishes, index: &index };
     let mut draft = Draft::default();
     let mut gone: BTreeSet<Address> = BTreeSet::new();
+    let mut staying = Vec::new();
     if !options.abandon.is_empty() {
         let (abandoned, outputs) = abandon(&view, &mut draft, &mut diagnostics);
         let parts = PlanParts { warnings: warnings(recorded, facts), abandoned, outputs, ..PlanParts::default() };
@@ -57,7 +58,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
         gone.extend(index.below(cluster).iter().map(|(address, _)| (*address).clone()));
     }
     if reach.is_planned(&view.management(&Address::management(""))) {
-        gone.extend(destroy_shared(&view, &planned, &mut draft));
+        gone.extend(destroy_shared(&view, &planned, &mut draft, &mut staying));
     }
     let settings = record_settings(&view, &verdicts, &mut draft);
     // What is left out of a destroy keeps its outputs.
@@ -66,7 +67,7 @@ pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &Pla
     know_intended(&view, &mut draft);
     forget_management(&view, &gone, &verdicts, &mut draft);
     let mut parts = PlanParts {
-        warnings: [warnings(recorded, facts), verdicts.warnings.clone()].concat(),
+        warnings: [warnings(recorded, facts), verdicts.warnings.clone(), staying].concat(),
         unplanned: reach.unplanned.clone(),
         gone,
         notes,
@@ -105,13 +106,15 @@ fn know_management(view: &View<'_>, draft: &mut Draft) {
 }
 
 /// The state learns what a step is about to make before anything is there, so that whoever gives it up finds what a step that was broken off
-/// has made. Of a provider only Secrets go when it is given up, and of its copies none alone.
+/// has made. Of a provider that is whole only Secrets go when it is given up, and of its copies none alone.
 fn know_intended(view: &View<'_>, draft: &mut Draft) {
     for step in &mut draft.steps {
-        let is_secret = |object: &&PlannedObject| is_secret_object(&object.key);
         let objects: Vec<&PlannedObject> = match &step.action {
             Action::Apply { objects, .. } => objects.iter().collect(),
-            Action::EnsureProvider { plane, objects, .. } if plane.is_management() => objects.iter().filter(is_secret).collect(),
+            Action::EnsureProvider { plane, objects, .. } if plane.is_management() => {
+                let whole = view.is_ready(&step.address);
+                objects.iter().filter(|object| !whole || is_secret_object(&object.key)).collect()
+            }
             _ => continue,
         };
         let new = objects.into_iter().filter(|object| !view.recorded.objects.contains_key(&object.key));

@@ -236,7 +236,7 @@ impl<'a> View<'a> {
         for (key, object) in &expected {
             let Some(known) = self.recorded.made(key) else {
                 // Copies on planes that are still being made are the saga's.
-                self.refuse_taken(address, wish, key, diagnostics);
+                self.refuse_taken(address, wish, key, object, diagnostics);
                 let leaves = renamed.get(key).map(|(_, old)| rendering(key, &old.applied, object));
                 if follows_new || self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
@@ -495,6 +495,7 @@ impl<'a> View<'a> {
     /// Objects that will be made: fingerprints of their absence; those that exist and are not ours are reported.
     fn expect_absent(&self, address: &Address, wish: &Wish<'_>, verdicts: &mut Verdicts, diagnostics: &mut Diagnostics) {
         let own = wish.objects.iter().map(|object| (object, object.key.clone()));
+        let mut taken = Vec::new();
         for (object, here) in own.chain(self.component_places(address)) {
             let moved = (object.home == Home::Capi).then(|| object.key.on(&address.root()));
             for key in [here].into_iter().chain(moved) {
@@ -513,12 +514,18 @@ impl<'a> View<'a> {
                         if self.is_ours(live, address) {
                             // A step that has not ended has applied it.
                             verdicts.read(self.facts, &key, &object.api_version, &object.content);
-                        } else if !is_shared(&key) && !self.may_be_taken_over(&key, live, address) {
+                        } else if self.may_be_taken_over(&key, object, live, address) {
+                            taken.push(key.short());
+                        } else if !is_shared(&key) {
                             diagnostics.push(self.somebody_elses(&key, live, address, wish));
                         }
                     }
                 }
             }
+        }
+        if !taken.is_empty() {
+            let rest = "is there already, as it is wished and nobody's of windlass, and becomes a part of it";
+            verdicts.warnings.push(format!("{address}: {} {rest}", taken.join(", ")));
         }
     }
 
@@ -527,16 +534,25 @@ impl<'a> View<'a> {
         lineage_of(live) == Some(&self.recorded.lineage) && address_of(live) == Some(&address.to_string())
     }
 
-    /// Parts of a provider that nobody of another state owns are taken as they are: an installation that was broken off or undone.
-    fn may_be_taken_over(&self, key: &ObjectKey, live: &Json, address: &Address) -> bool {
+    /// Parts of a provider that no state owns and that are what is wished, marks aside, are taken as they are: an installation that was broken
+    /// off or undone.
+    fn may_be_taken_over(&self, key: &ObjectKey, object: &Placed, live: &Json, address: &Address) -> bool {
+        let of_provider = matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && !is_secret_object(key);
         let foreign = lineage_of(live).is_some_and(|lineage| lineage != self.recorded.lineage);
-        matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && !is_secret_object(key) && !foreign
+        if !of_provider || foreign {
+            return false;
+        }
+        let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let (api_version, applied) = (object.api_version.clone(), object.content.clone());
+        let wished = RecordedObject { resource: address.clone(), uid, api_version, applied };
+        let differs = |drift: &ObjectDrift| drift.is_lost() || drift.leaves.iter().any(|leaf| !leaf.path_text().starts_with("metadata."));
+        !self.drift_of(key, &wished).as_ref().is_some_and(differs)
     }
 
     /// An object that is new to a provider that stands, and that somebody else has made already.
-    fn refuse_taken(&self, address: &Address, wish: &Wish<'_>, key: &ObjectKey, diagnostics: &mut Diagnostics) {
+    fn refuse_taken(&self, address: &Address, wish: &Wish<'_>, key: &ObjectKey, object: &Placed, diagnostics: &mut Diagnostics) {
         let Some(live) = self.facts.object(key).filter(|_| matches!(address.part, Some(Part::Provider(_) | Part::Pivot))) else { return };
-        if !self.is_ours(live, address) && !self.may_be_taken_over(key, live, address) {
+        if !self.is_ours(live, address) && !self.may_be_taken_over(key, object, live, address) {
             diagnostics.push(self.somebody_elses(key, live, address, wish));
         }
     }

@@ -5,7 +5,6 @@ use windlass_core::addr::{Address, Part};
 use windlass_core::desired::Desired;
 use windlass_core::diag::Code;
 use windlass_core::facts::PlaneFact;
-use windlass_core::layer::LayerKind;
 use windlass_core::marks::LABEL_LINEAGE;
 use windlass_core::object::ObjectKey;
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan, PlanOptions, plan};
@@ -13,7 +12,7 @@ use windlass_core::recorded::{Effect, ResourceStatus};
 use windlass_core::value::{Type, Value};
 
 use crate::laws::up;
-use crate::wish::{LINEAGE, Wanted, cluster, desired, management, object, secret};
+use crate::wish::{LINEAGE, Wanted, cluster, desired, management, object};
 use crate::world::{KEY, World};
 
 fn shop() -> Address {

@@ -209,3 +209,26 @@ fn a_kind_that_only_the_management_plane_serves_is_missed_in_the_cluster() {
     asking(&mut wish, "monitoring.example.org/v1", "Monitor");
     assert!(found(&World::empty(), &wish).is_empty());
 }
+
+/// What lies there and is nobody's becomes a part of a provider only if it is what is wished; else it is somebody's work.
+#[test]
+fn what_lies_there_is_taken_only_as_it_is_wished() {
+    let wish = desired(&[Wanted::new("shop")]);
+    let provider = wish.providers.iter().find(|provider| provider.spec.name == "aws").unwrap();
+    let binding = provider.objects.iter().find(|object| object.key.kind == "ClusterRoleBinding").unwrap();
+    let (key, content) = (binding.key.clone(), binding.content.to_json().unwrap());
+    let lying = |subject: &str| {
+        let mut world = World::empty();
+        let mut object = content.clone();
+        object["metadata"] = serde_json::json!({"name": key.name, "uid": "theirs"});
+        object["subjects"][0]["name"] = serde_json::json!(subject);
+        world.objects.insert(key.clone(), object);
+        world.plan(&wish, windlass_core::plan::Mode::Apply)
+    };
+    let (plan, diagnostics) = lying("manager");
+    assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+    assert!(plan.warnings.iter().any(|line| line.contains("ClusterRoleBinding aws-manager is there already")), "{:?}", plan.warnings);
+    let (_, diagnostics) = lying("somebody");
+    let told: Vec<_> = diagnostics.iter().map(|found| (found.code, found.summary.as_str())).collect();
+    assert!(matches!(told[..], [(Code::OBJECT_EXISTS, text)] if text.contains("aws-manager")), "{told:?}");
+}

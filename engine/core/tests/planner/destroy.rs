@@ -1,7 +1,7 @@
 //! Single cases of destroying.
 
 use serde_json::json;
-use windlass_core::addr::Part;
+use windlass_core::addr::{Address, Part};
 use windlass_core::desired::Desired;
 use windlass_core::diag::Code;
 use windlass_core::object::ObjectKey;
@@ -580,18 +580,21 @@ fn the_secrets_of_a_provider_stay_while_clusters_of_others_use_them() {
         world.objects.keys().filter(of_provider).cloned().collect()
     };
     assert!(!secrets(&world).is_empty());
+    let provider: Address = "management.sandbox.provider[\"aws\"]".parse().unwrap();
     let plan = destroy(&world, &wish);
-    let change = plan.changes.iter().find(|change| change.address.to_string() == "management.sandbox.provider[\"aws\"]").unwrap();
-    assert_eq!(change.action, ChangeAction::Forget);
-    assert!(
-        change.notes.contains(&"its Secrets stay too: clusters of others are there (Cluster theirs/theirs)".to_owned()),
-        "{:?}",
-        change.notes
-    );
+    let told = "management.sandbox.provider[\"aws\"] stays, and its Secrets with it: clusters of others are there (Cluster theirs/theirs); \
+                destroy again when they are gone";
+    assert!(plan.warnings.contains(&told.to_owned()), "{:?}", plan.warnings);
     let before = secrets(&world);
     world.apply(&plan, usize::MAX);
     assert_eq!(secrets(&world), before);
-    assert!(world.state.resources.is_empty() && world.objects.contains_key(&of_others));
+    assert_eq!(world.state.resources.keys().collect::<Vec<_>>(), [&provider]);
+    // With the next destroy, when they are gone, so are the Secrets.
+    world.objects.remove(&of_others);
+    let plan = destroy(&world, &wish);
+    world.apply(&plan, usize::MAX);
+    assert_eq!(secrets(&world), []);
+    assert!(world.state.resources.is_empty() && world.state.planes.is_empty());
 }
 
 /// A step that was refused because of what lay there already has recorded that it meant to make it.

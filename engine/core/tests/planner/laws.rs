@@ -1,6 +1,6 @@
 //! Laws, over clusters of all shapes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
@@ -9,6 +9,7 @@ use windlass_core::layer::LayerKind;
 use windlass_core::marks::ANNOTATION_ADDRESS;
 use windlass_core::plan::file::{from_bytes, to_bytes};
 use windlass_core::plan::{Action, ChangeAction, Mode, Plan};
+use windlass_core::recorded::ResourceStatus;
 
 use crate::wish::{Wanted, desired};
 use crate::world::World;
@@ -100,13 +101,15 @@ proptest! {
                 world.break_off(step, objects);
             }
         }
+        let ready = world.state.resources.iter().filter(|(_, record)| record.status == ResourceStatus::Ready);
+        let whole: BTreeSet<String> = ready.map(|(address, _)| address.to_string()).filter(|address| address.contains(".provider[")).collect();
         let gone = Desired { management: wish.management.clone(), ..Desired::default() };
         let plan = planned(&world, if with_hcl { &wish } else { &gone }, Mode::Destroy);
         world.apply(&plan, usize::MAX);
         prop_assert!(world.state.resources.is_empty(), "{:?}", world.state.resources.keys());
         prop_assert!(world.state.objects.is_empty(), "{:?}", world.state.objects.keys());
-        // Of a provider its credentials go.
-        let of_provider = |object: &Json| object["metadata"]["annotations"][ANNOTATION_ADDRESS].as_str().is_some_and(|of| of.contains(".provider["));
+        // Of a provider that was whole its credentials go, and all of one that was not.
+        let of_provider = |object: &Json| object["metadata"]["annotations"][ANNOTATION_ADDRESS].as_str().is_some_and(|of| whole.contains(of));
         let left: Vec<_> = world.objects.iter().filter(|(key, object)| key.kind == "Secret" || !of_provider(object)).map(|(key, _)| key).collect();
         prop_assert!(left.is_empty(), "{:?}", left);
     }

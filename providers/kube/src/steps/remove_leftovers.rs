@@ -21,7 +21,7 @@ pub async fn run(work: &Work<'_>, plane: &Address, objects: &[DoomedObject]) -> 
         let live = plane.get(&reference).await.map_err(|e| e.during(&plane.address, &format!("read {}", reference.short())))?;
         if let Some(live) = live.filter(|live| live.pointer("/metadata/deletionTimestamp").is_none()) {
             let users = match reference.kind.as_str() {
-                "Namespace" => lasting_content(&plane, &live).await?,
+                "Namespace" | "CustomResourceDefinition" => lasting_content(&plane, &live).await?,
                 _ => Vec::new(),
             };
             if !users.is_empty() {

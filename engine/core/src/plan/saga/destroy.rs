@@ -69,7 +69,14 @@ pub(in crate::plan) fn destroy_cluster(
 }
 
 /// Clouds that no cluster uses any more and providers on the management plane, after all clusters that go.
-pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address) -> bool, draft: &mut Draft) -> Vec<Address> {
+///
+/// A provider whose Secrets clusters of others need stays in the state, so that a later destroy finds them; `warnings` tells it.
+pub(in crate::plan) fn destroy_shared(
+    view: &View<'_>,
+    planned: &dyn Fn(&Address) -> bool,
+    draft: &mut Draft,
+    warnings: &mut Vec<String>,
+) -> Vec<Address> {
     let mut gone = Vec::new();
     let after: Vec<u32> = draft.ready.iter().filter(|(address, _)| address.is_cluster()).map(|(_, step)| *step).collect();
     let used: BTreeSet<&Address> = view.desired.clusters.values().map(|cluster| &cluster.cloud).collect();
@@ -92,11 +99,22 @@ pub(in crate::plan) fn destroy_shared(view: &View<'_>, planned: &dyn Fn(&Address
     let after: Vec<u32> = after.into_iter().chain(gone.iter().filter_map(|address| draft.ready.get(address).copied())).collect();
     for (address, record) in view.recorded.resources.iter().filter(|(address, _)| matches!(address.part, Some(Part::Provider(_)))) {
         if !wished(address) && blocked.is_empty() {
+            let holds_secrets = view.index.owned(address).iter().any(|(key, _)| is_secret_object(key));
+            if let Some(users) = view.others_clusters(&address.root()).filter(|_| holds_secrets) {
+                let later = "destroy again when they are gone";
+                warnings.push(format!("{address} stays, and its Secrets with it: clusters of others are there ({users}); {later}"));
+                continue;
+            }
             delete_shared(view, address, record, &after, draft);
             gone.push(address.clone());
         }
     }
     gone
+}
+
+/// Whether a provider was never whole: nobody can work with it, and it would stand in the way of whoever installs it.
+pub(in crate::plan) fn is_half_made_provider(address: &Address, record: &RecordedResource) -> bool {
+    matches!(address.part, Some(Part::Provider(_))) && record.status == ResourceStatus::Creating
 }
 
 /// Whether `prevent_destroy` holds for a cluster, in HCL or in the state; if so, that is an error.
@@ -120,11 +138,12 @@ pub(in crate::plan) fn depends_on(recorded: &Recorded, cluster: &Address, other:
 }
 
 fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, after: &[u32], draft: &mut Draft) {
+    let half_made = is_half_made_provider(address, record);
     let mut planes: BTreeMap<&Address, Vec<DoomedObject>> = BTreeMap::new();
     for (key, object) in view.index.owned(address).iter().filter(|(key, _)| view.facts.reachable(&key.plane).is_some()) {
-        // Copies in clusters go with them. Of a provider only its Secrets go, and only if no cluster of others needs them.
+        // Copies in clusters go with them. Of a provider that was whole only its Secrets go: others may use it.
         let goes = match &address.part {
-            Some(Part::Provider(_)) => is_secret_object(key) && view.others_clusters(&key.plane).is_none(),
+            Some(Part::Provider(_)) => half_made || is_secret_object(key),
             _ => key.kind != "Namespace",
         };
         if key.plane.is_management() && goes && may_go(view, key, object) {
@@ -134,9 +153,17 @@ fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, 
     let gone = Effect::ResourceGone { address: address.clone() };
     let mut step = None;
     for (plane, mut objects) in planes {
-        // What refers to Secrets goes before them.
-        objects.sort_by(|a, b| (a.key.kind == "Secret", &a.key).cmp(&(b.key.kind == "Secret", &b.key)));
-        step = Some(draft.add(address, Action::Delete { plane: plane.clone(), objects }, after.iter().copied(), SHARED_TIMEOUT));
+        let plane = plane.clone();
+        let action = if half_made {
+            // What holds others' things by now stays.
+            objects.sort_by_key(|object| (deletion_rank(&object.key), object.key.clone()));
+            Action::RemoveLeftovers { plane, objects }
+        } else {
+            // What refers to Secrets goes before them.
+            objects.sort_by(|a, b| (a.key.kind == "Secret", &a.key).cmp(&(b.key.kind == "Secret", &b.key)));
+            Action::Delete { plane, objects }
+        };
+        step = Some(draft.add(address, action, after.iter().copied(), SHARED_TIMEOUT));
     }
     let last = match step {
         Some(step) => {
@@ -144,7 +171,10 @@ fn delete_shared(view: &View<'_>, address: &Address, record: &RecordedResource, 
                 step,
                 Effect::Resource {
                     address: address.clone(),
-                    resource: RecordedResource { status: ResourceStatus::Deleting, ..record.clone() },
+                    resource: RecordedResource {
+                        status: if half_made { record.status } else { ResourceStatus::Deleting },
+                        ..record.clone()
+                    },
                 },
             );
             draft.on_done(step, gone);

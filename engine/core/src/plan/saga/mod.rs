@@ -13,7 +13,7 @@ mod steps;
 pub(super) use abandon::{Abandoned, abandon};
 pub use abandon::{abandoned, answers_again};
 pub(super) use create::create_or_repair;
-pub(super) use destroy::{destroy_cluster, destroy_shared};
+pub(super) use destroy::{destroy_cluster, destroy_shared, is_half_made_provider};
 pub(super) use removed::remove_parts;
 pub(super) use shared::{clouds, providers};
 pub(super) use steps::Draft;
