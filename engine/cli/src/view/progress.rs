@@ -250,7 +250,7 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         let ended = if plan.unplanned.is_empty() { "complete!" } else { "done, except for what was left out." };
         let head = match plan.mode {
             Mode::Apply => format!("Apply {ended} Resources: {added} added, {changed} changed, {destroyed} destroyed."),
-            Mode::Destroy if destroyed == 0 && forgotten > 0 => {
+            Mode::Destroy if destroyed == 0 && abandoned(plan).next().is_some() => {
                 let names: Vec<String> = abandoned(plan).map(ToString::to_string).collect();
                 format!("Nothing was done on any plane: {} is forgotten. Resources: {forgotten} forgotten.", names.join(", "))
             }
