@@ -113,6 +113,12 @@ impl Kubectl {
         assert!(going, "{path} is not held");
     }
 
+    /// Gives an object a finalizer, so that it will not be gone before [`Kubectl::let_go`], whoever deletes it.
+    #[track_caller]
+    pub fn hold(&self, path: &str, finalizer: &str) {
+        self.finalizers(path, |all| all.push(json!(finalizer)));
+    }
+
     /// Takes a finalizer away, as `kubectl edit` does.
     #[track_caller]
     pub fn let_go(&self, path: &str, finalizer: &str) {

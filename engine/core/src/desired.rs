@@ -7,7 +7,7 @@ use crate::diag::{Diagnostic, Span};
 use crate::layer::LayerKind;
 use crate::object::ObjectKey;
 use crate::plan::ProviderSpec;
-use crate::schema::OnChange;
+use crate::schema::Fixed;
 use crate::value::Value;
 
 /// The whole wish: everything that a plan is made from besides the state and the facts.
@@ -155,13 +155,13 @@ pub struct DesiredResource {
     pub span: Option<Span>,
     /// Where attributes of `input` stand that the user wrote: dotted path → value.
     pub places: BTreeMap<String, Span>,
-    /// Attributes of `input` that it keeps as long as it lives: dotted path → what a change would be.
-    pub fixed: BTreeMap<String, OnChange>,
+    /// Attributes of `input` that it keeps as long as it lives, by dotted path.
+    pub fixed: BTreeMap<String, Fixed>,
 }
 
 impl DesiredResource {
-    /// What a change of an attribute of `input` would be, if it is kept as long as the resource lives.
-    pub fn fixed_at(&self, path: &str) -> Option<OnChange> {
+    /// The attribute of `input` at this path, or that it is a part of, if it is kept as long as the resource lives.
+    pub fn fixed_at(&self, path: &str) -> Option<Fixed> {
         let parents = std::iter::successors(Some(path), |path| path.rsplit_once('.').map(|(parent, _)| parent));
         parents.filter_map(|path| self.fixed.get(path)).next().copied()
     }

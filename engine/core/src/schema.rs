@@ -32,6 +32,15 @@ impl OnChange {
     }
 }
 
+/// An attribute that a cluster keeps as long as it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fixed {
+    /// What a change would be.
+    pub on_change: OnChange,
+    /// What it is where it is left out, as [`Presence::Default`] has it.
+    pub default: Option<&'static str>,
+}
+
 /// Type of an attribute, in a form that stands in a `static` table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttributeType {
@@ -160,11 +169,15 @@ impl BlockSchema {
         self.attributes.iter().find(|a| a.name == name)
     }
 
-    /// The attributes that a cluster keeps as long as it lives, as dotted paths below a prefix, with what a change of each would be.
-    pub fn fixed(&self, prefix: &str) -> Vec<(String, OnChange)> {
+    /// The attributes that a cluster keeps as long as it lives, as dotted paths below a prefix.
+    pub fn fixed(&self, prefix: &str) -> Vec<(String, Fixed)> {
         let path = |name: &str| if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
         let fixed = |attribute: &&Attribute| matches!(attribute.on_change, OnChange::Recreate | OnChange::Forbidden);
-        let own = self.attributes.iter().filter(fixed).map(|attribute| (path(attribute.name), attribute.on_change));
+        let of = |attribute: &Attribute| match attribute.presence {
+            Presence::Default(default) => Fixed { on_change: attribute.on_change, default: Some(default) },
+            Presence::Required | Presence::Optional => Fixed { on_change: attribute.on_change, default: None },
+        };
+        let own = self.attributes.iter().filter(fixed).map(|attribute| (path(attribute.name), of(attribute)));
         own.chain(self.blocks.iter().flat_map(|block| block.body.fixed(&path(block.name)))).collect()
     }
 

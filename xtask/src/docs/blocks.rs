@@ -17,10 +17,11 @@ All files `*.wl.hcl` of one folder form a module. This page lists every block wi
 |---|---|
 | in-place | objects are updated, no machine is replaced |
 | repave | every machine of the pool is replaced, one after the other |
-| recreate | the cluster is destroyed and created |
-| forbidden | the change is refused |
+| recreate | it needs another cluster: the plan refuses it while this one lives (WL0420) |
+| forbidden | the plan refuses it while the cluster lives (WL0420) |
 
-This release creates, repairs and destroys clusters. It recognises changes of living clusters and refuses them by name; it cannot make them yet.
+Some changes of a living cluster are recognised by this release and not made yet: the Kubernetes version, `pivot`, `agent`, external etcd, layers,
+pools that come or go, cloud credentials. The plan refuses them by name (WL0403).
 
 Beside the attributes below there are these:
 

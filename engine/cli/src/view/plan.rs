@@ -6,6 +6,7 @@ use anstyle::Style;
 use serde_json::Value as Json;
 use windlass_core::addr::Part;
 use windlass_core::diff::text::{LineKind, line_diff};
+use windlass_core::marks::FIELD_MANAGER;
 use windlass_core::plan::{Action, Actor, Change, ChangeAction, LeafChange, Mode, ObjectAction, ObjectChange, Plan};
 
 use super::colour::{ADD, BOLD, CHANGE, DIM, MOVE, REMOVE, paint};
@@ -65,7 +66,8 @@ pub fn summary_text(plan: &Plan) -> String {
     let repaves: Vec<&Change> = plan.changes.iter().filter(|change| change.action == ChangeAction::Repave).collect();
     if !repaves.is_empty() {
         let machines: u32 = repaves.iter().map(|change| change.machines).sum();
-        extra.push(format!("{} to repave ({machines} machines)", repaves.len()));
+        let word = if machines == 1 { "machine" } else { "machines" };
+        extra.push(format!("{} to repave ({machines} {word})", repaves.len()));
     }
     match plan.changes.iter().map(replaced).sum::<usize>() {
         0 => {}
@@ -134,8 +136,12 @@ fn sign(action: ChangeAction) -> (&'static str, Style, &'static str) {
 
 fn change_text(change: &Change) -> String {
     let (mark, style, words) = sign(change.action);
-    let words =
-        if change.action == ChangeAction::Update && replaced(change) > 0 { "will be updated, with objects replaced" } else { words };
+    let words = match change.action {
+        ChangeAction::Update if replaced(change) > 0 => "will be updated, with objects replaced".to_owned(),
+        ChangeAction::Repave if change.machines == 1 => format!("{words}, 1 machine is replaced"),
+        ChangeAction::Repave => format!("{words}, {} machines are replaced", change.machines),
+        _ => words.to_owned(),
+    };
     let mut text = format!("  {} {} {}\n", paint(BOLD, "#"), paint(BOLD, &change.address), paint(BOLD, words));
     for reason in &change.reasons {
         let field = reason.field.as_deref().map(|field| format!("{field}: ")).unwrap_or_default();
@@ -216,7 +222,9 @@ fn object_text(object: &ObjectChange, change: ChangeAction) -> String {
 }
 
 fn leaf_line(leaf: &LeafChange) -> String {
-    let actor = leaf.actor.as_ref().map(|actor| format!("  {}", paint(DIM, format_args!("# {}", actor_text(actor))))).unwrap_or_default();
+    // That it was windlass says nothing.
+    let actor = leaf.actor.as_ref().filter(|actor| actor.manager != FIELD_MANAGER);
+    let actor = actor.map(|actor| format!("  {}", paint(DIM, format_args!("# {}", actor_text(actor))))).unwrap_or_default();
     match (&leaf.before, &leaf.after) {
         (Some(before), Some(after)) => {
             if let Some(lines) = lines_text(before, after) {

@@ -18,10 +18,10 @@ pub const MANAGEMENT: BlockSchema = BlockSchema {
             "kubeconfig",
             T::String,
             P::Optional,
-            C::Forbidden,
-            "Kubeconfig file of the plane; default: KUBECONFIG, then ~/.kube/config.",
+            C::InPlace,
+            "Kubeconfig file of the plane; default: KUBECONFIG, then ~/.kube/config. Another one must lead to the same plane.",
         ),
-        attribute("context", T::String, P::Optional, C::Forbidden, "Context in that file; default: its current context."),
+        attribute("context", T::String, P::Optional, C::InPlace, "Context in that file, of the same plane; default: its current context."),
         attribute(
             "install_providers",
             T::Bool,
@@ -241,7 +241,13 @@ pub const PROFILE: BlockSchema = BlockSchema {
 /// `os "x" { … }`
 pub const OS: BlockSchema = BlockSchema {
     attributes: &[
-        attribute("version", T::String, P::Required, C::Repave, "Version of the operating system."),
+        attribute(
+            "version",
+            T::String,
+            P::Required,
+            C::InPlace,
+            "Version of the operating system, for people and plans; what machines boot is their image.",
+        ),
         attribute("image", T::String, P::Optional, C::Repave, "Your own image, in the cloud's form."),
         attribute(
             "images",

@@ -10,8 +10,9 @@ use windlass_kubeschema::fieldpath::FieldSet;
 use super::day_two::{Changed, changed};
 use super::demands::{goes_alone, planes};
 use super::kept_facts::kept_input;
+use super::rolling::{self, machines_at, rolls_machines};
 use super::saga::{Abandoned, Draft, is_half_made_provider};
-use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping, rolls_machines};
+use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
 use super::wish::{Placed, Wish};
 use super::{
     Action, Change, ChangeAction, Fingerprint, LeafChange, ObjectAction, ObjectChange, PLAN_FORMAT, Plan, PlanOutput, PlanPlane, Reason,
@@ -133,6 +134,7 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
         action: ChangeAction::NoOp,
         reasons: Vec::new(),
         input: wish.input.clone(),
+        prior_input: Json::Null,
         objects: Vec::new(),
         machines: 0,
         notes: Vec::new(),
@@ -165,6 +167,10 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
                 (true, true) => Cause::Rendering,
                 (true, false) => Cause::User,
             };
+            if let (true, Some(record)) = (updated, view.recorded.resources.get(address)) {
+                let prior = kept_input(record);
+                change.prior_input = if prior == &wish.input { Json::Null } else { prior.clone() };
+            }
             change.reasons.extend(wished);
             for repair in repairs {
                 if repair.key.kind == "MachineDeployment" && repair.drift.deleting.is_some() {
@@ -181,7 +187,8 @@ fn change(view: &View<'_>, wish: &Wish<'_>, verdict: &Verdict) -> Change {
             }));
             if let Some(rolled) = repairs.iter().find(|repair| rolls_machines(repair)) {
                 change.action = ChangeAction::Repave;
-                change.machines = machines_at(view, &rolled.key).unwrap_or_else(|| machines(&wish.objects));
+                change.machines = rolling::machines(view, wish, rolled);
+                change.notes.extend(rolling::order(rolled));
                 let path = view.desired.clusters.get(&address.root()).filter(|_| matches!(address.part, Some(Part::ControlPlane)));
                 let path = path.and_then(|cluster| view.version_path(cluster).ok()).unwrap_or_default();
                 if let Ok(rolls) = u32::try_from(path.len() + 1)
@@ -350,18 +357,6 @@ fn is_image_of_agent(view: &View<'_>, wish: &Wish<'_>, leaf: &LeafDiff) -> bool 
         && (leaf.live.as_ref(), leaf.applied.as_ref()) == (before, now)
 }
 
-/// Machines that a living control plane or pool has.
-fn machines_at(view: &View<'_>, key: &ObjectKey) -> Option<u32> {
-    let of_machines = matches!(key.kind.as_str(), "KubeadmControlPlane" | "MachineDeployment");
-    let replicas = view.facts.object(key).filter(|_| of_machines)?.pointer("/spec/replicas")?.as_u64()?;
-    u32::try_from(replicas).ok()
-}
-
-fn machines(objects: &[Placed]) -> u32 {
-    let replicas = objects.iter().find_map(|object| object.content.pointer("/spec/replicas").and_then(Json::as_u64));
-    u32::try_from(replicas.unwrap_or(0)).unwrap_or(u32::MAX)
-}
-
 fn change_settings(change: &mut Change, reasons: &[Reason]) {
     if change.action == ChangeAction::NoOp {
         change.action = ChangeAction::Update;
@@ -406,6 +401,7 @@ fn deletion(view: &View<'_>, address: &Address, notes: &BTreeMap<Address, Vec<St
         action: if is_provider && objects.is_empty() { ChangeAction::Forget } else { ChangeAction::Delete },
         reasons: vec![Reason { field: None, old: Json::Null, new: Json::Null, rule: rule.to_owned() }],
         input: Json::Null,
+        prior_input: Json::Null,
         objects,
         machines: view
             .index
@@ -440,6 +436,7 @@ fn forgotten(address: &Address, cluster: &Address, abandoned: &Abandoned) -> Cha
         action: ChangeAction::Forget,
         reasons: vec![Reason { field: None, old: Json::Null, new: Json::Null, rule: format!("abandoned, {}", abandoned.reason) }],
         input: Json::Null,
+        prior_input: Json::Null,
         objects: Vec::new(),
         machines: 0,
         notes: if address == cluster { abandoned.notes.clone() } else { Vec::new() },

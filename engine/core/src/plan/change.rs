@@ -43,6 +43,9 @@ pub struct Change {
     /// The user's input for it, in placeholder form; `null` when it goes.
     #[serde(default, skip_serializing_if = "Json::is_null")]
     pub input: Json,
+    /// The same as it was applied last, where it is another one now.
+    #[serde(default, skip_serializing_if = "Json::is_null")]
+    pub prior_input: Json,
     /// What happens to its objects; no-op objects are left out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub objects: Vec<ObjectChange>,

@@ -9,12 +9,13 @@ use crate::addr::{Address, Part};
 use crate::diag::{Code, Diagnostic, Span};
 use crate::encode::canonical_text;
 use crate::recorded::RecordedResource;
+use crate::schema::Fixed;
 
 /// The refusal of one named change; `old` and `new` are shown where they are known.
 pub(super) fn refusal(address: &Address, what: &str, field: &str, old: &Json, new: &Json, span: Option<Span>) -> Diagnostic {
     let mut diagnostic = Diagnostic::error(Code::DAY_TWO, format!("{address}: {what} is not possible yet"))
         .detail(went(field, old, new))
-        .hint("this release creates, repairs and destroys clusters; put the old value back, or destroy and create the cluster");
+        .hint("this release does not make that change in a living cluster; put the old value back, or destroy and create the cluster");
     diagnostic.primary = span;
     diagnostic
 }
@@ -46,13 +47,39 @@ pub(super) fn changed(wish: &Wish<'_>, recorded: &RecordedResource) -> Vec<Chang
     if recorded.input_digest == wish.input_digest {
         return Vec::new();
     }
+    let mut found = Vec::new();
+    attributes(kept_input(recorded), &wish.input, "", &mut found);
     let mut changes = Vec::new();
-    attributes(kept_input(recorded), &wish.input, "", &mut changes);
+    for change in found {
+        let fixed = fixed_within(wish, &change);
+        if fixed.is_empty() { changes.push(change) } else { changes.extend(fixed) }
+    }
     if changes.is_empty() {
         // The digest covers more than the two can show (another way to write the same); it is still another wish.
         changes.push(Changed { field: "(input)".to_owned(), old: Json::Null, new: Json::Null });
     }
     changes
+}
+
+/// What changes of the attributes that stay with a block that was not there or is not any more: without the block they have their defaults.
+fn fixed_within(wish: &Wish<'_>, change: &Changed) -> Vec<Changed> {
+    if change.old.is_null() == change.new.is_null() {
+        return Vec::new();
+    }
+    let below = format!("{}.", change.field);
+    let fixed = wish.resource.fixed.range(below.clone()..).take_while(|(path, _)| path.starts_with(&below));
+    let differs = |(path, fixed): (&String, &Fixed)| {
+        let pointer = format!("/{}", path.strip_prefix(&below)?.replace('.', "/"));
+        let at = |block: &Json| block.pointer(&pointer).cloned().unwrap_or(Json::Null);
+        let (old, new) = (at(&change.old), at(&change.new));
+        let value = |value: &Json| match value {
+            Json::Null => fixed.default.unwrap_or_default().to_owned(),
+            Json::String(text) => text.clone(),
+            other => canonical_text(other),
+        };
+        (value(&old) != value(&new)).then(|| Changed { field: path.clone(), old, new })
+    };
+    fixed.filter_map(differs).collect()
 }
 
 /// Changes of a ready resource that are not made, each by name.

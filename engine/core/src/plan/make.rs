@@ -180,7 +180,7 @@ fn refuse_replacements(view: &View<'_>, diagnostics: &mut Diagnostics) {
         if view.recorded.resources.contains_key(address) {
             let span = view.desired.resources.get(address).and_then(|resource| resource.span);
             let mut refused = Diagnostic::error(Code::DAY_TWO, format!("{address}: -replace is not possible yet"))
-                .detail("This release creates, repairs and destroys clusters; it replaces nothing in a living one.")
+                .detail("This release makes other machines where their configuration changes, and none on request.")
                 .hint("leave the flag out, or destroy the cluster and create it again");
             refused.primary = span;
             diagnostics.push(refused);

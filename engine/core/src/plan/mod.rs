@@ -32,6 +32,7 @@ pub mod reach;
 mod read;
 mod rendering;
 mod replacing;
+mod rolling;
 mod saga;
 mod unserved;
 mod validate;

@@ -113,19 +113,20 @@ fn drifted(change: &Change) -> bool {
 
 /// What the resource is like before: its input, and the objects whose leaves were another way.
 fn before(change: &Change) -> Option<Json> {
-    (!is_new(change)).then(|| values(change, |leaf| leaf.before.clone()))
+    let input = if change.prior_input.is_null() { &change.input } else { &change.prior_input };
+    (!is_new(change)).then(|| values(change, input, |leaf| leaf.before.clone()))
 }
 
 /// What it will be like.
 fn after(change: &Change) -> Option<Json> {
     match change.action {
         ChangeAction::Delete | ChangeAction::Forget => None,
-        _ => Some(values(change, |leaf| leaf.after.clone())),
+        _ => Some(values(change, &change.input, |leaf| leaf.after.clone())),
     }
 }
 
-fn values(change: &Change, side: impl Fn(&super::LeafChange) -> Option<Json>) -> Json {
-    let mut values = change.input.as_object().cloned().unwrap_or_default();
+fn values(change: &Change, input: &Json, side: impl Fn(&super::LeafChange) -> Option<Json>) -> Json {
+    let mut values = input.as_object().cloned().unwrap_or_default();
     let mut objects = Map::new();
     for object in &change.objects {
         let leaves: Map<String, Json> = object.leaves.iter().filter_map(|leaf| Some((leaf.path.clone(), side(leaf)?))).collect();

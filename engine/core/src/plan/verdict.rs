@@ -141,7 +141,7 @@ impl<'a> View<'a> {
             }
             let (before, mut anew) = (diagnostics.len(), Diagnostics::new());
             let verdict = self.judge_one(address, wish, &mut verdicts, diagnostics, &mut anew);
-            if address.part.is_none() && diagnostics.iter().skip(before).any(|diagnostic| diagnostic.code == Code::DAY_TWO) {
+            if address.part.is_none() && diagnostics.iter().skip(before).any(|found| matches!(found.code, Code::DAY_TWO | Code::FIXED)) {
                 changed.insert((*address).clone());
             }
             rendered.push((address.root(), anew));
@@ -345,7 +345,7 @@ impl<'a> View<'a> {
             };
             expected.push((key, object));
             if matches!(address.root, crate::addr::Root::Cloud(..)) {
-                // Copies stand on the planes of pivoted clusters; those that are not recorded are the saga's business.
+                // Copies stand on the planes of pivoted clusters; those that are not made yet are the saga's business.
                 for cluster in self.desired.clusters.values().filter(|cluster| cluster.pivot && &cluster.cloud == address) {
                     let copy = object.key.on(&cluster.address);
                     if self.recorded.made(&copy).is_some() && self.facts.reachable(&cluster.address).is_some() {
@@ -631,24 +631,6 @@ impl<'a> View<'a> {
     pub(super) fn destroys_all(&self) -> bool {
         self.options.mode == Mode::Destroy
     }
-}
-
-/// Whether putting this right rolls machines (reference/cluster-api.md 3.1 and 3.2).
-pub(super) fn rolls_machines(repair: &Repair) -> bool {
-    let rolling: &[&str] = match repair.key.kind.as_str() {
-        "KubeadmControlPlane" => &["spec.version", "spec.kubeadmConfigSpec", "spec.machineTemplate.spec.infrastructureRef"],
-        "MachineDeployment" => &[
-            "spec.template.spec.version",
-            "spec.template.spec.bootstrap",
-            "spec.template.spec.infrastructureRef",
-            "spec.template.spec.failureDomain",
-        ],
-        _ => return false,
-    };
-    if repair.drift.deleting.is_some() {
-        return repair.key.kind == "MachineDeployment";
-    }
-    !repair.drift.deleted && repair.drift.leaves.iter().any(|leaf| rolling.iter().any(|path| leaf.path_text().starts_with(path)))
 }
 
 /// What a reviewer must know of another Secret of a provider: who has read it already.

@@ -50,10 +50,6 @@ fn codes(world: &World, desired: &Desired) -> Vec<Code> {
     found(world, desired).into_iter().map(|(code, _)| code).collect()
 }
 
-fn config(name: &str, data: &str) -> Value {
-    object(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "kube-system"}, "data": {"key": data}}))
-}
-
 #[test]
 fn a_pivoted_cluster_comes_up_in_the_order_of_the_saga() {
     let plan = good(&World::empty(), &desired(&[Wanted::new("shop")]));

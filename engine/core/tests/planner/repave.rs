@@ -6,8 +6,9 @@ use serde_json::json;
 use windlass_core::addr::{Address, Part};
 use windlass_core::desired::{Desired, DesiredHop};
 use windlass_core::diag::{Code, Diagnostic};
+use windlass_core::plan::show_json::show_json;
 use windlass_core::plan::{Action, ChangeAction, Mode, ObjectAction, Plan};
-use windlass_core::schema::OnChange;
+use windlass_core::schema::{Fixed, OnChange};
 
 use crate::cases::{good, shown};
 use crate::laws::up;
@@ -65,6 +66,12 @@ fn machines_of_another_kind_roll_the_control_plane_and_then_the_workers() {
         let reasons: Vec<_> =
             change.reasons.iter().map(|reason| (reason.field.as_deref(), &reason.old, &reason.new, reason.rule.as_str())).collect();
         assert_eq!(reasons, [(Some("machine.instance_type"), &json!("m6i.large"), &json!("m7i.large"), "changed in configuration")]);
+        assert_eq!(change.notes, ["one machine after the other: a new one comes before an old one goes (maxSurge 1)"]);
+        let shown = show_json(&plan);
+        let listed =
+            shown["resource_changes"].as_array().expect("changes").iter().find(|change| change["address"] == "cluster.shop.control_plane");
+        let sides = ["before", "after"].map(|side| listed.expect("it changes")["change"][side]["machine"]["instance_type"].clone());
+        assert_eq!(sides, [json!("m6i.large"), json!("m7i.large")]);
         let objects: Vec<_> = change.objects.iter().map(|object| (object.key.kind.as_str(), object.action)).collect();
         assert!(objects.contains(&("AWSMachineTemplate", ObjectAction::Create)), "{objects:?}");
         assert!(objects.contains(&("AWSMachineTemplate", ObjectAction::Delete)), "{objects:?}");
@@ -105,13 +112,31 @@ fn half_repaved_is_finished_or_taken_back() {
     }
 }
 
+/// Taken back, it costs the machines that have come for it, so far as Cluster API has counted them.
+#[test]
+fn what_is_taken_back_costs_what_has_come() {
+    let (old, next) = (wish(true, "m6i.large", 2), wish(true, "m7i.large", 2));
+    let mut world = up(&old);
+    let plan = good(&world, &next);
+    world.apply(&plan, 1);
+    for (seen, up_to_date, machines) in [(1, 1, 1), (1, 0, 0), (1, 4, 3), (0, 1, 3)] {
+        let control_plane = world.objects.iter_mut().find(|(key, _)| key.kind == "KubeadmControlPlane").expect("it is there").1;
+        assert_eq!(control_plane["metadata"]["generation"], json!(1));
+        control_plane["status"] = json!({"observedGeneration": seen, "upToDateReplicas": up_to_date});
+        assert_eq!(replaced(&good(&world, &old)), [("cluster.shop.control_plane".to_owned(), machines)]);
+        // Who goes on has announced all of them.
+        let on = replaced(&good(&world, &next));
+        assert!(!on.iter().any(|(address, _)| address == "cluster.shop.control_plane"), "{on:?}");
+    }
+}
+
 #[test]
 fn what_a_cluster_keeps_is_refused_by_name() {
     let wish = desired(&[Wanted::new("shop")]);
     let world = up(&wish);
     let mut other = desired(&[Wanted { instance_type: "m7i.large".into(), ..Wanted::new("shop") }]);
     let resource = other.resources.get_mut(&control_plane()).expect("it is there");
-    resource.fixed.insert("machine".to_owned(), OnChange::Recreate);
+    resource.fixed.insert("machine".to_owned(), Fixed { on_change: OnChange::Recreate, default: None });
     let (plan, diagnostics) = world.plan(&other, Mode::Apply);
     let told: Vec<_> = diagnostics.iter().map(|found| (found.code, found.summary.as_str(), found.detail.as_str())).collect();
     assert_eq!(

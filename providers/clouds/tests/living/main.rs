@@ -1,12 +1,14 @@
-//! Every attribute of every block, changed on a living cluster: refused by name, made in place, or without effect for a written reason.
-//! Never ignored.
+//! Every attribute of every block, changed on a living cluster: made in place, made by other machines, refused by name, or without effect for
+//! a written reason. Never ignored.
 
 #[path = "../../../../engine/core/tests/planner/world.rs"]
 #[expect(dead_code, reason = "the world of the planner's tests does more than is needed here")]
 mod world;
 
+mod changes;
 #[path = "../../../../tests/support/repository.rs"]
 mod components;
+mod law;
 mod table;
 
 /// What the world asks of a wish.
@@ -29,17 +31,17 @@ use std::sync::Arc;
 
 use serde_json::json;
 use windlass_clouds::PROVIDERS;
-use windlass_core::config::{Inputs, evaluate, schema};
+use windlass_core::config::{Inputs, evaluate};
 use windlass_core::desired::Desired;
 use windlass_core::diag::{Code, Diagnostics, SourceMap};
 use windlass_core::expand::expand;
 use windlass_core::files::{FileError, FileErrorKind, Files};
 use windlass_core::lang::parse;
 use windlass_core::object::ObjectKey;
-use windlass_core::plan::{ChangeAction, Mode};
+use windlass_core::plan::{Mode, Plan};
 use windlass_core::repository::{self, Texts};
-use windlass_core::schema::BlockSchema;
 
+use changes::Changes;
 use table::{Outcome, Row, table};
 use world::World;
 
@@ -131,69 +133,63 @@ fn installed(world: &mut World, wish: &Desired) {
 /// What a change of one attribute gives on a cluster that lives.
 fn outcome(row: &Row, worlds: &mut BTreeMap<String, Result<World, String>>) -> Result<(), String> {
     let [old, new] = [row.old, row.new].map(|text| configuration(row.slot, text));
+    let (before, _) = wish(&old);
     let world = worlds.entry(old).or_insert_with_key(|old| up(old)).as_ref().map_err(String::clone)?;
     let (after, invalid) = wish(&new);
     let (plan, found) = world.plan(&after, Mode::Apply);
-    let told: Vec<String> = found.iter().map(|one| format!("{} {}", one.summary, one.detail)).collect();
-    let changed: Vec<(String, ChangeAction)> = plan
-        .changes
-        .iter()
-        .filter(|change| change.action != ChangeAction::NoOp)
-        .map(|change| (change.address.to_string(), change.action))
-        .collect();
-    let day_two = found.iter().all(|one| one.code == Code::DAY_TWO && one.primary.is_some());
+    let told: Vec<String> = found.iter().map(|one| format!("{} {} {}", one.code, one.summary, one.detail)).collect();
     let invalid: Vec<&str> = invalid.iter().map(|one| one.summary.as_str()).collect();
-    let well = match row.outcome {
-        Outcome::Refused(words) => invalid.is_empty() && day_two && told.iter().any(|text| text.contains(words)),
-        Outcome::InPlace(address) => {
-            invalid.is_empty() && found.is_empty() && changed == [(address.to_owned(), ChangeAction::Update)] && !plan.steps.is_empty()
-        }
-        Outcome::Invalid(words) => invalid.iter().any(|text| text.contains(words)),
-        Outcome::Nothing(reason) => {
-            invalid.is_empty() && found.is_empty() && changed.is_empty() && plan.steps.is_empty() && !reason.is_empty()
-        }
+    let refused = |code: Code, words: &str| {
+        let alike = found.iter().all(|one| one.code == code && one.primary.is_some());
+        invalid.is_empty() && alike && told.iter().any(|text| text.contains(words))
     };
-    if well { Ok(()) } else { Err(format!("wanted {:?}\ninvalid {invalid:#?}\nfound {told:#?}\nchanged {changed:?}", row.outcome)) }
-}
-
-fn paths(prefix: &str, schema: &BlockSchema, found: &mut BTreeSet<String>) {
-    found.extend(schema.attributes.iter().map(|attribute| format!("{prefix}.{}", attribute.name)));
-    for nested in schema.blocks {
-        paths(&format!("{prefix}.{}", nested.name), nested.body, found);
+    let good = invalid.is_empty() && found.is_empty();
+    let changes = Changes::of(&plan);
+    let well = match row.outcome {
+        Outcome::Refused(words) => refused(Code::DAY_TWO, words),
+        Outcome::Fixed(words) => refused(Code::FIXED, words),
+        Outcome::InPlace(addresses) => good && changes.updated == addresses && changes.repaved.is_empty() && !plan.steps.is_empty(),
+        Outcome::Repave(machines) => good && changes.only_repaves(machines) && changes.are_whole(&before),
+        Outcome::Invalid(words) => invalid.iter().any(|text| text.contains(words)),
+        Outcome::Nothing(reason) => good && changes.are_none() && plan.steps.is_empty() && !reason.is_empty(),
+    };
+    let made = if good { made(world, &plan, &after, &changes) } else { Ok(()) };
+    match (well, made) {
+        (true, Ok(())) => Ok(()),
+        (well, made) => Err(format!(
+            "{}wanted {:?}\ninvalid {invalid:#?}\nfound {told:#?}\n{changes:?}\n{}",
+            if well { "" } else { "NOT AS WANTED: " },
+            row.outcome,
+            made.err().unwrap_or_default()
+        )),
     }
 }
 
-/// Attributes of blocks that are part of a living cluster, with the name of their block.
-fn attributes() -> BTreeSet<String> {
-    // Read apart from the schemas.
-    let mut found = BTreeSet::from(["cluster.depends_on".to_owned(), "layer.depends_on".to_owned()]);
-    for (name, block) in [
-        ("windlass", &schema::WINDLASS),
-        ("management", &schema::MANAGEMENT),
-        ("cluster", &schema::CLUSTER),
-        ("control_plane", &schema::CONTROL_PLANE),
-        ("worker_pool", &schema::WORKER_POOL),
-        ("profile", &schema::PROFILE),
-        ("os", &schema::OS),
-        ("kubernetes", &schema::KUBERNETES),
-        ("layer", &schema::LAYER),
-        ("cloud_controller", &schema::CLOUD_CONTROLLER),
-    ] {
-        paths(name, block, &mut found);
+/// The plan is carried out: Cluster API rolls what was announced and nothing else, no template is left over, and nothing is left to do.
+fn made(world: &World, plan: &Plan, wish: &Desired, changes: &Changes) -> Result<(), String> {
+    let mut after = world.clone();
+    after.apply(plan, usize::MAX);
+    let rolled = changes::rolled(&world.objects, &after.objects);
+    let announced: BTreeSet<String> = changes.repaved.keys().cloned().collect();
+    if rolled != announced {
+        return Err(format!("Cluster API rolls {rolled:?}, announced were {announced:?}"));
     }
-    for provider in PROVIDERS {
-        let schema = provider.schema();
-        paths("cloud", schema.cloud, &mut found);
-        paths("cluster", schema.cluster, &mut found);
-        paths("machine", schema.machine, &mut found);
+    let unused = changes::unused_templates(&after.objects);
+    if !unused.is_empty() {
+        return Err(format!("nothing refers to {unused:?}"));
     }
-    found
+    let (plan, found) = after.plan(wish, Mode::Apply);
+    let changes = Changes::of(&plan);
+    if found.is_empty() && plan.steps.is_empty() && changes.are_none() {
+        return Ok(());
+    }
+    Err(format!("a plan after it finds {:?} {changes:?} {:?}", found.iter().map(|one| &one.summary).collect::<Vec<_>>(), plan.steps))
 }
 
 #[test]
 fn every_attribute_has_a_row() {
     let rows: BTreeSet<String> = table().iter().map(|row| row.path.to_owned()).collect();
-    let known: BTreeSet<String> = attributes();
+    let known: BTreeSet<String> = law::attributes().into_keys().collect();
     let missing: Vec<&String> = known.difference(&rows).collect();
     let unknown: Vec<&String> = rows.difference(&known).collect();
     assert!(missing.is_empty() && unknown.is_empty(), "without a row: {missing:#?}\nno such attribute: {unknown:#?}");
@@ -201,13 +197,30 @@ fn every_attribute_has_a_row() {
 
 #[test]
 fn no_change_of_a_living_cluster_is_ignored() {
-    // The language wants a deep stack in debug builds.
-    let run = || {
+    let wrong = on_a_deep_stack(|| {
         let mut worlds = BTreeMap::new();
         table().iter().filter_map(|row| outcome(row, &mut worlds).err().map(|why| format!("{}: {why}", row.path))).collect::<Vec<_>>()
-    };
-    let wrong = std::thread::scope(|scope| {
-        std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, run).expect("a thread").join().expect("no panic")
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+/// Of a block with attributes that stay, the defaults may be written out, and what may change beside them.
+#[test]
+fn a_block_with_its_defaults_written_out_is_the_same() {
+    on_a_deep_stack(|| {
+        let world = up(&configuration("cluster", "")).expect("a cluster");
+        let (same, _) = wish(&configuration("cluster", "load_balancer {\n scheme = \"internet-facing\"\n }"));
+        let (plan, found) = world.plan(&same, Mode::Apply);
+        assert!(found.is_empty(), "{:?}", found.iter().map(|one| &one.summary).collect::<Vec<_>>());
+        let changes = Changes::of(&plan);
+        assert!(changes.only_repaves(&[]) && changes.updated == ["cluster.shop"], "{changes:?}");
+        made(&world, &plan, &same, &changes).expect("the state hears of it, and no plane");
+    });
+}
+
+/// The language wants a deep stack in debug builds.
+fn on_a_deep_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        std::thread::Builder::new().stack_size(16 << 20).spawn_scoped(scope, run).expect("a thread").join().expect("no panic")
+    })
 }

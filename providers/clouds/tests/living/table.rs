@@ -5,8 +5,13 @@
 pub enum Outcome {
     /// The plan refuses it with these words, as a change for later, and says where it is written.
     Refused(&'static str),
-    /// This resource, and nothing else, is updated.
-    InPlace(&'static str),
+    /// The plan refuses it with these words, as what stays while the cluster lives, and says where it is written.
+    Fixed(&'static str),
+    /// These resources, and nothing else, are updated, and no machine is replaced.
+    InPlace(&'static [&'static str]),
+    /// All machines of these are replaced, so many of each; nothing else changes but what the state keeps of the cluster itself. With 0: it is
+    /// updated in place beside them.
+    Repave(&'static [(&'static str, u32)]),
     /// Nothing changes, for this reason.
     Nothing(&'static str),
     /// The configuration itself is refused with these words.
@@ -73,16 +78,24 @@ cluster "shop" {
   #cluster#
   #lookup#
   control_plane {
+    #control_plane_size#
     #control_plane#
     machine {
       instance_type = "m6i.large"
     }
   }
   worker_pool "general" {
+    #pool_size#
     #worker_pool#
     machine {
       #instance_type#
       #machine#
+    }
+  }
+  worker_pool "batch" {
+    replicas = 4
+    machine {
+      instance_type = "c6i.large"
     }
   }
 }
@@ -106,7 +119,9 @@ pub const SLOTS: &[(&str, &str)] = &[
     ("profiles", "profiles = [profile.base]"),
     ("cluster", ""),
     ("lookup", ""),
+    ("control_plane_size", "replicas = 3"),
     ("control_plane", ""),
+    ("pool_size", "replicas = 2"),
     ("worker_pool", ""),
     ("instance_type", "instance_type = \"m6i.large\""),
     ("machine", ""),
@@ -115,6 +130,16 @@ pub const SLOTS: &[(&str, &str)] = &[
 const RULE: &str = "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 9\n }";
 const LOOKUP: &str = "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-24.04\"\n }";
 const VOLUME: &str = "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true";
+
+/// Machines of all that the cluster has.
+const ALL: Outcome = Outcome::Repave(&[
+    ("cluster.shop.control_plane", 3),
+    ("cluster.shop.worker_pool[\"batch\"]", 4),
+    ("cluster.shop.worker_pool[\"general\"]", 2),
+]);
+/// Machines of the pool that the rows are about.
+const GENERAL: Outcome = Outcome::Repave(&[("cluster.shop.worker_pool[\"general\"]", 2)]);
+const CONTROL_PLANE: Outcome = Outcome::Repave(&[("cluster.shop.control_plane", 3)]);
 
 const REAL: &str = "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n}";
 const HUB: &str = "cluster \"hub\" {\n cloud = cloud.aws.main\n profiles = [profile.base]\n control_plane {\n machine {\n instance_type = \"m6i.large\"\n }\n }\n}";
@@ -146,7 +171,7 @@ macro_rules! in_memory {
             "profile \"memory\" {\n version = \"1.0.0\"\n os \"none\" {\n version = \"0\"\n }\n",
             " kubernetes \"kubeadm\" {\n version = \"1.34.3\"\n }\n}\n",
             "cluster \"demo\" {\n cloud = cloud.dev.memory\n profiles = [profile.memory]\n pivot = false\n",
-            " control_plane {\n machine {\n",
+            " control_plane {\n replicas = 3\n machine {\n",
             $machine,
             "\n }\n }\n}"
         )
@@ -159,11 +184,11 @@ const fn row(path: &'static str, slot: &'static str, old: &'static str, new: &'s
 
 #[rustfmt::skip]
 pub fn table() -> Vec<Row> {
-    use Outcome::{InPlace, Invalid, Nothing, Refused};
+    use Outcome::{Fixed, InPlace, Invalid, Nothing, Refused, Repave};
     let keys = "credentials {\n access_key_id = \"AKIA1\"\n secret_access_key = \"s\"\n }";
     let role = "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n }";
     vec![
-        row("windlass.agent_image", "windlass", "", "windlass {\n agent_image = \"mirror/windlass:2\"\n}", InPlace("cluster.shop.agent")),
+        row("windlass.agent_image", "windlass", "", "windlass {\n agent_image = \"mirror/windlass:2\"\n}", InPlace(&["cluster.shop.agent"])),
         row("windlass.required_version", "windlass", "", "windlass {\n required_version = \"~> 0.1\"\n}", Nothing("it is about the binary that plans, and is checked before")),
 
         row("management.kubeconfig", "management", REAL, "management \"real\" {\n kubeconfig = \"b\"\n context = \"a\"\n install_providers = false\n}", Nothing("it is the way to the plane; that it leads to the same one is held against the recorded identity")),
@@ -171,10 +196,10 @@ pub fn table() -> Vec<Row> {
         row("management.install_providers", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = true\n}", Refused("a change of a provider")),
         row("management.component_repository", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n component_repository = \"copy\"\n}", Nothing("where files come from; what they hold is locked by digest")),
         row("management.cert_manager", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n cert_manager = \"external\"\n}", Nothing("no provider here asks for certificates")),
-        row("management.provider.variables", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n provider \"aws\" {\n variables = { MANAGER_REPLICAS = 2 }\n }\n}", InPlace("cluster.shop.pivot")),
+        row("management.provider.variables", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n provider \"aws\" {\n variables = { MANAGER_REPLICAS = 2 }\n }\n}", InPlace(&["cluster.shop.pivot"])),
         row("management.provider.version", "management", REAL, "management \"real\" {\n kubeconfig = \"a\"\n context = \"a\"\n install_providers = false\n provider \"aws\" {\n version = \"v2.0.0\"\n }\n}", Invalid("version \"v2.0.0\" of provider \"aws\" is not known")),
 
-        row("cloud.region", "region", "region = \"eu-west-1\"", "region = \"eu-west-2\"", Refused("cloud.aws.main: a change of the cloud")),
+        row("cloud.region", "region", "region = \"eu-west-1\"", "region = \"eu-west-2\"", Fixed("cloud.aws.main: `region` stays as it is while cloud.aws.main lives")),
         row("cloud.credentials.role_arn", "cloud", "", role, Refused("a change of cloud credentials")),
         row("cloud.credentials.access_key_id", "cloud", keys, "credentials {\n access_key_id = \"AKIA2\"\n secret_access_key = \"s\"\n }", Refused("a change of cloud credentials")),
         row("cloud.credentials.secret_access_key", "cloud", keys, "credentials {\n access_key_id = \"AKIA1\"\n secret_access_key = \"t\"\n }", Refused("a change of cloud credentials")),
@@ -182,10 +207,10 @@ pub fn table() -> Vec<Row> {
         row("cloud.credentials.external_id", "cloud", role, "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n external_id = \"b\"\n }", Refused("a change of cloud credentials")),
         row("cloud.credentials.session_name", "cloud", role, "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n session_name = \"b\"\n }", Refused("a change of cloud credentials")),
 
-        row("profile.version", "profile", "version = \"1.0.0\"", "version = \"1.1.0\"", Refused("`profiles`")),
-        row("os.version", "os_version", "version = \"24.04\"", "version = \"22.04\"", Refused("cluster.shop: a change of the operating system")),
-        row("os.image", "os", "image = \"ami-0f1e2d3c4b5a69788\"", "image = \"ami-0f1e2d3c4b5a69789\"", Refused("a change")),
-        row("os.images", "os", "images = { \"eu-west-1\" = \"ami-0f1e2d3c4b5a69788\" }", "images = { \"eu-west-1\" = \"ami-0f1e2d3c4b5a69789\" }", Refused("a change")),
+        row("profile.version", "profile", "version = \"1.0.0\"", "version = \"1.1.0\"", InPlace(&["cluster.shop"])),
+        row("os.version", "os_version", "version = \"24.04\"", "version = \"22.04\"", InPlace(&["cluster.shop"])),
+        row("os.image", "os", "image = \"ami-0f1e2d3c4b5a69788\"", "image = \"ami-0f1e2d3c4b5a69789\"", ALL),
+        row("os.images", "os", "images = { \"eu-west-1\" = \"ami-0f1e2d3c4b5a69788\" }", "images = { \"eu-west-1\" = \"ami-0f1e2d3c4b5a69789\" }", ALL),
         row("kubernetes.version", "kubernetes_version", "version = \"1.34.3\"", "version = \"1.34.4\"", Refused("a change of the Kubernetes version")),
         row("kubernetes.hops", "kubernetes", "", "hops = [\"1.33.7\"]", Nothing("hops are passed through when the version changes, and a change of the version is refused")),
         row("layer.manifests", "layer", "manifests = [\"other.yaml\"]", "manifests = [\"another.yaml\"]", Refused("cluster.shop.layer[\"second\"]: a change of a layer's content")),
@@ -194,63 +219,72 @@ pub fn table() -> Vec<Row> {
         row("cloud_controller.enabled", "cloud_controller", "", "cloud_controller {\n enabled = false\n }", Refused("cluster.shop.layer[\"cloud-controller\"]: removing a layer")),
         row("cloud_controller.manifests", "cloud_controller", "", "cloud_controller {\n manifests = [\"ccm.yaml\"]\n }", Refused("cluster.shop.layer[\"cloud-controller\"]: a change of a layer's content")),
 
-        row("cluster.depends_on", "others", HUB, "cluster \"hub\" {\n cloud = cloud.aws.main\n profiles = [profile.base]\n depends_on = [cluster.shop]\n control_plane {\n machine {\n instance_type = \"m6i.large\"\n }\n }\n}", InPlace("cluster.hub")),
-        row("cluster.cloud", "cluster_cloud", "cloud = cloud.aws.main", "cloud = cloud.aws.other", Refused("`cloud` was \"cloud.aws.main\"")),
+        row("cluster.depends_on", "others", HUB, "cluster \"hub\" {\n cloud = cloud.aws.main\n profiles = [profile.base]\n depends_on = [cluster.shop]\n control_plane {\n machine {\n instance_type = \"m6i.large\"\n }\n }\n}", InPlace(&["cluster.hub"])),
+        row("cluster.cloud", "cluster_cloud", "cloud = cloud.aws.main", "cloud = cloud.aws.other", Fixed("cluster.shop: `cloud` stays as it is while cluster.shop lives")),
         row("cluster.profiles", "profiles", "profiles = [profile.base]", "profiles = [profile.base, profile.more]", Refused("adding a layer")),
         row("cluster.profile_values", "cluster", "", "profile_values = { base = { word = \"b\" } }", Refused("cluster.shop.layer[\"first\"]: a change of a layer's content")),
-        row("cluster.name", "cluster", "", "name = \"store\"", Refused("`name` was \"shop\"")),
-        row("cluster.namespace", "cluster", "", "namespace = \"store\"", Refused("`namespace` was \"shop\"")),
+        row("cluster.name", "cluster", "", "name = \"store\"", Fixed("cluster.shop: `name` stays as it is while cluster.shop lives")),
+        row("cluster.namespace", "cluster", "", "namespace = \"store\"", Fixed("cluster.shop: `namespace` stays as it is while cluster.shop lives")),
         row("cluster.pivot", "cluster", "", "pivot = false", Refused("switching the pivot")),
-        row("cluster.ssh_authorized_keys", "cluster", "", "ssh_authorized_keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDummyDummyDummyDummyDummyDummyDummyDummyDum a@b\"]", Refused("ssh")),
-        row("cluster.pod_cidr", "cluster", "", "pod_cidr = \"10.200.0.0/16\"", Refused("`pod_cidr")),
-        row("cluster.service_cidr", "cluster", "", "service_cidr = \"10.201.0.0/16\"", Refused("`service_cidr")),
-        row("cluster.capi_override", "cluster", "", "capi_override = { Cluster = { spec = { clusterNetwork = { serviceDomain = \"shop.local\" } } } }", Refused("a change of capi_override")),
-        row("cluster.vpc_id", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef1\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", Refused("cluster.shop: a change of the cluster")),
-        row("cluster.subnet_ids", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef1\"]", Refused("`subnet_ids")),
-        row("cluster.security_groups", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]\n security_groups = { node = \"sg-0123456789abcdef0\" }", Refused("`security_groups")),
-        row("cluster.vpc_cidr", "cluster", "", "vpc_cidr = \"10.5.0.0/16\"", Refused("`vpc_cidr")),
-        row("cluster.availability_zones", "cluster", "availability_zones = [\"eu-west-1a\"]", "availability_zones = [\"eu-west-1b\"]", Refused("`availability_zones")),
-        row("cluster.ssh_key_name", "cluster", "", "ssh_key_name = \"admins\"", Refused("`ssh_key_name")),
-        row("cluster.tags", "cluster", "tags = { a = \"b\" }", "tags = { a = \"c\" }", Refused("`tags.a`")),
-        row("cluster.load_balancer.scheme", "cluster", "", "load_balancer {\n scheme = \"internal\"\n }", Refused("`load_balancer")),
-        row("cluster.load_balancer.type", "cluster", "", "load_balancer {\n type = \"classic\"\n }", Refused("`load_balancer")),
-        row("cluster.load_balancer.cross_zone", "cluster", "", "load_balancer {\n cross_zone = true\n }", Refused("`load_balancer")),
-        row("cluster.cni_ingress_rule.description", "cluster", RULE, "cni_ingress_rule {\n description = \"e\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 9\n }", Refused("`cni_ingress_rule")),
-        row("cluster.cni_ingress_rule.protocol", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"udp\"\n from_port = 1\n to_port = 9\n }", Refused("`cni_ingress_rule")),
-        row("cluster.cni_ingress_rule.from_port", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 2\n to_port = 9\n }", Refused("`cni_ingress_rule")),
-        row("cluster.cni_ingress_rule.to_port", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 8\n }", Refused("`cni_ingress_rule")),
-        row("cluster.image_lookup.owner", "lookup", LOOKUP, "image_lookup {\n owner = \"222233334444\"\n base_os = \"ubuntu-24.04\"\n }", Refused("`image_lookup.owner`")),
-        row("cluster.image_lookup.base_os", "lookup", LOOKUP, "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-26.04\"\n }", Refused("`image_lookup.base_os`")),
-        row("cluster.image_lookup.format", "lookup", LOOKUP, "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-24.04\"\n format = \"mine-{{.BaseOS}}-{{.K8sVersion}}\"\n }", Refused("`image_lookup.format`")),
-        row("machine.instance_type", "instance_type", "instance_type = \"m6i.large\"", "instance_type = \"m6i.xlarge\"", Refused("`machine.instance_type` was")),
-        row("machine.ami", "machine", "", "ami = \"ami-0123456789abcdef0\"", Refused("`machine.ami`")),
-        row("machine.root_volume_gib", "machine", "", "root_volume_gib = 80", Refused("`machine.root_volume_gib`")),
-        row("machine.root_volume_type", "machine", "root_volume_gib = 80", "root_volume_gib = 80\n root_volume_type = \"gp2\"", Refused("`machine.root_volume_type`")),
-        row("machine.root_volume_iops", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_iops = 4000", Refused("`machine.root_volume_iops`")),
-        row("machine.root_volume_throughput", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_throughput = 250", Refused("`machine.root_volume_throughput`")),
-        row("machine.root_volume_encrypted", "machine", "root_volume_gib = 80", "root_volume_gib = 80\n root_volume_encrypted = true", Refused("`machine.root_volume_encrypted`")),
-        row("machine.root_volume_kms_key", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_kms_key = \"alias/shop\"", Refused("`machine.root_volume_kms_key`")),
-        row("machine.subnet_id", "machine", "", "subnet_id = \"subnet-0123456789abcdef0\"", Refused("`machine.subnet_id`")),
-        row("machine.public_ip", "machine", "", "public_ip = true", Refused("`machine.public_ip`")),
-        row("machine.security_group_ids", "machine", "", "security_group_ids = [\"sg-0123456789abcdef0\"]", Refused("`machine.security_group_ids`")),
-        row("machine.iam_instance_profile", "machine", "", "iam_instance_profile = \"shop-nodes\"", Refused("`machine.iam_instance_profile`")),
-        row("machine.spot", "machine", "", "spot = true", Refused("`machine.spot`")),
-        row("machine.spot_max_price", "machine", "spot = true", "spot = true\n spot_max_price = \"0.05\"", Refused("`machine.spot_max_price`")),
-        row("machine.tags", "machine", "", "tags = { a = \"b\" }", Refused("`machine.tags")),
-        row("machine.vm_startup", "others", in_memory!(""), in_memory!("vm_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.vm_startup` was")),
-        row("machine.node_startup", "others", in_memory!(""), in_memory!("node_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.node_startup` was")),
-        row("machine.api_server_startup", "others", in_memory!(""), in_memory!("api_server_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.api_server_startup` was")),
-        row("machine.etcd_startup", "others", in_memory!(""), in_memory!("etcd_startup = \"10s\""), Refused("cluster.demo.control_plane: a change of machines is not possible yet `machine.etcd_startup` was")),
+        row("cluster.ssh_authorized_keys", "cluster", "", "ssh_authorized_keys = [\"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDummyDummyDummyDummyDummyDummyDummyDummyDum a@b\"]", ALL),
+        row("cluster.pod_cidr", "cluster", "", "pod_cidr = \"10.200.0.0/16\"", Fixed("cluster.shop: `pod_cidr` stays as it is while cluster.shop lives")),
+        row("cluster.service_cidr", "cluster", "", "service_cidr = \"10.201.0.0/16\"", Fixed("cluster.shop: `service_cidr` stays as it is while cluster.shop lives")),
+        row("cluster.capi_override", "cluster", "", "capi_override = { Cluster = { spec = { clusterNetwork = { serviceDomain = \"shop.local\" } } } }", InPlace(&["cluster.shop"])),
+        row("cluster.capi_override", "cluster", "", "capi_override = { AWSMachineTemplate = { spec = { template = { spec = { instanceMetadataOptions = { httpTokens = \"required\" } } } } } }", ALL),
+        row("cluster.capi_override", "cluster", "", "capi_override = { KubeadmConfigTemplate = { spec = { template = { spec = { verbosity = 4 } } } } }", Repave(&[("cluster.shop.worker_pool[\"batch\"]", 4), ("cluster.shop.worker_pool[\"general\"]", 2)])),
+        row("cluster.vpc_id", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef1\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", Fixed("cluster.shop: `vpc_id` stays as it is while cluster.shop lives")),
+        row("cluster.subnet_ids", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef1\"]", InPlace(&["cluster.shop"])),
+        row("cluster.security_groups", "cluster", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]", "vpc_id = \"vpc-0123456789abcdef0\"\n subnet_ids = [\"subnet-0123456789abcdef0\"]\n security_groups = { node = \"sg-0123456789abcdef0\" }", InPlace(&["cluster.shop"])),
+        row("cluster.vpc_cidr", "cluster", "", "vpc_cidr = \"10.5.0.0/16\"", Fixed("cluster.shop: `vpc_cidr` stays as it is while cluster.shop lives")),
+        row("cluster.availability_zones", "cluster", "availability_zones = [\"eu-west-1a\"]", "availability_zones = [\"eu-west-1b\"]", Fixed("cluster.shop: `availability_zones` stays as it is while cluster.shop lives")),
+        row("cluster.ssh_key_name", "cluster", "", "ssh_key_name = \"admins\"", Repave(&[("cluster.shop", 0), ("cluster.shop.control_plane", 3), ("cluster.shop.worker_pool[\"batch\"]", 4), ("cluster.shop.worker_pool[\"general\"]", 2)])),
+        row("cluster.tags", "cluster", "tags = { a = \"b\" }", "tags = { a = \"c\" }", InPlace(&["cluster.shop"])),
+        row("cluster.load_balancer.scheme", "cluster", "", "load_balancer {\n scheme = \"internal\"\n }", Fixed("cluster.shop: `load_balancer.scheme` stays as it is while cluster.shop lives")),
+        row("cluster.load_balancer.type", "cluster", "", "load_balancer {\n type = \"classic\"\n }", Fixed("cluster.shop: `load_balancer.type` stays as it is while cluster.shop lives")),
+        row("cluster.load_balancer.scheme", "cluster", "load_balancer {\n scheme = \"internal\"\n }", "", Fixed("cluster.shop: `load_balancer.scheme` stays as it is while cluster.shop lives")),
+        row("cluster.load_balancer.cross_zone", "cluster", "", "load_balancer {\n cross_zone = true\n }", InPlace(&["cluster.shop"])),
+        row("cluster.cni_ingress_rule.description", "cluster", RULE, "cni_ingress_rule {\n description = \"e\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 9\n }", InPlace(&["cluster.shop"])),
+        row("cluster.cni_ingress_rule.protocol", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"udp\"\n from_port = 1\n to_port = 9\n }", InPlace(&["cluster.shop"])),
+        row("cluster.cni_ingress_rule.from_port", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 2\n to_port = 9\n }", InPlace(&["cluster.shop"])),
+        row("cluster.cni_ingress_rule.to_port", "cluster", RULE, "cni_ingress_rule {\n description = \"d\"\n protocol = \"tcp\"\n from_port = 1\n to_port = 8\n }", InPlace(&["cluster.shop"])),
+        row("cluster.image_lookup.owner", "lookup", LOOKUP, "image_lookup {\n owner = \"222233334444\"\n base_os = \"ubuntu-24.04\"\n }", ALL),
+        row("cluster.image_lookup.base_os", "lookup", LOOKUP, "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-26.04\"\n }", ALL),
+        row("cluster.image_lookup.format", "lookup", LOOKUP, "image_lookup {\n owner = \"111122223333\"\n base_os = \"ubuntu-24.04\"\n format = \"mine-{{.BaseOS}}-{{.K8sVersion}}\"\n }", ALL),
+        row("machine.instance_type", "instance_type", "instance_type = \"m6i.large\"", "instance_type = \"m6i.xlarge\"", GENERAL),
+        row("machine.ami", "machine", "", "ami = \"ami-0123456789abcdef0\"", GENERAL),
+        row("machine.root_volume_gib", "machine", "", "root_volume_gib = 80", GENERAL),
+        row("machine.root_volume_type", "machine", "root_volume_gib = 80", "root_volume_gib = 80\n root_volume_type = \"gp2\"", GENERAL),
+        row("machine.root_volume_iops", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_iops = 4000", GENERAL),
+        row("machine.root_volume_throughput", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_throughput = 250", GENERAL),
+        row("machine.root_volume_encrypted", "machine", "root_volume_gib = 80", "root_volume_gib = 80\n root_volume_encrypted = true", GENERAL),
+        row("machine.root_volume_kms_key", "machine", VOLUME, "root_volume_gib = 80\n root_volume_type = \"gp3\"\n root_volume_encrypted = true\n root_volume_kms_key = \"alias/shop\"", GENERAL),
+        row("machine.subnet_id", "machine", "", "subnet_id = \"subnet-0123456789abcdef0\"", GENERAL),
+        row("machine.public_ip", "machine", "", "public_ip = true", GENERAL),
+        row("machine.security_group_ids", "machine", "", "security_group_ids = [\"sg-0123456789abcdef0\"]", GENERAL),
+        row("machine.iam_instance_profile", "machine", "", "iam_instance_profile = \"shop-nodes\"", GENERAL),
+        row("machine.spot", "machine", "", "spot = true", GENERAL),
+        row("machine.spot_max_price", "machine", "spot = true", "spot = true\n spot_max_price = \"0.05\"", GENERAL),
+        row("machine.tags", "machine", "", "tags = { a = \"b\" }", GENERAL),
+        row("machine.vm_startup", "others", in_memory!(""), in_memory!("vm_startup = \"10s\""), Repave(&[("cluster.demo.control_plane", 3)])),
+        row("machine.node_startup", "others", in_memory!(""), in_memory!("node_startup = \"10s\""), Repave(&[("cluster.demo.control_plane", 3)])),
+        row("machine.api_server_startup", "others", in_memory!(""), in_memory!("api_server_startup = \"10s\""), Repave(&[("cluster.demo.control_plane", 3)])),
+        row("machine.etcd_startup", "others", in_memory!(""), in_memory!("etcd_startup = \"10s\""), Repave(&[("cluster.demo.control_plane", 3)])),
         row("cluster.agent.enabled", "cluster", "", "agent {\n enabled = false\n }", Refused("switching the agent off")),
         row("cluster.agent.mode", "cluster", "", "agent {\n mode = \"heal\"\n }", Refused("cluster.shop.agent: a change of the agent is not possible yet `mode` was \"report\", is now \"heal\".")),
         row("cluster.timeouts.wait", "cluster", "", "timeouts {\n wait = \"2h\"\n }", Nothing("it is the patience of the run at hand, and nothing on a plane")),
-        row("cluster.lifecycle.prevent_destroy", "cluster", "", "lifecycle {\n prevent_destroy = true\n }", InPlace("cluster.shop")),
-        row("control_plane.replicas", "control_plane", "", "replicas = 3", InPlace("cluster.shop.control_plane")),
-        row("control_plane.labels", "control_plane", "", "labels = { tier = \"a\" }", Refused("cluster.shop.control_plane: a change of the pool")),
-        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { remediation = { maxRetry = 3 } } } }", Refused("cluster.shop.control_plane: a change of capi_override")),
-        row("control_plane.taint.key", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
-        row("control_plane.taint.value", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
-        row("control_plane.taint.effect", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", Refused("cluster.shop.control_plane: a change of the pool")),
+        row("cluster.lifecycle.prevent_destroy", "cluster", "", "lifecycle {\n prevent_destroy = true\n }", InPlace(&["cluster.shop"])),
+        row("control_plane.replicas", "control_plane_size", "replicas = 3", "replicas = 5", InPlace(&["cluster.shop.control_plane"])),
+        row("control_plane.labels", "control_plane", "", "labels = { tier = \"a\" }", CONTROL_PLANE),
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { remediation = { maxRetry = 3 } } } }", InPlace(&["cluster.shop.control_plane"])),
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { kubeadmConfigSpec = { verbosity = 4 } } } }", CONTROL_PLANE),
+        // What Cluster API brings to a control plane without replacing its machines, though it stands in what they are made from.
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { kubeadmConfigSpec = { clusterConfiguration = { dns = { imageTag = \"v1.12.1\" } } } } } }", InPlace(&["cluster.shop.control_plane"])),
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { kubeadmConfigSpec = { joinConfiguration = { timeouts = { controlPlaneComponentHealthCheckSeconds = 300 } } } } } }", InPlace(&["cluster.shop.control_plane"])),
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { machineTemplate = { metadata = { labels = { a = \"b\" } }, spec = { deletion = { nodeDrainTimeoutSeconds = 60 } } } } } }", InPlace(&["cluster.shop.control_plane"])),
+        row("control_plane.capi_override", "control_plane", "", "capi_override = { AWSMachineTemplate = { spec = { template = { spec = { instanceMetadataOptions = { httpTokens = \"required\" } } } } } }", CONTROL_PLANE),
+        row("control_plane.taint.key", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", CONTROL_PLANE),
+        row("control_plane.taint.value", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", CONTROL_PLANE),
+        row("control_plane.taint.effect", "control_plane", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", CONTROL_PLANE),
         // Cluster API lets what stands in etcd.external change, but never whether it is there.
         row("control_plane.etcd.external.endpoints", "control_plane", "", ETCD, Refused("cluster.shop.control_plane: a switch between etcd of its own and external etcd")),
         row("control_plane.etcd.external.endpoints", "control_plane", ETCD, "", Refused("cluster.shop.control_plane: a switch between etcd of its own and external etcd")),
@@ -260,12 +294,14 @@ pub fn table() -> Vec<Row> {
         row("control_plane.etcd.external.ca_certificate", "control_plane", ETCD, etcd!("a:2379", "MAgwADAAAwIAAQ==", "MAcwADAAAwEA", "MAcCAQAwAAQA"), Refused("a change of external etcd is not possible yet `etcd.external.ca_certificate` was \"sha256:")),
         row("control_plane.etcd.external.client_certificate", "control_plane", ETCD, etcd!("a:2379", "MAcwADAAAwEA", "MAgwADAAAwIAAQ==", "MAcCAQAwAAQA"), Refused("a change of external etcd is not possible yet `etcd.external.client_certificate` was \"sha256:")),
         row("control_plane.etcd.external.client_key", "control_plane", ETCD, etcd!("a:2379", "MAcwADAAAwEA", "MAcwADAAAwEA", "MAgCAQAwAAQBAQ=="), Refused("a change of external etcd is not possible yet `etcd.external.client_key` was (sensitive), is now (sensitive).")),
-        row("worker_pool.replicas", "worker_pool", "", "replicas = 2", InPlace("cluster.shop.worker_pool[\"general\"]")),
-        row("worker_pool.labels", "worker_pool", "", "labels = { tier = \"a\" }", Refused("a change of the pool")),
-        row("worker_pool.failure_domain", "worker_pool", "", "failure_domain = \"eu-west-1a\"", Refused("a change of the pool")),
-        row("worker_pool.capi_override", "worker_pool", "", "capi_override = { MachineDeployment = { spec = { rollout = { strategy = { rollingUpdate = { maxSurge = 2 } } } } } }", Refused("a change of capi_override")),
-        row("worker_pool.taint.key", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", Refused("a change of the pool")),
-        row("worker_pool.taint.value", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", Refused("a change of the pool")),
-        row("worker_pool.taint.effect", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", Refused("a change of the pool")),
+        row("worker_pool.replicas", "pool_size", "replicas = 2", "replicas = 7", InPlace(&["cluster.shop.worker_pool[\"general\"]"])),
+        row("worker_pool.labels", "worker_pool", "", "labels = { tier = \"a\" }", GENERAL),
+        row("worker_pool.failure_domain", "worker_pool", "", "failure_domain = \"eu-west-1a\"", GENERAL),
+        row("worker_pool.capi_override", "worker_pool", "", "capi_override = { MachineDeployment = { spec = { rollout = { strategy = { rollingUpdate = { maxSurge = 2 } } } } } }", InPlace(&["cluster.shop.worker_pool[\"general\"]"])),
+        row("worker_pool.capi_override", "worker_pool", "", "capi_override = { MachineDeployment = { spec = { template = { metadata = { labels = { a = \"b\" } }, spec = { deletion = { nodeDrainTimeoutSeconds = 60 } } } } } }", InPlace(&["cluster.shop.worker_pool[\"general\"]"])),
+        row("worker_pool.capi_override", "worker_pool", "", "capi_override = { KubeadmConfigTemplate = { spec = { template = { spec = { verbosity = 4 } } } } }", GENERAL),
+        row("worker_pool.taint.key", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"b\"\n effect = \"NoSchedule\"\n }", GENERAL),
+        row("worker_pool.taint.value", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n value = \"v\"\n effect = \"NoSchedule\"\n }", GENERAL),
+        row("worker_pool.taint.effect", "worker_pool", "taint {\n key = \"a\"\n effect = \"NoSchedule\"\n }", "taint {\n key = \"a\"\n effect = \"NoExecute\"\n }", GENERAL),
     ]
 }

@@ -16,7 +16,7 @@ use super::replicas::{Recipe, create, infrastructure_template, overlay};
 use super::scope::{
     CLUSTER, CONTROL_PLANE, CONTROL_PLANE_GATE, MANAGER, claim, cluster_key, cluster_of, paused, paused_condition, say_paused, status_of,
 };
-use crate::conditions::{merge, say};
+use crate::conditions::{holds, merge, say};
 use crate::delays::Delay;
 use crate::fleet::Fleet;
 use crate::kinds::{Kind, unwatched};
@@ -167,9 +167,12 @@ async fn steer(
     Ok(next.or_after(SYNC_PERIOD))
 }
 
-/// Names of the Machines that are not as the control plane wants them.
+/// Names of the Machines that are not as the control plane wants them. What one on its way out was made from may be gone already: for it stands
+/// what was said of it last.
 fn outdated(plane: &Plane, control_plane: &Object, machines: &[Arc<Object>]) -> Vec<String> {
-    let outdated = machines.iter().filter(|machine| !member(plane, control_plane, machine).outdated.is_empty());
+    let was = |machine: &Object| machine.deleting() && !holds(machine, "UpToDate");
+    let is = |machine: &Object| !member(plane, control_plane, machine).outdated.is_empty();
+    let outdated = machines.iter().filter(|machine| was(machine) || is(machine));
     outdated.map(|machine| machine.name().to_owned()).collect()
 }
 
