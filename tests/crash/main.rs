@@ -25,8 +25,8 @@ const STEP: &str = "WL_CRASH_STEP";
 const MOST: u64 = 2000;
 /// Records between two deaths, and lives that begin one record later each: together a death after each record of a life.
 const STRIDE: u64 = 12;
-/// Records that a process writes at least until the quickstart is made, and of how many each the cluster is given up after one.
-const MAKING: u64 = 200;
+/// Records that a process at least writes until the quickstart is made (it has some 140), and of how many the cluster is given up after one.
+const MAKING: u64 = 130;
 const GIVEN_UP: usize = 14;
 /// Deaths at random moments.
 const MOMENTS: u64 = 50;
