@@ -20,8 +20,8 @@ All files `*.wl.hcl` of one folder form a module. This page lists every block wi
 | recreate | it needs another cluster: the plan refuses it while this one lives (WL0420) |
 | forbidden | the plan refuses it while the cluster lives (WL0420) |
 
-Some changes of a living cluster are recognised by this release and not made yet: the Kubernetes version, `pivot`, `agent`, external etcd, layers,
-pools that come or go, cloud credentials. The plan refuses them by name (WL0403).
+Some changes of a living cluster are recognised by this release and not made yet: `pivot`, `agent.enabled`, external etcd, layers
+of the infrastructure that go. The plan refuses them by name (WL0403).
 
 Beside the attributes below there are these:
 
