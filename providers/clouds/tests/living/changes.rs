@@ -23,6 +23,11 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Resources that come or go, each with what happens to it.
+    pub fn others(&self) -> &[String] {
+        &self.other
+    }
+
     pub fn of(plan: &Plan) -> Changes {
         let mut changes = Changes { updated: Vec::new(), repaved: BTreeMap::new(), recorded: BTreeSet::new(), other: Vec::new() };
         for Change { address, action, machines, objects, .. } in &plan.changes {

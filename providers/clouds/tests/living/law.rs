@@ -53,7 +53,7 @@ fn agrees(on_change: OnChange, row: &Row, rows: &[Row]) -> bool {
         (Outcome::Refused(_) | Outcome::Invalid(_), _) => true,
         (Outcome::Fixed(_), OnChange::Recreate | OnChange::Forbidden) => true,
         (Outcome::Repave(_), OnChange::Repave) => true,
-        (Outcome::InPlace(_) | Outcome::Nothing(_), OnChange::InPlace) => true,
+        (Outcome::InPlace(_) | Outcome::Adds(_) | Outcome::Nothing(_), OnChange::InPlace) => true,
         // It holds more than one thing, some of which machines are made from: another row shows one of those.
         (Outcome::InPlace(_), OnChange::Repave) => rows.iter().any(|other| other.path == row.path && repaves(other)),
         _ => false,

@@ -148,7 +148,13 @@ fn outcome(row: &Row, worlds: &mut BTreeMap<String, Result<World, String>>) -> R
     let well = match row.outcome {
         Outcome::Refused(words) => refused(Code::DAY_TWO, words),
         Outcome::Fixed(words) => refused(Code::FIXED, words),
-        Outcome::InPlace(addresses) => good && changes.updated == addresses && changes.repaved.is_empty() && !plan.steps.is_empty(),
+        Outcome::InPlace(addresses) => {
+            let only = changes.repaved.is_empty() && changes.others().is_empty();
+            good && changes.updated == addresses && only && !plan.steps.is_empty()
+        }
+        Outcome::Adds(address) => {
+            good && changes.updated == ["cluster.shop"] && changes.repaved.is_empty() && changes.others() == [format!("{address} Create")]
+        }
         Outcome::Repave(machines) => good && changes.only_repaves(machines) && changes.are_whole(&before),
         Outcome::Invalid(words) => invalid.iter().any(|text| text.contains(words)),
         Outcome::Nothing(reason) => good && changes.are_none() && plan.steps.is_empty() && !reason.is_empty(),

@@ -12,6 +12,8 @@ pub enum Outcome {
     /// All machines of these are replaced, so many of each; nothing else changes but what the state keeps of the cluster itself. With 0: it is
     /// updated in place beside them.
     Repave(&'static [(&'static str, u32)]),
+    /// This resource is made, and nothing else changes but what the state keeps of the cluster itself.
+    Adds(&'static str),
     /// Nothing changes, for this reason.
     Nothing(&'static str),
     /// The configuration itself is refused with these words.
@@ -184,7 +186,7 @@ const fn row(path: &'static str, slot: &'static str, old: &'static str, new: &'s
 
 #[rustfmt::skip]
 pub fn table() -> Vec<Row> {
-    use Outcome::{Fixed, InPlace, Invalid, Nothing, Refused, Repave};
+    use Outcome::{Adds, Fixed, InPlace, Invalid, Nothing, Refused, Repave};
     let keys = "credentials {\n access_key_id = \"AKIA1\"\n secret_access_key = \"s\"\n }";
     let role = "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n }";
     vec![
@@ -221,7 +223,7 @@ pub fn table() -> Vec<Row> {
 
         row("cluster.depends_on", "others", HUB, "cluster \"hub\" {\n cloud = cloud.aws.main\n profiles = [profile.base]\n depends_on = [cluster.shop]\n control_plane {\n machine {\n instance_type = \"m6i.large\"\n }\n }\n}", InPlace(&["cluster.hub"])),
         row("cluster.cloud", "cluster_cloud", "cloud = cloud.aws.main", "cloud = cloud.aws.other", Fixed("cluster.shop: `cloud` stays as it is while cluster.shop lives")),
-        row("cluster.profiles", "profiles", "profiles = [profile.base]", "profiles = [profile.base, profile.more]", Refused("adding a layer")),
+        row("cluster.profiles", "profiles", "profiles = [profile.base]", "profiles = [profile.base, profile.more]", Adds("cluster.shop.layer[\"third\"]")),
         row("cluster.profile_values", "cluster", "", "profile_values = { base = { word = \"b\" } }", InPlace(&["cluster.shop.layer[\"first\"]"])),
         row("cluster.name", "cluster", "", "name = \"store\"", Fixed("cluster.shop: `name` stays as it is while cluster.shop lives")),
         row("cluster.namespace", "cluster", "", "namespace = \"store\"", Fixed("cluster.shop: `namespace` stays as it is while cluster.shop lives")),
@@ -270,7 +272,7 @@ pub fn table() -> Vec<Row> {
         row("machine.api_server_startup", "others", in_memory!(""), in_memory!("api_server_startup = \"10s\""), Repave(&[("cluster.demo.control_plane", 3)])),
         row("machine.etcd_startup", "others", in_memory!(""), in_memory!("etcd_startup = \"10s\""), Repave(&[("cluster.demo.control_plane", 3)])),
         row("cluster.agent.enabled", "cluster", "", "agent {\n enabled = false\n }", Refused("switching the agent off")),
-        row("cluster.agent.mode", "cluster", "", "agent {\n mode = \"heal\"\n }", Refused("cluster.shop.agent: a change of the agent is not possible yet `mode` was \"report\", is now \"heal\".")),
+        row("cluster.agent.mode", "cluster", "", "agent {\n mode = \"heal\"\n }", InPlace(&["cluster.shop.agent", "cluster.shop.layer[\"cloud-controller\"]", "cluster.shop.layer[\"disks\"]", "cluster.shop.layer[\"first\"]", "cluster.shop.layer[\"flannel\"]", "cluster.shop.layer[\"second\"]"])),
         row("cluster.timeouts.wait", "cluster", "", "timeouts {\n wait = \"2h\"\n }", Nothing("it is the patience of the run at hand, and nothing on a plane")),
         row("cluster.lifecycle.prevent_destroy", "cluster", "", "lifecycle {\n prevent_destroy = true\n }", InPlace(&["cluster.shop"])),
         row("control_plane.replicas", "control_plane_size", "replicas = 3", "replicas = 5", InPlace(&["cluster.shop.control_plane"])),
