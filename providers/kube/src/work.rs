@@ -18,8 +18,10 @@ use windlass_run::ports::{Ensured, StepContext, StepError};
 use crate::apply::{Applied, Conflicts, Expect, Intent, MayTake, apply, mark};
 use crate::error::failed;
 use crate::kinds::ObjectRef;
+use crate::pivot::MACHINE_API_VERSION;
 use crate::plane::{Insistence, Plane};
 use crate::planes::Planes;
+use crate::ready::machines::{is_of, stays};
 use crate::ready::{Verdict, judge};
 use crate::remove::{Doomed, Whose, remove};
 use crate::request::{fill, references, resolve};
@@ -66,6 +68,23 @@ impl Work<'_> {
     /// Waits until an object is ready (or gone) and gives it back.
     pub async fn ready(&self, plane: &Arc<Plane>, object: &ObjectRef, readiness: &Readiness) -> Result<Option<Json>, StepError> {
         ready(plane, self.watches, &self.patience, object, readiness).await
+    }
+
+    /// Waits until a control plane or pool is ready and none of its machines is being deleted; gives it back. A machine that goes is counted by
+    /// its MachineSet until it is gone, so a pool that was made smaller and large again looks ready while it is one short.
+    pub async fn machines_ready(&self, plane: &Arc<Plane>, object: &ObjectRef, readiness: &Readiness) -> Result<Option<Json>, StepError> {
+        let machines = self.watch(plane, MACHINE_API_VERSION, "Machine", object.namespace.as_deref()).await?;
+        let beside = std::slice::from_ref(&machines);
+        until(plane, self.watches, &self.patience, object, beside, |live| {
+            judge(readiness, live)?;
+            let seen = machines.view();
+            match (live, &seen.objects) {
+                (Some(live), Some(_)) => seen.all().filter(|machine| is_of(machine, live)).try_for_each(stays),
+                (Some(_), None) => Err("its machines have not been seen yet".to_owned()),
+                (None, _) => Ok(()),
+            }
+        })
+        .await
     }
 
     /// Fills and applies planned objects one after the other.
@@ -158,7 +177,7 @@ pub async fn ready(
         // Without the kind there is no object, and no watch.
         return Ok(None);
     }
-    until(plane, watches, patience, object, |live| judge(readiness, live)).await
+    until(plane, watches, patience, object, &[], |live| judge(readiness, live)).await
 }
 
 /// Waits until an object that somebody has deleted is gone; another one of its name counts as that.
@@ -166,16 +185,18 @@ pub async fn deleted(plane: &Arc<Plane>, watches: &Watches, patience: &Patience<
     let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &format!("read {}", object.short()));
     let Some(going) = plane.get(object).await.map_err(failed_to)?.filter(|live| Deletion::of(live).is_some()) else { return Ok(()) };
     let same = |live: &Json| crate::planes::uid(live) == crate::planes::uid(&going);
-    until(plane, watches, patience, object, |live| judge(&Readiness::Gone, live.filter(|live| same(live)))).await?;
+    until(plane, watches, patience, object, &[], |live| judge(&Readiness::Gone, live.filter(|live| same(live)))).await?;
     Ok(())
 }
 
-/// Waits until an object is judged well, with what holds Cluster API back as a part of the reason.
+/// Waits until an object is judged well, with what holds Cluster API back as a part of the reason. It is judged again when something `beside` it
+/// changes.
 async fn until(
     plane: &Arc<Plane>,
     watches: &Watches,
     patience: &Patience<'_>,
     object: &ObjectRef,
+    beside: &[Arc<Watch>],
     well: impl Fn(Option<&Json>) -> Verdict + Send + Sync,
 ) -> Result<Option<Json>, StepError> {
     let failed_to = |error: crate::error::ApiError| error.during(&plane.address, &format!("watch {}", object.short()));
@@ -186,8 +207,9 @@ async fn until(
         true => watches.on(plane, CLUSTER_API_VERSION, "Cluster", object.namespace.as_deref()).await.ok(),
         false => None,
     };
+    let beside: Vec<Arc<Watch>> = beside.iter().chain(clusters.as_ref()).map(Arc::clone).collect();
     patience
-        .until_beside(&watch, clusters.as_slice(), &what, |view| {
+        .until_beside(&watch, &beside, &what, |view| {
             let live = view.get(object.namespace.as_deref(), &object.name);
             well(live).map(|()| live.cloned()).map_err(|why| {
                 let seen = clusters.as_ref().map(|clusters| clusters.view());

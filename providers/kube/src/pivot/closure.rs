@@ -12,10 +12,10 @@ use super::journal::Moving;
 use super::ownership::{descendants, owners, uid};
 use super::{ANNOTATION_BLOCK_MOVE, LABEL_MOVE, MACHINE_API_VERSION, strip};
 use crate::apply::marks;
-use crate::error::{ApiError, failed};
+use crate::error::ApiError;
 use crate::kinds::{Kind, ObjectRef};
 use crate::plane::Plane;
-use crate::ready::machines::name;
+use crate::ready::machines::{name, stays};
 use crate::steps::wait_nodes::belongs_to;
 use crate::work::Work;
 
@@ -45,6 +45,8 @@ pub struct Closure {
     pub sources: BTreeMap<String, Json>,
     /// The first object that its provider does not let go at the moment.
     pub blocked: Option<String>,
+    /// The first object that is being deleted, in words. It cannot move, and while its cluster is paused nobody finishes its deletion.
+    pub going: Option<String>,
 }
 
 /// Finds what moves.
@@ -52,15 +54,10 @@ pub async fn discover(work: &Work<'_>, pivot: &PivotSpec, from: &Plane, kinds: &
     let failed_to = |error: ApiError| error.during(&from.address, &format!("list what belongs to {}", pivot.cluster));
     let mut found = find(pivot, from, kinds).await.map_err(failed_to)?;
     let moving = select(&found, pivot, &work.context.lineage);
-    let (mut list, mut blocked) = (Vec::new(), None);
+    let (mut list, mut blocked, mut going) = (Vec::new(), None, None);
     for (object, shared) in moving.own.iter().map(|uid| (uid, false)).chain(moving.shared.iter().map(|uid| (uid, true))) {
         let Some(live) = found.inside.get(object).or_else(|| found.outside.get(object)) else { continue };
-        if let Some(since) = live.pointer("/metadata/deletionTimestamp").and_then(Json::as_str) {
-            return Err(failed(
-                format!("{} {} on {} is being deleted since {since}", live["kind"].as_str().unwrap_or_default(), name(live), from.address),
-                "wait until it is gone, then apply again",
-            ));
-        }
+        going = going.or_else(|| stays(live).err());
         list.extend(moving_of(work, live, shared, &moving));
         if blocks(live) {
             blocked = blocked.or_else(|| ObjectRef::of(live).map(|object| object.short()));
@@ -69,7 +66,7 @@ pub async fn discover(work: &Work<'_>, pivot: &PivotSpec, from: &Plane, kinds: &
     list.sort_by_key(Moving::reference);
     let taken = list.iter().filter_map(|object| found.inside.remove(&object.uid).or_else(|| found.outside.remove(&object.uid)));
     let sources = taken.map(|live| (uid(&live).to_owned(), live)).collect();
-    Ok(Closure { moving: list, sources, blocked })
+    Ok(Closure { moving: list, sources, blocked, going })
 }
 
 fn moving_of(work: &Work<'_>, live: &Json, shared: bool, all: &Selected) -> Option<Moving> {

@@ -4,7 +4,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use futures::future::{Either, select, try_join_all};
-
 use serde_json::{Value as Json, json};
 use windlass_core::marks::PIVOT_MANAGER;
 use windlass_core::plan::ProviderSpec;
@@ -15,9 +14,9 @@ use crate::error::ApiError;
 use crate::kinds::ObjectRef;
 use crate::plane::Plane;
 use crate::ready::condition::{count, observed};
-use crate::ready::machines::name;
+use crate::ready::machines::{name, stays};
 use crate::steps::wait_nodes::belongs_to;
-use crate::watch::View;
+use crate::watch::{View, Watch};
 use crate::work::Work;
 use windlass_core::encode::merge_patch;
 
@@ -81,14 +80,40 @@ pub async fn pause(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef, pro
     }
 }
 
+/// No machine of a cluster is being deleted, nor what makes machines. A cluster that is paused already stays so.
+pub async fn settled(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef) -> Result<(), StepError> {
+    let live = plane.get(cluster).await.map_err(|error| error.during(&plane.address, &format!("read {}", cluster.short())))?;
+    if live.as_ref().is_some_and(is_paused) {
+        return Ok(());
+    }
+    let what = format!("what is being deleted of {} on {} to be gone", cluster.short(), plane.address);
+    try_join_all(TELLING.iter().filter(|(_, kind)| *kind != "Cluster").map(|(api_version, kind)| async {
+        let Some(watch) = watch_of(work, plane, cluster, api_version, kind).await? else { return Ok(()) };
+        let gone = |view: &View| view.all().filter(|object| belongs_to(object, &cluster.name)).try_for_each(stays);
+        work.patience.until(&watch, &what, gone).await
+    }))
+    .await
+    .map(drop)
+}
+
+/// The shared watch of a kind; `None`: a plane without that kind has no object of it either.
+async fn watch_of(
+    work: &Work<'_>,
+    plane: &Arc<Plane>,
+    cluster: &ObjectRef,
+    api_version: &str,
+    kind: &str,
+) -> Result<Option<Arc<Watch>>, StepError> {
+    match work.watch(plane, api_version, kind, cluster.namespace.as_deref()).await {
+        Ok(watch) => Ok(Some(watch)),
+        Err(_) if plane.kind(api_version, kind).await.is_err_and(|error| error.not_found()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The controllers of one kind say of each object of a cluster that they have stopped.
 async fn stands_still(work: &Work<'_>, plane: &Arc<Plane>, cluster: &ObjectRef, api_version: &str, kind: &str) -> Result<(), StepError> {
-    let watch = match work.watch(plane, api_version, kind, cluster.namespace.as_deref()).await {
-        Ok(watch) => watch,
-        // A plane without that kind has no object of it either.
-        Err(_) if plane.kind(api_version, kind).await.is_err_and(|error| error.not_found()) => return Ok(()),
-        Err(error) => return Err(error),
-    };
+    let Some(watch) = watch_of(work, plane, cluster, api_version, kind).await? else { return Ok(()) };
     let what = format!("the controllers of {} on {} to stop", cluster.short(), plane.address);
     let is_ours = |object: &&Json| kind == "Cluster" && name(object) == cluster.name || belongs_to(object, &cluster.name);
     let stays = |object: &&Json| object.pointer("/metadata/deletionTimestamp").is_none();

@@ -15,7 +15,7 @@ use super::copy::{Crossing, Uids, begin, ensure_namespace, finish};
 use super::journal::{self, Moving, Past};
 use super::leave::{leave, set_free, take_back};
 use super::ownership::levels;
-use super::pause::{copied_from, pause, paused_by_pivot, unpause};
+use super::pause::{copied_from, pause, paused_by_pivot, settled, unpause};
 use super::strip;
 use crate::error::failed;
 use crate::kinds::ObjectRef;
@@ -157,11 +157,12 @@ async fn read(plane: &Plane, object: &ObjectRef) -> Result<Option<serde_json::Va
 async fn decide(crossing: &Crossing<'_>, pivot: &PivotSpec, begun: bool) -> Result<Closure, StepError> {
     let (work, from, to) = (crossing.work, crossing.from, crossing.to);
     let cluster = cluster_reference(pivot);
+    settled(work, from, &cluster).await?;
     // Which kinds there are does not change while the controllers come to a stop.
     let (kinds, paused) = join(kinds(pivot, from), pause(work, from, &cluster, &pivot.providers)).await;
     paused?;
     let kinds = kinds?;
-    let closure = unblocked(work, pivot, from, &kinds).await?;
+    let closure = at_rest(work, pivot, from, &kinds).await?;
     levels_of(&closure.moving)?;
     if !begun && let Some(object) = in_the_way(to, &closure.moving).await? {
         unpause(from, &cluster).await?;
@@ -174,17 +175,41 @@ async fn decide(crossing: &Crossing<'_>, pivot: &PivotSpec, begun: bool) -> Resu
     Ok(closure)
 }
 
-/// What moves, once no provider keeps any of it back; they do so while they finish something.
-async fn unblocked(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>, kinds: &Kinds) -> Result<Closure, StepError> {
-    let what = format!("the providers on {} to let {} go", pivot.from, pivot.cluster);
+/// What moves of a paused cluster, once no provider keeps any of it back and none of it is being deleted.
+async fn at_rest(work: &Work<'_>, pivot: &PivotSpec, from: &Arc<Plane>, kinds: &Kinds) -> Result<Closure, StepError> {
+    let cluster = cluster_reference(pivot);
+    loop {
+        let what = format!("the providers on {} to let {} go", pivot.from, pivot.cluster);
+        let found = look(work, pivot, from, kinds, &what, |closure| match &closure.blocked {
+            Some(object) if closure.going.is_none() => Err(format!("{object} is held back (annotation block-move)")),
+            _ => Ok(()),
+        });
+        let found = found.await?;
+        if found.going.is_none() {
+            return Ok(found);
+        }
+        // Deleted since the last look: its controllers must work to bring that to an end.
+        unpause(from, &cluster).await?;
+        let what = format!("what is being deleted of {} on {} to be gone", cluster.short(), pivot.from);
+        look(work, pivot, from, kinds, &what, |closure| closure.going.clone().map_or(Ok(()), Err)).await?;
+        pause(work, from, &cluster, &pivot.providers).await?;
+    }
+}
+
+/// Looks at what moves, again and again, until it is as it should be.
+async fn look(
+    work: &Work<'_>,
+    pivot: &PivotSpec,
+    from: &Arc<Plane>,
+    kinds: &Kinds,
+    what: &str,
+    well: impl Fn(&Closure) -> Result<(), String> + Sync,
+) -> Result<Closure, StepError> {
     let ask = || async {
         let closure = discover(work, pivot, from, kinds).await.map_err(|error| error.to_string())?;
-        match closure.blocked {
-            None => Ok(closure),
-            Some(object) => Err(format!("{object} is held back (annotation block-move)")),
-        }
+        well(&closure).map(|()| closure)
     };
-    work.patience.poll(std::time::Duration::from_secs(2), &what, ask).await
+    work.patience.poll(std::time::Duration::from_secs(2), what, ask).await
 }
 
 /// The first object of the target that has the name of one that moves and is not shared.

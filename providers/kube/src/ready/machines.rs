@@ -3,9 +3,16 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
+use windlass_core::deletion::Deletion;
+use windlass_core::marks::LABEL_CLUSTER_NAME;
 
 use super::Verdict;
 use super::condition::{condition, must_not_be_true};
+
+/// Cluster API's label of the machines of a MachineDeployment: its name.
+const DEPLOYMENT_NAME: &str = "cluster.x-k8s.io/deployment-name";
+/// Cluster API's label of the machines of a control plane; empty.
+const CONTROL_PLANE: &str = "cluster.x-k8s.io/control-plane";
 
 /// Name of an object, for messages.
 pub fn name(live: &Json) -> &str {
@@ -27,11 +34,29 @@ pub fn has_node(machine: &Json) -> Verdict {
     }
 }
 
+/// Whether a Machine is of this control plane or MachineDeployment, by Cluster API's labels.
+pub fn is_of(machine: &Json, owner: &Json) -> bool {
+    let same_cluster = label(machine, LABEL_CLUSTER_NAME) == label(owner, LABEL_CLUSTER_NAME);
+    same_cluster
+        && match owner.get("kind").and_then(Json::as_str) {
+            Some("MachineDeployment") => label(machine, DEPLOYMENT_NAME) == Some(name(owner)),
+            _ => label(machine, CONTROL_PLANE).is_some(),
+        }
+}
+
+fn label<'o>(object: &'o Json, key: &str) -> Option<&'o str> {
+    object.get("metadata")?.get("labels")?.get(key)?.as_str()
+}
+
+/// Any object: it is not being deleted.
+pub fn stays(live: &Json) -> Verdict {
+    let kind = || live.get("kind").and_then(Json::as_str).unwrap_or_default();
+    Deletion::of(live).map_or(Ok(()), |deletion| Err(format!("{} {} is {}", kind(), name(live), deletion.words())))
+}
+
 /// Machine: nothing happens to it (it is not deleted, updated or remediated).
 pub fn is_calm(machine: &Json) -> Verdict {
-    if machine.pointer("/metadata/deletionTimestamp").is_some() {
-        return Err(format!("Machine {} is being deleted", name(machine)));
-    }
+    stays(machine)?;
     for busy in ["Updating", "Deleting"] {
         must_not_be_true(machine, busy).map_err(|why| format!("Machine {}: {why}", name(machine)))?;
     }
@@ -102,6 +127,30 @@ mod tests {
             (json!({"metadata": {"name": "m"}, "status": {"conditions": [{"type": "Updating", "status": "False"}]}}), true),
         ] {
             assert_eq!(is_calm(&machine).is_ok(), calm, "{machine}");
+        }
+    }
+
+    #[test]
+    fn machines_are_of_a_control_plane_or_of_a_pool() {
+        let of = |kind: &str, name: &str, labels: Json| json!({"kind": kind, "metadata": {"name": name, "labels": labels}});
+        let cluster = |name: &str| json!({"cluster.x-k8s.io/cluster-name": name});
+        let pool = of("MachineDeployment", "a-general", cluster("a"));
+        let control_plane = of("KubeadmControlPlane", "a", cluster("a"));
+        let worker = |cluster: &str, pool: &str| {
+            of("Machine", "m", json!({"cluster.x-k8s.io/cluster-name": cluster, "cluster.x-k8s.io/deployment-name": pool}))
+        };
+        let first =
+            |cluster: &str| of("Machine", "m", json!({"cluster.x-k8s.io/cluster-name": cluster, "cluster.x-k8s.io/control-plane": ""}));
+        for (machine, owner, expected) in [
+            (worker("a", "a-general"), &pool, true),
+            (worker("a", "a-gpu"), &pool, false),
+            (worker("b", "a-general"), &pool, false),
+            (first("a"), &pool, false),
+            (first("a"), &control_plane, true),
+            (first("b"), &control_plane, false),
+            (worker("a", "a-general"), &control_plane, false),
+        ] {
+            assert_eq!(is_of(&machine, owner), expected, "{machine} of {owner}");
         }
     }
 }

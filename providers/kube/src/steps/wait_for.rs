@@ -21,7 +21,7 @@ pub async fn run(work: &Work<'_>, plane: &Address, conditions: &[WaitFor]) -> Re
         match &condition.ready {
             Readiness::Gone => deleted(&plane, work.watches, &work.patience, &reference).await?,
             ready @ (Readiness::ControlPlaneReady { .. } | Readiness::MachineDeploymentReady { .. }) => {
-                let live = work.ready(&plane, &reference, ready).await?;
+                let live = work.machines_ready(&plane, &reference, ready).await?;
                 effects = machines(work, &plane, live.as_ref()).await.into_iter().collect();
             }
             ready => drop(work.ready(&plane, &reference, ready).await?),

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
+use serde_json::json;
 use windlass_core::plan::{Action, PivotSpec};
 use windlass_core::recorded::Effect;
 use windlass_kube::kinds::ObjectRef;
+use windlass_run::ports::SecretLeaves;
 
 use crate::cluster::{acknowledge, address, create, install_kinds, owners_live, pivot, snapshot};
-use crate::stage::{Memory, Stage, get, run, step};
+use crate::stage::{Heard, Memory, Stage, get, put, run, run_telling, step};
 
 /// Two planes with the kinds of Cluster API, whose controllers acknowledge pauses.
 pub async fn stage() -> Stage {
@@ -168,12 +171,12 @@ async fn what_stands_in_the_way_on_the_target_is_named_and_nothing_is_touched() 
     let stage = stage().await;
     let objects = create(&stage, "shop").await;
     let before = snapshot(&stage.management, &objects).await;
-    crate::stage::put(&stage.workload, crate::stage::namespace("shop"), "kubectl").await;
-    let foreign = serde_json::json!({
+    put(&stage.workload, crate::stage::namespace("shop"), "kubectl").await;
+    let foreign = json!({
         "apiVersion": "infrastructure.cluster.x-k8s.io/v1beta2", "kind": "AWSMachineTemplate", "metadata": {"name": "t", "namespace": "shop"},
         "spec": {"template": {"spec": {"instanceType": "other"}}},
     });
-    crate::stage::put(&stage.workload, foreign, "kubectl").await;
+    put(&stage.workload, foreign, "kubectl").await;
     let there = pivot("shop");
     let kube = stage.kube(&[&there.cluster]);
     let error = run(&kube, &step(&there.cluster, Action::Pivot { pivot: there.clone() }), &Arc::new(Memory::default())).await.unwrap_err();
@@ -181,6 +184,85 @@ async fn what_stands_in_the_way_on_the_target_is_named_and_nothing_is_touched() 
     assert_eq!(snapshot(&stage.management, &objects).await, before);
     let live = get(&stage.management, &cluster("shop")).await.unwrap();
     assert!(live["spec"].get("paused").is_none());
+}
+
+/// A machine more, which somebody deletes and its controller's finalizer holds.
+async fn lose_a_machine(stage: &Stage, cluster: &str) -> ObjectRef {
+    let machine = json!({
+        "apiVersion": "cluster.x-k8s.io/v1beta2", "kind": "Machine",
+        "metadata": {
+            "name": "extra", "namespace": cluster, "labels": {"cluster.x-k8s.io/cluster-name": cluster}, "finalizers": ["machine.cluster.x-k8s.io"],
+        },
+        "spec": {"clusterName": cluster, "bootstrap": {"dataSecretName": "b"},
+            "infrastructureRef": {"apiGroup": "infrastructure.cluster.x-k8s.io", "kind": "AWSMachine", "name": "extra"}},
+    });
+    let reference = ObjectRef::of(&put(&stage.management, machine, "capi").await).unwrap();
+    stage.management.delete(&reference, Default::default()).await.unwrap();
+    reference
+}
+
+async fn let_go(stage: &Stage, object: &ObjectRef) {
+    stage.management.merge(object, &json!({"metadata": {"finalizers": null}}), "capi").await.unwrap();
+}
+
+async fn is_paused(stage: &Stage, name: &str) -> bool {
+    get(&stage.management, &cluster(name)).await.is_some_and(|live| live["spec"]["paused"] == true)
+}
+
+#[tokio::test]
+async fn a_machine_that_goes_is_waited_for_before_its_cluster_is_paused() {
+    let stage = stage().await;
+    let objects = create(&stage, "shop").await;
+    let machine = lose_a_machine(&stage, "shop").await;
+    let there = pivot("shop");
+    let kube = stage.kube(&[&there.cluster]);
+    let moves = step(&there.cluster, Action::Pivot { pivot: there.clone() });
+    let journal = Arc::new(Memory::default());
+    let heard = Arc::new(Heard::default());
+    let pivot = run_telling(&kube, &moves, &journal, SecretLeaves::default(), &heard);
+    let freed = async {
+        while heard.lines().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!is_paused(&stage, "shop").await, "who is paused deletes no machine");
+        let_go(&stage, &machine).await;
+    };
+    tokio::join!(async { pivot.await.unwrap() }, freed);
+    let said = heard.lines().concat();
+    assert!(
+        said.starts_with("what is being deleted of Cluster shop/shop on management.m to be gone: Machine extra is being deleted"),
+        "{said}"
+    );
+    assert_eq!(moved(&journal), names(&objects));
+}
+
+#[tokio::test]
+async fn a_machine_lost_while_its_cluster_comes_to_a_stop_is_let_go_first() {
+    let stage = Stage::open().await;
+    for plane in [&stage.management, &stage.workload] {
+        install_kinds(plane).await;
+    }
+    let objects = create(&stage, "shop").await;
+    let there = pivot("shop");
+    let kube = stage.kube(&[&there.cluster]);
+    let moves = step(&there.cluster, Action::Pivot { pivot: there.clone() });
+    let journal = Arc::new(Memory::default());
+    let until_paused = async |wanted: bool| {
+        while is_paused(&stage, "shop").await != wanted {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let deleted_in_between = async {
+        until_paused(true).await;
+        let machine = lose_a_machine(&stage, "shop").await;
+        let controllers = tokio::spawn(acknowledge(stage.management.clone()));
+        until_paused(false).await;
+        let_go(&stage, &machine).await;
+        controllers
+    };
+    let (_, controllers) = tokio::join!(async { run(&kube, &moves, &journal).await.unwrap() }, deleted_in_between);
+    controllers.abort();
+    assert_eq!(moved(&journal), names(&objects));
 }
 
 #[tokio::test]
@@ -192,14 +274,14 @@ async fn stopped_controllers_need_not_acknowledge_a_pause() {
     let objects = create(&stage, "shop").await;
     let there = pivot("shop");
     // A manager that is scaled to none, as its controller has seen.
-    let labels = serde_json::json!({"app": "capa"});
-    let manager = serde_json::json!({
+    let labels = json!({"app": "capa"});
+    let manager = json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "capa-controller-manager", "namespace": "capa-system"},
         "spec": {"replicas": 0, "selector": {"matchLabels": labels},
             "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "manager", "image": "i"}]}}},
     });
-    let live = crate::stage::put(&stage.management, manager, "windlass").await;
-    let status = serde_json::json!({"status": {"observedGeneration": live["metadata"]["generation"]}});
+    let live = put(&stage.management, manager, "windlass").await;
+    let status = json!({"status": {"observedGeneration": live["metadata"]["generation"]}});
     stage.management.merge_status(&ObjectRef::of(&live).unwrap(), &status, "kcm").await.unwrap();
     let kube = stage.kube(&[&there.cluster]);
     run(&kube, &step(&there.cluster, Action::Pivot { pivot: there.clone() }), &Arc::new(Memory::default())).await.unwrap();

@@ -101,8 +101,19 @@ pub async fn run_heard(
     journal: &Arc<Memory>,
     secrets: SecretLeaves,
 ) -> (Result<Outcome, StepError>, Vec<String>) {
-    let (_keep, stop) = watch::channel(false);
     let heard = Arc::new(Heard::default());
+    (run_telling(kube, step, journal, secrets, &heard).await, heard.lines())
+}
+
+/// The same for somebody who listens while it runs.
+pub async fn run_telling(
+    kube: &Kube,
+    step: &Step,
+    journal: &Arc<Memory>,
+    secrets: SecretLeaves,
+    heard: &Arc<Heard>,
+) -> Result<Outcome, StepError> {
+    let (_keep, stop) = watch::channel(false);
     let context = StepContext {
         run: "run-1".into(),
         lineage: LINEAGE.into(),
@@ -111,8 +122,7 @@ pub async fn run_heard(
         journal: Arc::new(Attempt { earlier: journal.records(), memory: journal.clone() }),
         stop,
     };
-    let result = kube.run(step, context).await;
-    (result, heard.lines.lock().unwrap().clone())
+    kube.run(step, context).await
 }
 
 /// Keeps what a step waits for.
@@ -122,6 +132,10 @@ pub struct Heard {
 }
 
 impl Heard {
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.lock().unwrap().clone()
+    }
+
     fn hear(&self, what: &str, reason: &str) {
         let line = format!("{what}: {reason}");
         if std::env::var("SAY").is_ok() {

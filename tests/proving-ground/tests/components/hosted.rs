@@ -5,7 +5,8 @@ use windlass_proving_ground::{DeploymentRunner, HostProcess, Plane};
 
 use super::apply::until;
 
-fn found(runner: &DeploymentRunner, namespace: &str, name: &str) -> Option<HostProcess> {
+/// What stands for the pod of a Deployment.
+pub fn found(runner: &DeploymentRunner, namespace: &str, name: &str) -> Option<HostProcess> {
     runner.processes().into_iter().find(|process| process.namespace == namespace && process.deployment == name)
 }
 

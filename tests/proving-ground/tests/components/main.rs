@@ -22,7 +22,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::runtime::wait::{await_condition, conditions};
 use serde_json::json;
-use windlass_proving_ground::{ComponentRepository, DeploymentRunner, Ground, Plane, PlaneSpec, RepositoryFlavour};
+use windlass_proving_ground::{ComponentRepository, DeploymentRunner, Ground, HostProcess, Plane, PlaneSpec, RepositoryFlavour};
 
 use apply::{CLUSTER_API, DEPLOYMENTS, apply_file, apply_providers, until};
 use support::within;
@@ -82,20 +82,22 @@ async fn components_without_cert_manager_run_and_answer() {
     let container = json!({"name": "manager", "args": arguments});
     let template = json!({"spec": {"template": {"spec": {"containers": [container]}}}});
     deployments.patch(name, &PatchParams::default(), &Patch::Strategic(template)).await.unwrap();
-    let other = until(60, "another process", || async {
+    until(60, "another process", || async {
         let found = runner.processes().into_iter().find(|found| found.deployment == name).and_then(|found| found.id);
         found.filter(|id| *id != process).ok_or_else(|| format!("{found:?}"))
     })
     .await;
-    assert!(command_line(other).contains("--feature-gates=ClusterTopology=true"), "{}", command_line(other));
     runner.wait_until_ready(plane.name(), namespace, name, PATIENCE).await.unwrap();
+    let other = command_line(hosted::process(&runner, &plane, namespace, name));
+    assert!(other.contains("--feature-gates=ClusterTopology=true"), "{other}");
     assert!(refusal(&plane).await.contains("denied the request"));
 
-    // One that dies is started again.
-    hosted::kill(other);
-    let restarted = |found: &windlass_proving_ground::HostProcess| found.restarts == 1 && found.id.is_some_and(|id| id != other);
+    // One that dies is started again. It may have died before: a manager ends when a kind that it needs is not served yet.
+    let died = hosted::found(&runner, namespace, name).expect("it runs");
+    hosted::kill(died.id.expect("it runs"));
+    let restarted = |found: &HostProcess| found.restarts > died.restarts && found.id.is_some();
     until(60, "the process again", || async {
-        runner.processes().into_iter().find(restarted).map(drop).ok_or_else(|| format!("{:?}", runner.processes()))
+        hosted::found(&runner, namespace, name).filter(restarted).map(drop).ok_or_else(|| format!("{:?}", runner.processes()))
     })
     .await;
     runner.wait_until_ready(plane.name(), namespace, name, PATIENCE).await.unwrap();
