@@ -1,6 +1,7 @@
 //! Deleting objects with the house's rules: only what is ours, only the one that was meant, and no container that holds others' things.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde_json::Value as Json;
 use windlass_core::belonging::{is_foreign, is_furniture};
@@ -90,9 +91,9 @@ async fn lasting<'o>(plane: &Plane, found: &'o [Json]) -> Result<Vec<&'o Json>, 
     let mut living: BTreeMap<String, bool> = found.iter().filter_map(|object| Some((uid(object)?.to_owned(), false))).collect();
     living.extend(lasting.iter().filter_map(|object| Some((uid(object)?.to_owned(), true))));
     for (owner, reference) in lasting.iter().flat_map(|object| owners_of(object)) {
-        if !living.contains_key(&owner) {
-            let lives = owner_lives(plane, &owner, &reference).await?;
-            living.insert(owner, lives);
+        if let Entry::Vacant(unknown) = living.entry(owner) {
+            let lives = owner_lives(plane, unknown.key(), &reference).await?;
+            unknown.insert(lives);
         }
     }
     loop {
