@@ -14,11 +14,12 @@ impl View<'_> {
         let clusters = on_plane(self.facts, plane).filter(|(key, _)| key.group == "cluster.x-k8s.io" && key.kind == "Cluster");
         let others = clusters.filter(|(_, live)| lineage_of(live) != Some(self.recorded.lineage.as_str()));
         let names: Vec<String> = others.map(|(key, _)| key.short()).collect();
-        let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        match names.len() {
-            0 => None,
-            count if count > NAMED => Some(format!("{first} and {} more", count - NAMED)),
-            _ => Some(first),
-        }
+        (!names.is_empty()).then(|| first_of(&names, NAMED))
     }
+}
+
+/// The first names, and how many more there are.
+pub(super) fn first_of(names: &[String], most: usize) -> String {
+    let first = names.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if names.len() > most { format!("{first} and {} more", names.len() - most) } else { first }
 }

@@ -16,6 +16,7 @@ use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::goes_alone;
 use crate::plan::index::{Index, on_plane as live_on_plane};
+use crate::plan::others_clusters::first_of;
 use crate::recorded::{Recorded, RecordedObject};
 
 /// Most objects that a message names.
@@ -82,11 +83,7 @@ pub(super) fn others<'c>(
             found.entry(*at).or_default().push(named(key, live, recorded));
         }
     }
-    let words = |names: Vec<String>| {
-        let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-        if names.len() > NAMED { format!("{first} and {} more", names.len() - NAMED) } else { first }
-    };
-    found.into_iter().filter_map(|(at, names)| Some((containers.get(at)?.key, words(names)))).collect()
+    found.into_iter().filter_map(|(at, names)| Some((containers.get(at)?.key, first_of(&names, NAMED)))).collect()
 }
 
 /// Whether a live object goes because it is recorded: what somebody else has made under that name does not.
