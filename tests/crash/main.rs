@@ -2,7 +2,7 @@
 //! until it ends; the same objects on every plane, the same machines, nothing left to do.
 //!
 //! `cargo test` runs a seeded sample. `cargo xtask crash` runs all: it sets `WL_CRASH=all` for the records (debug binary, which has the hook) and
-//! `WL_CRASH=moments` with `WL_TEST_BINARY` for 50 random moments of the release binary.
+//! `WL_CRASH=moments` for 50 random moments; with `--release` those are the release binary's (`WL_TEST_BINARY`).
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -14,7 +14,8 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask crds [--check]   generate (or compare) engine/kubeschema/facts
        cargo xtask docs [--check]   generate (or compare) docs/reference
        cargo xtask wire [--check]   generate (or compare) providers/sandbox/api/facts
-       cargo xtask crash            run the whole crash table
+       cargo xtask crash [--release]
+                                    run the whole crash table; random moments with the release binary
        cargo xtask bench real [layers|pivot]
                                     the engine beside kubectl and clusterctl, on those real servers (benches/README.md)
        cargo xtask proving-ground build|up|down|test
@@ -26,7 +27,8 @@ fn main() -> ExitCode {
     let outcome = match words.as_slice() {
         ["crds"] => crds::run(crds::Mode::Write),
         ["crds", "--check"] => crds::run(crds::Mode::Check),
-        ["crash"] => crash::run(),
+        ["crash"] => crash::run(crash::Build::Tests),
+        ["crash", "--release"] => crash::run(crash::Build::Release),
         ["bench", "real", words @ ..] => bench::real(words),
         ["proving-ground", "test"] => proving_ground::test(),
         ["proving-ground", words @ ..] => proving_ground::run(words),

@@ -101,19 +101,21 @@ pub fn read_components(session: &Session, loaded: &mut Loaded, locked: &BTreeMap
     Ok(components)
 }
 
+/// Whether the folder holds any configuration.
+pub fn has_configuration(session: &Session) -> Result<bool, Failure> {
+    Ok(!files(&session.folder, |name| name.ends_with(CONFIGURATION))?.is_empty())
+}
+
 /// The same where no configuration is needed: a folder without any is a configuration that wishes nothing, for the plane of the state.
 pub fn load_if_any(session: &Session, flags: &[VariableFlag], recorded: &Recorded) -> Result<Loaded, Failure> {
-    if !files(&session.folder, |name| name.ends_with(CONFIGURATION))?.is_empty() {
-        return load(session, flags);
-    }
-    Ok(without_configuration(session, recorded))
+    if has_configuration(session)? { load(session, flags) } else { Ok(without_configuration(session, recorded)) }
 }
 
 /// The same for a command that needs of the configuration at most the management plane: what is wrong elsewhere is one warning.
 ///
 /// The state knows the sandbox; the kubeconfig of a real plane stands in its `management` block, if no flag names it.
 pub fn load_for_management(session: &Session, given: &Module, flags: &[VariableFlag], recorded: &Recorded) -> Result<Loaded, Failure> {
-    if files(&session.folder, |name| name.ends_with(CONFIGURATION))?.is_empty() {
+    if !has_configuration(session)? {
         return Ok(without_configuration(session, recorded));
     }
     let Evaluated { mut model, sources, diagnostics } = evaluate(session, flags)?;

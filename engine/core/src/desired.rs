@@ -75,6 +75,8 @@ pub struct DesiredProvider {
     pub objects: Vec<DesiredObject>,
     /// Whether every cluster needs it (`false`: only clusters of the provider of this name).
     pub core: bool,
+    /// Where variables are given to its components, if any are.
+    pub variables: Option<Span>,
 }
 
 /// Facts of a cluster that its steps need beside its objects.

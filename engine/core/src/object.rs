@@ -32,6 +32,12 @@ impl ObjectKey {
         Self { plane: plane.clone(), ..self.clone() }
     }
 
+    /// The Namespace that the object is in; `None` for cluster-scoped kinds.
+    pub fn in_namespace(&self) -> Option<Self> {
+        let name = self.namespace.clone()?;
+        Some(Self { plane: self.plane.clone(), group: String::new(), kind: "Namespace".to_owned(), namespace: None, name })
+    }
+
     /// `Kind namespace/name` as a person says it, without the plane.
     pub fn short(&self) -> String {
         match &self.namespace {

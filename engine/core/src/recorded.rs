@@ -192,6 +192,11 @@ impl Recorded {
         self.objects.get(key).filter(|object| !object.uid.is_empty())
     }
 
+    /// Whether there is nothing that could be destroyed.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty() && self.objects.is_empty()
+    }
+
     /// Applies an effect to the memory copy; the store does the same to its tables.
     pub fn apply(&mut self, effect: &Effect) {
         match effect {

@@ -34,14 +34,22 @@ pub struct Prepared {
     pub ended_runs: BTreeSet<String>,
 }
 
-/// Whether there is nothing to destroy, which is told: no state file was ever made. One that was named must be there.
+/// Whether there is nothing to destroy, which is told: no state file was ever made, or it holds nothing and there is no configuration either that
+/// could say more. One that was named must be there.
 pub fn nothing_to_destroy(arguments: &Arguments, given: &Module, folder: Option<&Path>, view: &View) -> Result<bool, Failure> {
-    let state = Session::new(arguments, given, folder)?.state;
-    if given.state.is_some() || state.exists() {
-        return Ok(false);
+    let session = Session::new(arguments, given, folder)?;
+    let state = session.state.display();
+    if !session.state.exists() {
+        if given.state.is_none() {
+            view.out(&format!("No changes. There is no state file {state}, so there is nothing to destroy.\n"));
+        }
+        return Ok(given.state.is_none());
     }
-    view.out(&format!("No changes. There is no state file {}, so there is nothing to destroy.\n", state.display()));
-    Ok(true)
+    let nothing = !module::has_configuration(&session)? && read_state(&session)?.recorded.is_empty();
+    if nothing {
+        view.out(&format!("No changes. The state file {state} holds nothing, so there is nothing to destroy.\n"));
+    }
+    Ok(nothing)
 }
 
 /// Reads everything; a state file is made if there is none, but not to destroy what it holds. What has been made can be destroyed when its

@@ -28,6 +28,8 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
         let address = model.management.address.with(Part::Provider(needed.spec.name.clone()));
         let objects = Rendering { model, marker, definitions: &definitions, address: &address }.objects(&needed, diagnostics);
         let spec = needed.spec;
+        let settings = model.provider_settings.get(&spec.name).filter(|settings| !settings.variables.is_empty());
+        let variables = settings.and_then(|settings| settings.variables_span.or(settings.span));
         let input = Value::object([("version", Value::string(&spec.version)), ("install", Value::Bool(spec.install))]);
         let resource = DesiredResource {
             fixed: BTreeMap::new(),
@@ -42,7 +44,7 @@ pub fn expand(model: &Model, marker: &Marker, desired: &mut Desired, diagnostics
         };
         previous.insert(address.clone());
         desired.resources.insert(address.clone(), resource);
-        desired.providers.push(DesiredProvider { address, spec, objects, core: needed.core });
+        desired.providers.push(DesiredProvider { address, spec, objects, core: needed.core, variables });
     }
 }
 

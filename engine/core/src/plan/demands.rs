@@ -254,15 +254,20 @@ pub(super) fn without_api(desired: &Desired, recorded: &Recorded) -> BTreeSet<Ad
 /// Every object that HCL asks for, at each place where it is or will be, if that plane is there already.
 fn wanted(desired: &Desired, recorded: &Recorded) -> BTreeMap<ObjectKey, String> {
     let mut wanted = BTreeMap::new();
+    // What is installed beside clusters needs its namespace, whoever makes that.
+    let with_namespace = |wanted: &mut BTreeMap<ObjectKey, String>, key: ObjectKey, api_version: &str| {
+        wanted.extend(key.in_namespace().map(|namespace| (namespace, "v1".to_owned())));
+        wanted.insert(key, api_version.to_owned());
+    };
     let objects = desired.resources.values().flat_map(|resource| resource.objects.iter().map(move |object| (&resource.address, object)));
     let components = desired.providers.iter().flat_map(|provider| provider.objects.iter().map(move |object| (&provider.address, object)));
     for (owner, object) in objects.chain(components) {
         if !owner.is_cluster() {
-            wanted.insert(object.key.clone(), object.api_version.clone());
+            with_namespace(&mut wanted, object.key.clone(), &object.api_version);
             for (address, cluster) in &desired.clusters {
                 let copied = cluster.pivot && (&cluster.cloud == owner || is_provider_of(desired, owner, cluster));
                 if copied && recorded.planes.contains_key(address) {
-                    wanted.insert(object.key.on(address), object.api_version.clone());
+                    with_namespace(&mut wanted, object.key.on(address), &object.api_version);
                 }
             }
             continue;

@@ -98,7 +98,7 @@ impl View<'_> {
 pub(super) fn going(facts: &Facts, key: &ObjectKey) -> Option<Deletion> {
     let itself = facts.object(key).and_then(Deletion::of);
     itself.or_else(|| {
-        let namespace = namespace_of(key)?;
+        let namespace = key.in_namespace()?;
         Deletion::of(facts.object(&namespace)?).map(|deletion| deletion.with(&namespace.name))
     })
 }
@@ -111,10 +111,4 @@ fn is_of_machines(group: &str, kind: &str) -> bool {
         INFRASTRUCTURE => kind.ends_with("Cluster") || kind.ends_with("Machine"),
         _ => false,
     }
-}
-
-/// The Namespace that an object is in.
-pub(super) fn namespace_of(key: &ObjectKey) -> Option<ObjectKey> {
-    let name = key.namespace.clone()?;
-    Some(ObjectKey { plane: key.plane.clone(), group: String::new(), kind: "Namespace".to_owned(), namespace: None, name })
 }

@@ -13,6 +13,7 @@ pub mod kept_facts;
 pub mod make;
 pub mod options;
 pub mod secret_leaves;
+mod server_rules;
 pub mod show_json;
 
 pub(crate) mod access;
@@ -34,6 +35,7 @@ mod rendering;
 mod replacing;
 mod rolling;
 mod saga;
+mod taken;
 mod unserved;
 mod validate;
 mod verdict;

@@ -7,6 +7,7 @@ use super::ProviderSpec;
 use super::demands::manager;
 use super::verdict::View;
 use crate::addr::Address;
+use crate::desired::DesiredProvider;
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
 
 /// What is wrong with the manager of a provider.
@@ -44,6 +45,17 @@ pub(super) fn check(
             Some(format!("provider {:?} on {plane}: {} is not Available ({why}); steps that need it wait for it", spec.name, key.short()))
         }
     }
+}
+
+/// Warns of variables for components that somebody else has put there. Where nothing is installed at all they are warned of in `expand`.
+pub(super) fn unused_variables(provider: &DesiredProvider, plane: &Address) -> Option<Diagnostic> {
+    let place = provider.variables.filter(|_| provider.spec.install)?;
+    let name = &provider.spec.name;
+    let mut warning = Diagnostic::warning(Code::NO_EFFECT, format!("`variables` of provider {name:?} have no effect on {plane}"))
+        .detail("Somebody else has installed it there, and it is used as it is; in clusters that pivot windlass installs it with them.")
+        .hint("leave them to whoever has installed the provider");
+    warning.primary = Some(place);
+    Some(warning)
 }
 
 fn judge(live: Option<&Json>) -> Option<Manager<'_>> {

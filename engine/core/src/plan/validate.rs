@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 use windlass_kubeschema::SchemaRef;
 use windlass_kubeschema::check::{unknown_fields, validate};
 
-use super::object_meta;
 use super::wish::{Placed, Wishes};
+use super::{object_meta, server_rules};
 use crate::config::STAND_IN;
 use crate::definitions::Definitions;
 use crate::diag::{Code, Diagnostic, Diagnostics, Span, nearest};
@@ -39,7 +39,7 @@ fn check(object: &Placed, defined: &Definitions, span: Option<Span>, diagnostics
         let rule = if namespaced { "lives in a namespace and names none" } else { "lives in no namespace and names one" };
         found.push((format!("metadata.namespace: a {} {rule}", object.key.kind), None));
     }
-    found.extend(negative(object).map(|(field, number)| (format!("{field}: {number} is less than 0"), None)));
+    found.extend(server_rules::faults(&object.key, &object.content).into_iter().map(|fault| (fault, None)));
     if let Some(kind) = kind {
         let content = without_digests(&object.content);
         let violations = validate(&content, kind.schema, &|value: &Json| Placeholder::of(value).is_some());
@@ -66,18 +66,6 @@ fn check(object: &Placed, defined: &Definitions, span: Option<Span>, diagnostics
         diagnostic.primary = span;
         diagnostics.push(diagnostic);
     }
-}
-
-/// Numbers of a workload that must not be negative and are (pkg/apis/apps/validation/validation.go of Kubernetes); no schema says it.
-fn negative(object: &Placed) -> impl Iterator<Item = (String, i64)> {
-    let fields: &[&str] = match (object.key.group.as_str(), object.key.kind.as_str()) {
-        ("apps", "Deployment") => &["replicas", "minReadySeconds", "revisionHistoryLimit", "progressDeadlineSeconds"],
-        ("apps", "StatefulSet" | "ReplicaSet") => &["replicas", "minReadySeconds", "revisionHistoryLimit"],
-        ("apps", "DaemonSet") => &["minReadySeconds", "revisionHistoryLimit"],
-        _ => &[],
-    };
-    let numbers = fields.iter().filter_map(|field| Some((format!("spec.{field}"), object.content.get("spec")?.get(field)?.as_i64()?)));
-    numbers.filter(|(_, number)| *number < 0)
 }
 
 fn is_stand_in(value: &Json) -> bool {

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
-use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
 use super::action::Takeover;
 use super::day_two::{all_refused, changed, refusal, refused};
@@ -12,7 +11,7 @@ use super::demands::{inventory, layer_object, manager, removed};
 use super::index::Index;
 use super::kept_facts::{KeptCluster, kept_input};
 use super::options::PlanOptions;
-use super::others_providers::check;
+use super::others_providers::{check, unused_variables};
 use super::published::{content_drift, layer_drift};
 use super::rendering::rendering;
 use super::wish::{Placed, Wish, Wishes, providers_of};
@@ -20,11 +19,11 @@ use super::{Fingerprint, Mode};
 use crate::addr::{Address, Part, Root};
 use crate::desired::{Desired, DesiredCluster, DesiredProvider, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics};
-use crate::diff::{LeafDiff, Owners};
+use crate::diff::LeafDiff;
 use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
 use crate::encode::is_secret_object;
 use crate::facts::Facts;
-use crate::marks::{SYSTEM_NAMESPACE, address_of, lineage_of};
+use crate::marks::{SYSTEM_NAMESPACE, lineage_of};
 use crate::object::ObjectKey;
 use crate::paused::{may_be_paused, paused_by_others};
 use crate::recorded::{Recorded, RecordedObject, RecordedResource, ResourceStatus};
@@ -138,6 +137,7 @@ impl<'a> View<'a> {
             if let Some(provider) = self.desired.providers.iter().find(|provider| &provider.address == *address).filter(others) {
                 let span = wish.resource.span;
                 verdicts.warnings.extend(check(self, &address.root(), &provider.spec, span, diagnostics));
+                diagnostics.extend(unused_variables(provider, &address.root()));
             }
             let (before, mut anew) = (diagnostics.len(), Diagnostics::new());
             let verdict = self.judge_one(address, wish, &mut verdicts, diagnostics, &mut anew);
@@ -236,7 +236,7 @@ impl<'a> View<'a> {
         for (key, object) in &expected {
             let Some(known) = self.recorded.made(key) else {
                 // Copies on planes that are still being made are the saga's.
-                self.refuse_taken(address, wish, key, object, diagnostics);
+                self.refuse_taken(address, key, object, diagnostics);
                 let leaves = renamed.get(key).map(|(_, old)| rendering(key, &old.applied, object));
                 if follows_new || self.rendered_anew(address, wish, key, leaves.as_deref(), &renamed, anew) {
                     updates.push(Repair { key: key.clone(), wish: Some((*object).clone()), drift: ObjectDrift::gone() });
@@ -248,7 +248,7 @@ impl<'a> View<'a> {
             let leaves = rendering(key, &applied, object);
             if follows && known.resource != *address && matches!(address.part, Some(Part::Layer(_))) {
                 if let Some(live) = self.facts.object(key) {
-                    diagnostics.push(self.somebody_elses(key, live, address, wish));
+                    diagnostics.push(self.somebody_elses(key, object, live, address));
                 }
                 continue;
             }
@@ -517,7 +517,7 @@ impl<'a> View<'a> {
                         } else if self.may_be_taken_over(&key, object, live, address) {
                             taken.push(key.short());
                         } else if !is_shared(&key) {
-                            diagnostics.push(self.somebody_elses(&key, live, address, wish));
+                            diagnostics.push(self.somebody_elses(&key, object, live, address));
                         }
                     }
                 }
@@ -527,65 +527,6 @@ impl<'a> View<'a> {
             let rest = "is there already, as it is wished and nobody's of windlass, and becomes a part of it";
             verdicts.warnings.push(format!("{address}: {} {rest}", taken.join(", ")));
         }
-    }
-
-    /// Whether a live object carries our lineage and the address of this resource.
-    pub(super) fn is_ours(&self, live: &Json, address: &Address) -> bool {
-        lineage_of(live) == Some(&self.recorded.lineage) && address_of(live) == Some(&address.to_string())
-    }
-
-    /// Parts of a provider that no state owns and that are what is wished, marks aside, are taken as they are: an installation that was broken
-    /// off or undone.
-    fn may_be_taken_over(&self, key: &ObjectKey, object: &Placed, live: &Json, address: &Address) -> bool {
-        let of_provider = matches!(address.part, Some(Part::Provider(_) | Part::Pivot)) && !is_secret_object(key);
-        let foreign = lineage_of(live).is_some_and(|lineage| lineage != self.recorded.lineage);
-        if !of_provider || foreign {
-            return false;
-        }
-        let uid = live.pointer("/metadata/uid").and_then(Json::as_str).unwrap_or_default().to_owned();
-        let (api_version, applied) = (object.api_version.clone(), object.content.clone());
-        let wished = RecordedObject { resource: address.clone(), uid, api_version, applied };
-        let differs = |drift: &ObjectDrift| drift.is_lost() || drift.leaves.iter().any(|leaf| !leaf.path_text().starts_with("metadata."));
-        !self.drift_of(key, &wished).as_ref().is_some_and(differs)
-    }
-
-    /// An object that is new to a provider that stands, and that somebody else has made already.
-    fn refuse_taken(&self, address: &Address, wish: &Wish<'_>, key: &ObjectKey, object: &Placed, diagnostics: &mut Diagnostics) {
-        let Some(live) = self.facts.object(key).filter(|_| matches!(address.part, Some(Part::Provider(_) | Part::Pivot))) else { return };
-        if !self.is_ours(live, address) && !self.may_be_taken_over(key, object, live, address) {
-            diagnostics.push(self.somebody_elses(key, live, address, wish));
-        }
-    }
-
-    fn somebody_elses(&self, key: &ObjectKey, live: &Json, address: &Address, wish: &Wish<'_>) -> Diagnostic {
-        let ours = lineage_of(live) == Some(&self.recorded.lineage);
-        if let Some(owner) = address_of(live).filter(|_| ours) {
-            let mut diagnostic = Diagnostic::error(Code::OBJECT_EXISTS, format!("{address}: {key} belongs to {owner} already"))
-                .detail("Windlass has applied it for that, and it does not move from one to the other in one apply.")
-                .hint(format!("leave it in {owner}; or take it out, apply without it, and put it into {address} after that"));
-            diagnostic.primary = wish.resource.span;
-            return diagnostic;
-        }
-        let owner = match (lineage_of(live), address_of(live)) {
-            (Some(lineage), owner) => format!("it belongs to {} of the windlass state {lineage}", owner.unwrap_or("a resource")),
-            _ => match Owners::of(live).actor(&FieldPath(vec![PathElement::field("metadata")])) {
-                Some(actor) => format!("its fields belong to field manager {:?}", actor.manager),
-                None => "it carries no mark of windlass".to_owned(),
-            },
-        };
-        // What another state has made may be what a living cluster works with.
-        let hint = match lineage_of(live) {
-            Some(lineage) if lineage != self.recorded.lineage => {
-                "is the state file lost, or is this another folder? Put the right one back, or name it with -state=FILE, and remove \
-                 nothing: docs/how-to/recover.md. If it belongs to others, give the cluster another `name` or `namespace`"
-            }
-            _ => "give the cluster another `name` or `namespace`, or remove the object",
-        };
-        let mut diagnostic = Diagnostic::error(Code::OBJECT_EXISTS, format!("{address}: {key} exists already and is not ours"))
-            .detail(format!("Windlass would create it; {owner}."))
-            .hint(hint);
-        diagnostic.primary = wish.resource.span;
-        diagnostic
     }
 
     /// The objects of a provider on the management plane, or of all providers of a pivoted cluster in it, where we look after them. A copy

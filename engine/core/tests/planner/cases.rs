@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use windlass_core::addr::{Address, Part};
 use windlass_core::desired::Desired;
-use windlass_core::diag::Code;
+use windlass_core::diag::{Code, FileId, Span};
 use windlass_core::facts::PlaneFact;
 use windlass_core::marks::LABEL_LINEAGE;
 use windlass_core::object::ObjectKey;
@@ -964,6 +964,13 @@ fn a_provider_of_another_state_is_used_as_it_is() {
     }
     assert_eq!(theirs.len(), 5);
     assert_eq!(shown(&good(&world, &wish)), Vec::<String>::new());
+
+    let mut given = wish;
+    given.providers[0].variables = Some(Span { file: FileId(0), start: 0, len: 1 });
+    let (plan, diagnostics) = world.plan(&given, Mode::Apply);
+    assert!(!diagnostics.has_errors() && shown(&plan).is_empty());
+    let told: Vec<String> = diagnostics.iter().map(|warning| format!("{} {}", warning.code, warning.summary)).collect();
+    assert_eq!(told, ["WL0220 `variables` of provider \"cluster-api\" have no effect on management.sandbox"]);
 }
 
 #[test]

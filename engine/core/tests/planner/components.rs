@@ -142,7 +142,14 @@ fn what_an_api_server_would_refuse_is_told_with_the_plan() {
         change(&mut wish, "Deployment", |manager| manager["spec"]["replicas"] = number.clone());
         wish
     };
+    let service = |port: i64| {
+        let ports = json!([{"port": port}]);
+        let metadata = json!({"name": "a", "namespace": "capa-system"});
+        component(json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": ports}}))
+    };
     for (wish, told) in [
+        (with(service(443)), None),
+        (with(service(99999)), Some("spec.ports[0].port: 99999 is no port")),
         (replicas(json!(1)), None),
         (replicas(json!(-1)), Some("spec.replicas: -1 is less than 0")),
         (replicas(json!(1.5)), Some("spec.replicas")),
@@ -208,6 +215,34 @@ fn a_kind_that_only_the_management_plane_serves_is_missed_in_the_cluster() {
     let mut wish = on_a_real_plane(desired(&[Wanted { layers, ..wanted }]));
     asking(&mut wish, "monitoring.example.org/v1", "Monitor");
     assert!(found(&World::empty(), &wish).is_empty());
+}
+
+#[test]
+fn a_namespace_that_nobody_makes_is_told_before_anything_is_installed() {
+    let in_namespace = |wish: &mut Desired, namespace: &str| {
+        aws(wish).push(component(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": namespace}})));
+    };
+    let refused = |world: &World, wish: &Desired, on: &str| {
+        let told = found(world, wish);
+        let last = told.last().expect("a refusal");
+        assert!(told.len() == 1 && last.0 == Code::COMPONENTS && last.1.contains(on), "{told:?}");
+    };
+    // Its own, that of a provider before it, and those of every API server.
+    let mut wish = wish(true);
+    for namespace in ["capa-system", "capi-system", "default", "kube-system"] {
+        in_namespace(&mut wish, namespace);
+    }
+    let mut world = World::empty();
+    assert!(found(&world, &wish).is_empty(), "{:?}", found(&world, &wish));
+    in_namespace(&mut wish, "metrics");
+    refused(&world, &wish, "ConfigMap metrics/a of aws v1.14.2 cannot be made on management.sandbox");
+    // Somebody has made it on the management plane; in the cluster nobody will.
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "metrics", "uid": "theirs"}});
+    let key = component(namespace.clone()).key;
+    world.objects.insert(key, namespace);
+    refused(&world, &wish, "ConfigMap metrics/a of aws v1.14.2 cannot be made on cluster.shop");
+    aws(&mut wish).push(component(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "metrics"}})));
+    assert!(!found(&world, &wish).iter().any(|(code, _)| *code == Code::COMPONENTS));
 }
 
 /// What lies there and is nobody's becomes a part of a provider only if it is what is wished; else it is somebody's work.

@@ -192,7 +192,7 @@ fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
         objects.push(marked(&value, &address, Home::Management, &management()));
     }
     objects.extend([mark(manager), mark(inventory)]);
-    DesiredProvider { address, spec, objects, core }
+    DesiredProvider { address, spec, objects, core, variables: None }
 }
 
 /// The whole wish for these clusters.

@@ -6,30 +6,30 @@
 #![expect(clippy::print_stdout, reason = "its tables are for people")]
 #![expect(clippy::expect_used, clippy::panic, reason = "without its servers there is nothing to measure")]
 
-#[path = "../../tests/pivot/belongings.rs"]
+#[path = "../../tests/real/pivot/belongings.rs"]
 mod belongings;
-#[path = "../../tests/pivot/direction.rs"]
+#[path = "../../tests/real/pivot/direction.rs"]
 mod direction;
-#[path = "../../tests/pivot/dump.rs"]
+#[path = "../../tests/real/pivot/dump.rs"]
 #[allow(dead_code, reason = "each of its users needs its part")]
 mod dump;
-#[path = "../../tests/pivot/hands.rs"]
+#[path = "../../tests/real/pivot/hands.rs"]
 #[allow(dead_code, reason = "each of its users needs its part")]
 mod hands;
-#[path = "../../tests/pivot/inventory.rs"]
+#[path = "../../tests/real/pivot/inventory.rs"]
 mod inventory;
 mod journal;
 mod layers;
 mod machine;
-#[path = "../../tests/process_cloud/objects.rs"]
+#[path = "../../tests/real/process_cloud/objects.rs"]
 #[allow(dead_code, reason = "each of its users needs its part")]
 mod objects;
 mod pivots;
 mod table;
-#[path = "../../tests/pivot/twin.rs"]
+#[path = "../../tests/real/pivot/twin.rs"]
 #[allow(dead_code, reason = "each of its users needs its part")]
 mod twin;
-#[path = "../../tests/process_cloud/world.rs"]
+#[path = "../../tests/real/process_cloud/world.rs"]
 #[allow(dead_code, reason = "each of its users needs its part")]
 mod world;
 

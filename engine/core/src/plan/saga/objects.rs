@@ -13,7 +13,6 @@ use crate::marks::{AGENT_API_VERSION, lineage_of};
 use crate::object::ObjectKey;
 use crate::plan::action::DoomedObject;
 use crate::plan::demands::layer_object;
-use crate::plan::going::namespace_of;
 use crate::plan::published::content_secrets;
 use crate::plan::verdict::{Repair, Verdict, View, is_shared};
 use crate::plan::wish::Placed;
@@ -111,7 +110,7 @@ pub(super) fn once_gone(
     let mut going: BTreeMap<(u8, ObjectKey), String> = BTreeMap::new();
     for key in written {
         let Some(deletion) = view.going(&key) else { continue };
-        let key = if deletion.with.is_some() { namespace_of(&key).unwrap_or(key) } else { key };
+        let key = if deletion.with.is_some() { key.in_namespace().unwrap_or(key) } else { key };
         // What holds others is gone last, and no watch tells of a kind that is gone.
         let rank = match key.kind.as_str() {
             "Namespace" => 2,

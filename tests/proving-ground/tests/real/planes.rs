@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
-mod support;
-
 use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -16,7 +14,7 @@ use kube::runtime::wait::await_condition;
 use serde_json::json;
 use windlass_proving_ground::{Authority, Ground, Plane, PlaneSpec, PortLease};
 
-use support::{Holder, processes_that_name, within};
+use crate::support::{Holder, processes_that_name, within};
 
 async fn create_namespace(plane: &Plane, name: &str) {
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
@@ -90,7 +88,7 @@ async fn two_planes_stand_side_by_side() {
 #[ignore = "needs real servers: cargo xtask proving-ground test"]
 async fn a_plane_takes_keys_and_a_port_that_somebody_else_chose() {
     let ground = Ground::begin("given-keys").unwrap();
-    let authority = Authority::from_pem(include_str!("authority/ca.crt"), include_str!("authority/ca.key")).unwrap();
+    let authority = Authority::from_pem(include_str!("../authority/ca.crt"), include_str!("../authority/ca.key")).unwrap();
     let port = PortLease::take().unwrap();
     let expected = port.port();
     let spec = PlaneSpec { authority, port: Some(port), ..PlaneSpec::named("workload").unwrap() };
@@ -98,7 +96,7 @@ async fn a_plane_takes_keys_and_a_port_that_somebody_else_chose() {
     assert_eq!(plane.server(), format!("https://127.0.0.1:{expected}"));
     // The client checks the server by this authority, and the server the client.
     let root: ConfigMap = Api::namespaced(plane.client(), "default").get("kube-root-ca.crt").await.unwrap();
-    assert_eq!(root.data.unwrap()["ca.crt"], include_str!("authority/ca.crt"));
+    assert_eq!(root.data.unwrap()["ca.crt"], include_str!("../authority/ca.crt"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,9 +10,9 @@ use windlass_proving_ground::{
     ComponentRepository, DeploymentRunner, Ground, HostCommand, Plane, PlaneSpec, ProcessCloud, RepositoryFlavour,
 };
 
+use super::kubectl::Kubectl;
+use super::windlass::binary;
 use crate::aws::aws;
-use crate::kubectl::Kubectl;
-use crate::windlass::binary;
 
 /// Image of the agent in every configuration that names none.
 const AGENT: &str = "ghcr.io/windlass-dev/windlass:";

@@ -12,13 +12,10 @@ use windlass_proving_ground::{
 };
 
 use super::apply::{CLUSTER_API, apply, apply_providers, until};
-use super::aws::aws;
 use super::webhooks::{answer_webhooks, refusal};
 use super::{cluster_api_is_ready, hosted, is_available};
-
-#[path = "../process_cloud/objects.rs"]
-#[expect(dead_code, reason = "another test uses the rest")]
-mod objects;
+use crate::aws::aws;
+use crate::process_cloud::objects;
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real servers: cargo xtask proving-ground test"]

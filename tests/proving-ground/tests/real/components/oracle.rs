@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 use windlass_proving_ground::{ComponentRepository, Ground, Plane, RepositoryFlavour};
 
 use super::apply::{DEPLOYMENTS, until};
-use super::aws::aws;
 use super::webhooks::answer_webhooks;
 use super::{begin, cluster_api_is_ready, hosted};
+use crate::aws::aws;
 
 /// Where clusterctl finds all of it.
 fn configuration(repository: &ComponentRepository) -> Json {

@@ -3,7 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
-#[path = "../../apply-table/table.rs"]
+#[path = "../../../apply-table/table.rs"]
 mod table;
 
 use std::collections::BTreeMap;

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use windlass_proving_ground::{Authority, KeyAndCertificate, workspace_root};
 
-use crate::windlass::{Done, run};
-use crate::world::World;
+use super::windlass::{Done, run};
+use super::world::World;
 
 /// The database's password: it may stand on planes only.
 const PASSWORD: &str = "canary-of-the-database";

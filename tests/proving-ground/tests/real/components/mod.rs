@@ -5,12 +5,8 @@
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
 mod apply;
-#[path = "../support/aws.rs"]
-mod aws;
 mod hosted;
 mod oracle;
-#[path = "../support/mod.rs"]
-mod support;
 mod webhooks;
 mod workload;
 
@@ -25,7 +21,6 @@ use serde_json::json;
 use windlass_proving_ground::{ComponentRepository, DeploymentRunner, Ground, HostProcess, Plane, PlaneSpec, RepositoryFlavour};
 
 use apply::{CLUSTER_API, DEPLOYMENTS, apply_file, apply_providers, until};
-use support::within;
 use webhooks::{answer_webhooks, cert_manager_answers, command_line, refusal, user};
 
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -3,18 +3,13 @@
 
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
-#[path = "../saga/kubectl.rs"]
-#[expect(dead_code, reason = "another test uses the rest")]
-mod kubectl;
-#[path = "../saga/windlass.rs"]
-mod windlass;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kubectl::Kubectl;
-use windlass::{Done, run};
 use windlass_proving_ground::{ComponentRepository, DeploymentRunner, Ground, Plane, PlaneSpec, RepositoryFlavour};
+
+use crate::saga::kubectl::Kubectl;
+use crate::saga::windlass::{Done, run};
 
 /// How many clusters at once.
 const CLUSTERS: usize = 10;

@@ -9,14 +9,8 @@ mod direction;
 mod dump;
 mod hands;
 mod inventory;
-#[path = "../process_cloud/objects.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod objects;
 mod reasons;
 mod twin;
-#[path = "../process_cloud/world.rs"]
-#[allow(dead_code, reason = "each test binary uses its part")]
-mod world;
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,13 +18,14 @@ use windlass_core::plan::Action;
 use windlass_kube::Kube;
 use windlass_proving_ground::{Ledger, MachineRecord};
 
+use crate::process_cloud::world::scale;
+use crate::process_cloud::{objects, world};
 use belongings::CLUSTER;
 use compare::{differences, explained};
 use direction::pivot;
 use dump::{Dump, Times, dead_owners, dump, plain, provider_ids};
 use hands::{cluster, hands, run};
 use twin::{Side, Twin};
-use world::scale;
 
 const CONTROL_PLANE: &str = "controlplane.cluster.x-k8s.io/v1beta2";
 

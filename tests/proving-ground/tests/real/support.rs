@@ -1,7 +1,5 @@
 //! What the tests of the proving ground share: a harness in a process of its own, and a look at what runs on this host.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::future::Future;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, ChildStdin, Command, Stdio};

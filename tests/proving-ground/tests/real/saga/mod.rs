@@ -3,11 +3,9 @@
 
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
-#[path = "../support/aws.rs"]
-mod aws;
-mod kubectl;
+pub mod kubectl;
 mod module;
-mod windlass;
+pub mod windlass;
 mod world;
 
 use serde_json::Value as Json;

@@ -1,11 +1,9 @@
 //! The program as a person runs it: what it says when something is missing, and that `down` undoes `up`.
 
-mod support;
-
 use std::path::Path;
 use std::process::{Command, Output};
 
-use support::processes_that_name;
+use crate::support::processes_that_name;
 
 fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_windlass-proving-ground"))

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
-#[path = "../../apply-table/only_new.rs"]
+#[path = "../../../apply-table/only_new.rs"]
 mod only_new;
 
 use std::collections::BTreeMap;

@@ -2,10 +2,8 @@
 
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
-mod objects;
-#[path = "../support/mod.rs"]
-mod support;
-mod world;
+pub mod objects;
+pub mod world;
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -14,7 +12,7 @@ use kube::api::{Api, ListParams, PostParams};
 use serde_json::json;
 use windlass_proving_ground::{Fault, Ground, Role};
 
-use support::processes_that_name;
+use crate::support::processes_that_name;
 use world::{World, api, change, condition, create, install_providers, list, name, scale};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";

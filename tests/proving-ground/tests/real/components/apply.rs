@@ -11,7 +11,7 @@ use kube::runtime::wait::{await_condition, conditions::is_crd_established};
 use serde_json::Value as Json;
 use windlass_proving_ground::{ComponentRepository, Plane};
 
-use super::support::within;
+use crate::support::within;
 
 /// Core and the kubeadm providers.
 pub const CLUSTER_API: [&str; 3] = ["cluster-api", "bootstrap-kubeadm", "control-plane-kubeadm"];

@@ -3,8 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![expect(clippy::print_stdout, reason = "the figures of the README")]
 
-mod support;
-
 use std::time::Instant;
 
 use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, PostParams};
