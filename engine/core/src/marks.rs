@@ -51,9 +51,16 @@ pub fn layer_inventory(layer: &str) -> String {
     format!("windlass-layer-{layer}")
 }
 
+const ACCESS: &str = "windlass-access-";
+
 /// Name of the Secret that keeps the way into a pivoted cluster, in [`SYSTEM_NAMESPACE`] of the management plane.
 pub fn access_secret(cluster: &str) -> String {
-    format!("windlass-access-{cluster}")
+    format!("{ACCESS}{cluster}")
+}
+
+/// The cluster whose way in is kept by a Secret of this name.
+pub fn accessed_cluster(secret: &str) -> Option<&str> {
+    secret.strip_prefix(ACCESS)
 }
 
 /// Name of the Lease by which a state's writer holds a plane.

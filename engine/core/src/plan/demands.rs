@@ -9,7 +9,7 @@ use super::inventoried::inventories;
 use super::kept_facts::{Kept, KeptCluster, KeptLayer, KeptProvider, kept};
 use super::published::content_secrets;
 use super::wish::providers_of;
-use super::{Mode, ProviderSpec};
+use super::{Mode, ProviderSpec, reach};
 use crate::addr::{Address, Part};
 use crate::agent_objects::LAYER_KIND;
 use crate::definitions::defined;
@@ -64,6 +64,7 @@ pub fn demands(desired: &Desired, recorded: &Recorded, mode: Mode) -> Vec<Demand
         }
     }
     for plane in given_up(desired, recorded, mode) {
+        asked.insert(Demand::InNamespace { plane: plane.clone(), namespace: marks::SYSTEM_NAMESPACE.to_owned() });
         asked.insert(Demand::ListAll { plane, api_version: CAPI_CORE.to_owned(), kind: "Cluster".to_owned() });
     }
     asked.extend(inventories(recorded));
@@ -326,11 +327,5 @@ pub(crate) fn recorded_layer_objects(recorded: &Recorded) -> Vec<(Address, Objec
 
 /// The Secret on the management plane that opens a pivoted cluster.
 pub(super) fn access_secret(access: &ClusterAccess) -> ObjectKey {
-    ObjectKey {
-        plane: access.management.clone(),
-        group: String::new(),
-        kind: "Secret".to_owned(),
-        namespace: Some(marks::SYSTEM_NAMESPACE.to_owned()),
-        name: marks::access_secret(&access.name),
-    }
+    reach::access_secret(&access.management, &access.name)
 }

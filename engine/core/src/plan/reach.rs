@@ -90,7 +90,7 @@ fn layer_objects(layer: &LayerContent, plane: &Address) -> Vec<ObjectKey> {
     planned(&layer.objects).chain(doomed(&layer.prune)).chain(std::iter::once(inventory)).collect()
 }
 
-fn access_secret(plane: &Address, cluster: &str) -> ObjectKey {
+pub(super) fn access_secret(plane: &Address, cluster: &str) -> ObjectKey {
     system_object(plane, "Secret", marks::access_secret(cluster))
 }
 

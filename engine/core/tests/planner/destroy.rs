@@ -570,31 +570,44 @@ fn the_cloud_releases_what_a_namespace_holds_before_the_namespace_goes() {
 #[test]
 fn the_secrets_of_a_provider_stay_while_clusters_of_others_use_them() {
     let wish = desired(&[Wanted::new("shop")]);
-    let mut world = up(&wish);
-    let of_others = ObjectKey { plane: management(), namespace: Some("theirs".into()), ..key("theirs", "Cluster", None) };
-    let theirs = json!({"metadata": {"name": "theirs", "namespace": "theirs", "labels": {"windlass.dev/lineage": "other"}}});
-    world.objects.insert(of_others.clone(), theirs);
-    let secrets = |world: &World| -> Vec<ObjectKey> {
-        let of_provider =
-            |key: &&ObjectKey| key.kind == "Secret" && key.plane == management() && key.namespace.as_deref() == Some("capa-system");
-        world.objects.keys().filter(of_provider).cloned().collect()
+    let up = up(&wish);
+    let cluster = ObjectKey { plane: management(), namespace: Some("theirs".into()), ..key("theirs", "Cluster", None) };
+    // Of one that manages itself the plane has the way in only.
+    let way_in = ObjectKey {
+        plane: management(),
+        group: String::new(),
+        kind: "Secret".into(),
+        namespace: Some("windlass-system".into()),
+        name: "windlass-access-theirs".into(),
     };
-    assert!(!secrets(&world).is_empty());
-    let provider: Address = "management.sandbox.provider[\"aws\"]".parse().unwrap();
-    let plan = destroy(&world, &wish);
-    let told = "management.sandbox.provider[\"aws\"] stays, and its Secrets with it: clusters of others are there (Cluster theirs/theirs); \
-                destroy again when they are gone";
-    assert!(plan.warnings.contains(&told.to_owned()), "{:?}", plan.warnings);
-    let before = secrets(&world);
-    world.apply(&plan, usize::MAX);
-    assert_eq!(secrets(&world), before);
-    assert_eq!(world.state.resources.keys().collect::<Vec<_>>(), [&provider]);
-    // With the next destroy, when they are gone, so are the Secrets.
-    world.objects.remove(&of_others);
-    let plan = destroy(&world, &wish);
-    world.apply(&plan, usize::MAX);
-    assert_eq!(secrets(&world), []);
-    assert!(world.state.resources.is_empty() && world.state.planes.is_empty());
+    for (of_others, words) in [(cluster, "Cluster theirs/theirs"), (way_in, "theirs, which manages itself")] {
+        let mut world = up.clone();
+        let theirs =
+            json!({"metadata": {"name": of_others.name, "namespace": of_others.namespace, "labels": {"windlass.dev/lineage": "other"}}});
+        world.objects.insert(of_others.clone(), theirs);
+        let secrets = |world: &World| -> Vec<ObjectKey> {
+            let of_provider =
+                |key: &&ObjectKey| key.kind == "Secret" && key.plane == management() && key.namespace.as_deref() == Some("capa-system");
+            world.objects.keys().filter(of_provider).cloned().collect()
+        };
+        assert!(!secrets(&world).is_empty());
+        let provider: Address = "management.sandbox.provider[\"aws\"]".parse().unwrap();
+        let plan = destroy(&world, &wish);
+        let told = format!(
+            "management.sandbox.provider[\"aws\"] stays, and its Secrets with it: clusters of others are there ({words}); destroy again when they are gone"
+        );
+        assert!(plan.warnings.contains(&told), "{:?}", plan.warnings);
+        let before = secrets(&world);
+        world.apply(&plan, usize::MAX);
+        assert_eq!(secrets(&world), before);
+        assert_eq!(world.state.resources.keys().collect::<Vec<_>>(), [&provider]);
+        // With the next destroy, when they are gone, so are the Secrets.
+        world.objects.remove(&of_others);
+        let plan = destroy(&world, &wish);
+        world.apply(&plan, usize::MAX);
+        assert_eq!(secrets(&world), []);
+        assert!(world.state.resources.is_empty() && world.state.planes.is_empty());
+    }
 }
 
 /// A step that was refused because of what lay there already has recorded that it meant to make it.

@@ -41,12 +41,14 @@ struct Size {
     objects: usize,
     /// Turns of each contestant.
     rounds: usize,
+    /// Workers of the clusters that are moved, one after the other.
+    workers: &'static [usize],
     /// How many requests a plain client has under way, beside the engine's own number.
     at_once: &'static [usize],
 }
 
-const FULL: Size = Size { objects: 2000, rounds: 3, at_once: &[1, 8, 32] };
-const SMALL: Size = Size { objects: 40, rounds: 1, at_once: &[] };
+const FULL: Size = Size { objects: 2000, rounds: 3, workers: &[2, 20], at_once: &[1, 8, 32] };
+const SMALL: Size = Size { objects: 40, rounds: 1, workers: &[2], at_once: &[] };
 
 #[tokio::main]
 async fn main() {
@@ -61,7 +63,9 @@ async fn main() {
         goals.extend(Box::pin(layers::measure(&ground, &size)).await);
     }
     if !said("layers") {
-        goals.extend(Box::pin(pivots::measure(size.rounds)).await);
+        for workers in size.workers {
+            goals.extend(Box::pin(pivots::measure(*workers, size.rounds)).await);
+        }
     }
     if measured {
         table::goals(&goals);

@@ -32,9 +32,9 @@ impl Way {
     }
 }
 
-/// Measures both ways, prints the table, and gives what is to be reached.
-pub async fn measure(rounds: usize) -> Vec<Goal> {
-    let (ours, theirs) = tokio::join!(Box::pin(Twin::begin("bench-pivot")), Box::pin(Twin::begin("bench-pivot-oracle")));
+/// Measures both ways of a cluster with so many workers, prints the table, and gives what is to be reached.
+pub async fn measure(workers: usize, rounds: usize) -> Vec<Goal> {
+    let (ours, theirs) = tokio::join!(Box::pin(Twin::begin("bench-pivot", workers)), Box::pin(Twin::begin("bench-pivot-oracle", workers)));
     let mut ways = [Way::new(Side::Management, "into the cluster"), Way::new(Side::Workload, "back")];
     for round in 0..rounds {
         for way in &mut ways {

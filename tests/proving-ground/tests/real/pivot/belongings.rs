@@ -14,7 +14,7 @@ const AWS: &str = "infrastructure.cluster.x-k8s.io/v1beta2";
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
 
 /// Writes a cluster with a pool as windlass does, and what people have put beside it.
-pub async fn write(plane: &Plane) {
+pub async fn write(plane: &Plane, workers: usize) {
     identity(plane).await;
     beside(plane).await;
     for mut object in objects::cluster(CLUSTER) {
@@ -30,7 +30,7 @@ pub async fn write(plane: &Plane) {
         let address = if object["kind"] == "KubeadmControlPlane" { "cluster.shop.control_plane" } else { "cluster.shop" };
         render(plane, object, address).await;
     }
-    for object in objects::pool(CLUSTER, "general", objects::VERSION, 2) {
+    for object in objects::pool(CLUSTER, "general", objects::VERSION, workers) {
         render(plane, object, "cluster.shop.worker_pool[\"general\"]").await;
     }
     for (api_version, kind, name, patch) in [

@@ -40,7 +40,7 @@ async fn step(kube: &Kube, what: &str, action: Action) -> Duration {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs real servers: cargo xtask proving-ground test"]
 async fn what_windlass_moves_is_what_clusterctl_moves() {
-    let (ours, theirs) = tokio::join!(Box::pin(Twin::begin("pivot")), Box::pin(Twin::begin("pivot-oracle")));
+    let (ours, theirs) = tokio::join!(Box::pin(Twin::begin("pivot", 2)), Box::pin(Twin::begin("pivot-oracle", 2)));
     let kube = hands(&ours.world.management);
     let before = [dump(&ours.here).await, dump(&theirs.here).await];
     compare("the twins", &before, &before, &[]);

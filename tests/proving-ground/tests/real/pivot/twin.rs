@@ -18,24 +18,26 @@ pub struct Twin {
     pub its_own: ClusterApi,
     pub workload: Arc<windlass_proving_ground::Plane>,
     pub world: World,
+    /// How many machines its pool has.
+    workers: usize,
     /// The planes as windlass speaks to them.
     pub here: Arc<Plane>,
     pub there: Arc<Plane>,
 }
 
 impl Twin {
-    /// A cluster that is calm, and ready to be moved into itself.
-    pub async fn begin(name: &str) -> Twin {
+    /// A cluster with one control plane machine and so many workers that is calm, and ready to be moved into itself.
+    pub async fn begin(name: &str, workers: usize) -> Twin {
         let world = World::begin(name).await;
         world.management.add_node("host").await.expect("a node");
         let here = open(management(), &world.management).await;
         inventory::install(&here).await;
-        belongings::write(&here).await;
+        belongings::write(&here, workers).await;
         let workload = world.plane_of(CLUSTER).await;
         let its_own = Box::pin(install_providers(&world.ground, &workload)).await;
         let there = open(cluster(CLUSTER), &workload).await;
         inventory::install(&there).await;
-        let twin = Twin { its_own, workload, world, here, there };
+        let twin = Twin { its_own, workload, world, workers, here, there };
         twin.runs(Side::Management, 1).await;
         twin
     }
@@ -51,7 +53,7 @@ impl Twin {
     pub async fn runs(&self, side: Side, control_plane: usize) -> Dump {
         let (processes, plane) = self.plane(side);
         self.world.machines_run(processes, &self.workload, "shop-control-plane", control_plane).await;
-        self.world.machines_run(processes, &self.workload, "shop-general", 2).await;
+        self.world.machines_run(processes, &self.workload, "shop-general", self.workers).await;
         let deadline = Instant::now() + Duration::from_secs(120);
         let mut before = dump(plane).await;
         let mut calm_since = Instant::now();

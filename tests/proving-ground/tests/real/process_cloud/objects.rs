@@ -56,7 +56,7 @@ pub fn cluster(name: &str) -> Vec<Json> {
 }
 
 /// A pool of workers that replaces a machine whose node is gone. No machine joins a control plane of another minor version.
-pub fn pool(cluster: &str, pool: &str, version: &str, replicas: u32) -> Vec<Json> {
+pub fn pool(cluster: &str, pool: &str, version: &str, replicas: usize) -> Vec<Json> {
     let name = format!("{cluster}-{pool}");
     let labels = json!({"cluster.x-k8s.io/cluster-name": cluster, "cluster.x-k8s.io/deployment-name": name});
     vec![
