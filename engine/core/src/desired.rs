@@ -6,7 +6,7 @@ use crate::addr::Address;
 use crate::diag::{Diagnostic, Span};
 use crate::layer::LayerKind;
 use crate::object::ObjectKey;
-use crate::plan::ProviderSpec;
+use crate::plan::{Pace, ProviderSpec};
 use crate::schema::Fixed;
 use crate::value::Value;
 
@@ -23,6 +23,8 @@ pub struct Desired {
     pub resources: BTreeMap<Address, DesiredResource>,
     /// Outputs by name.
     pub outputs: BTreeMap<String, DesiredOutput>,
+    /// How living clusters take turns.
+    pub pace: Pace,
 }
 
 /// The management plane as configured.

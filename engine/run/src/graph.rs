@@ -18,6 +18,21 @@ pub struct Graph {
     pub only_waits: Vec<bool>,
     /// Number of planes.
     pub plane_count: usize,
+    /// For each step, the living cluster that changes with it, if these take turns.
+    pub turns: Vec<Option<usize>>,
+    /// How they take turns.
+    pub pace: Option<Pace>,
+}
+
+/// How living clusters take turns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// How many there are.
+    pub clusters: usize,
+    /// How many may be at work at a time, at least 1.
+    pub at_once: usize,
+    /// So many that have failed keep others from beginning, at least 1.
+    pub failures: usize,
 }
 
 /// The plan's list of steps contradicts itself: it was not made by a planner, or was damaged.
@@ -32,6 +47,8 @@ impl Graph {
         let mut graph = Self { dependents: vec![Vec::new(); count], ..Self::default() };
         let mut ids = BTreeSet::new();
         let mut places: BTreeMap<&Address, usize> = BTreeMap::new();
+        let clusters = plan.turns.iter().flat_map(|turns| &turns.clusters);
+        let turns: BTreeMap<&Address, usize> = clusters.zip(0..).collect();
         for (index, step) in plan.steps.iter().enumerate() {
             if !ids.insert(step.id.as_str()) {
                 return Err(Damaged(format!("two of its steps have the id {}", step.id)));
@@ -59,8 +76,15 @@ impl Graph {
                     .collect(),
             );
             graph.only_waits.push(only_waits);
+            graph.turns.push(turns.get(&step.address.root()).copied());
         }
         graph.plane_count = places.len();
+        let count = |number: u32| usize::try_from(number).unwrap_or(usize::MAX).max(1);
+        graph.pace = plan.turns.as_ref().map(|turns| Pace {
+            clusters: turns.clusters.len(),
+            at_once: count(turns.pace.max_concurrent_clusters),
+            failures: count(turns.pace.stop_after_failures),
+        });
         Ok(graph)
     }
 

@@ -15,5 +15,6 @@ pub mod summary;
 mod attempt;
 mod journal;
 mod preflight;
+mod turns;
 
 pub use event::RunEvent;

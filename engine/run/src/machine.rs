@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::turns::Turns;
 
 /// How many steps may act at once. Steps that only wait are not counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +125,7 @@ pub struct State {
     ready_to_wait: BTreeSet<usize>,
     /// Ready steps that found a plane full, by that plane.
     parked: Vec<BTreeSet<usize>>,
+    turns: Turns,
     acting: usize,
     acting_on: Vec<usize>,
     running: usize,
@@ -139,6 +141,7 @@ impl State {
             ready: BTreeSet::new(),
             ready_to_wait: BTreeSet::new(),
             parked: vec![BTreeSet::new(); graph.plane_count],
+            turns: Turns::new(Arc::clone(&graph)),
             acting: 0,
             acting_on: vec![0; graph.plane_count],
             running: 0,
@@ -188,6 +191,7 @@ pub fn transition(mut state: State, event: Event) -> Result<(State, Vec<Command>
         (course, _) => return Err(Illegal { event, course }),
     }
     if state.course == Course::Going {
+        state.open_turns();
         state.start_ready(&mut commands);
     }
     let nothing_more = state.course > Course::Going || (state.ready.is_empty() && state.ready_to_wait.is_empty());
@@ -213,6 +217,7 @@ impl State {
         let graph = Arc::clone(&self.graph);
         for step in done {
             self.set(*step, StepState::Ended(End::Done));
+            self.turns.was_done(*step);
             for dependent in graph.dependents.get(*step).into_iter().flatten() {
                 if let Some(missing) = self.missing.get_mut(*dependent) {
                     *missing = missing.saturating_sub(1);
@@ -226,7 +231,24 @@ impl State {
         }
     }
 
+    /// Puts a ready step in its queue, if it is its cluster's turn.
     fn enqueue(&mut self, step: usize) {
+        if self.turns.admit(step) {
+            self.queue(step);
+        }
+    }
+
+    fn open_turns(&mut self) {
+        loop {
+            let steps = self.turns.next();
+            if steps.is_empty() {
+                return;
+            }
+            steps.into_iter().for_each(|step| self.queue(step));
+        }
+    }
+
+    fn queue(&mut self, step: usize) {
         let only_waits = self.graph.only_waits.get(step).copied().unwrap_or_default();
         let queue = if only_waits { &mut self.ready_to_wait } else { &mut self.ready };
         queue.insert(step);
@@ -249,6 +271,8 @@ impl State {
             End::NotDone => self.skip_dependents(step, commands),
             End::Stopped => {}
         }
+        // After what it has made ready: as long as its cluster goes on, no other one takes its place.
+        self.turns.ended(step, end != End::NotDone);
     }
 
     fn skip_dependents(&mut self, because: usize, commands: &mut Vec<Command>) {
@@ -258,6 +282,7 @@ impl State {
             for dependent in graph.dependents.get(step).into_iter().flatten() {
                 if self.steps.get(*dependent) == Some(&StepState::Waiting) {
                     self.set(*dependent, StepState::Skipped { because });
+                    self.turns.skipped(*dependent);
                     commands.push(Command::Skip { step: *dependent, because });
                     next.push_back(*dependent);
                 }

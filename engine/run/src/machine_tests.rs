@@ -1,4 +1,5 @@
 use super::*;
+use crate::graph::Pace;
 use proptest::prelude::*;
 
 const TEN: Limits = Limits { steps: 10, on_one_plane: 10 };
@@ -10,6 +11,7 @@ fn graph(needs: &[&[usize]]) -> Graph {
         graph.needs.push(needs.len());
         graph.planes.push(vec![0]);
         graph.only_waits.push(false);
+        graph.turns.push(None);
         for need in *needs {
             graph.dependents[*need].push(step);
         }
@@ -108,6 +110,54 @@ fn steps_that_only_wait_take_no_place() {
     assert_eq!(told, [vec![Start(0), Start(1)], vec![], vec![Start(2)]]);
 }
 
+/// A graph whose steps are of these clusters, which take turns.
+fn in_turns(needs: &[&[usize]], turns: &[Option<usize>], at_once: usize, failures: usize) -> Graph {
+    let clusters = turns.iter().flatten().max().map_or(0, |last| last + 1);
+    Graph { turns: turns.to_vec(), pace: Some(Pace { clusters, at_once, failures }), ..graph(needs) }
+}
+
+#[test]
+fn living_clusters_take_turns_and_what_is_none_of_theirs_goes_on() {
+    use Command::{Finish, Start};
+    // Two steps of cluster 0, two of cluster 1, one of nobody.
+    let shape = || in_turns(&[&[], &[0], &[], &[2], &[]], &[Some(0), Some(0), Some(1), Some(1), None], 1, 1);
+    let all = [0, 1, 2, 3, 4].map(|step| ended(step, End::Done));
+    let told = commands(shape(), TEN, vec![all[4].clone(), all[0].clone(), all[1].clone(), all[2].clone(), all[3].clone()]);
+    assert_eq!(told, [vec![Start(0), Start(4)], vec![], vec![Start(1)], vec![Start(2)], vec![Start(3)], vec![Finish]]);
+    let told = commands(Graph { pace: Some(Pace { clusters: 2, at_once: 2, failures: 1 }), ..shape() }, TEN, vec![]);
+    assert_eq!(told, [vec![Start(0), Start(2), Start(4)]]);
+}
+
+#[test]
+fn a_failed_cluster_keeps_those_from_beginning_that_have_not_and_nobody_else() {
+    use Command::{Finish, Skip, Start};
+    // Of three clusters two work at a time; each has two steps.
+    let needs: &[&[usize]] = &[&[], &[0], &[], &[2], &[], &[4]];
+    let shape = |failures| in_turns(needs, &[Some(0), Some(0), Some(1), Some(1), Some(2), Some(2)], 2, failures);
+    let events = || vec![ended(0, End::NotDone), ended(2, End::Done), ended(3, End::Done)];
+    let skip = Skip { step: 1, because: 0 };
+    let told = commands(shape(1), TEN, events());
+    assert_eq!(told, [vec![Start(0), Start(2)], vec![skip.clone()], vec![Start(3)], vec![Finish]]);
+    let told = commands(shape(2), TEN, events());
+    assert_eq!(told, [vec![Start(0), Start(2)], vec![skip, Start(4)], vec![Start(3)], vec![]]);
+}
+
+#[test]
+fn clusters_that_need_each_other_do_not_keep_each_other_waiting() {
+    use Command::{Finish, Start};
+    // The second step of cluster 0 needs the one of cluster 1.
+    let shape = in_turns(&[&[], &[], &[0, 1]], &[Some(0), Some(1), Some(0)], 1, 1);
+    let told = commands(shape, TEN, vec![ended(0, End::Done), ended(1, End::Done), ended(2, End::Done)]);
+    assert_eq!(told, [vec![Start(0)], vec![Start(1)], vec![Start(2)], vec![Finish]]);
+}
+
+#[test]
+fn a_cluster_that_an_earlier_attempt_has_begun_goes_on() {
+    let shape = in_turns(&[&[], &[], &[1], &[]], &[Some(0), Some(1), Some(1), Some(2)], 1, 1);
+    let (_, told) = transition(State::new(Arc::new(shape), TEN), Event::Begin { done: [1].into() }).unwrap();
+    assert_eq!(told, [Command::Start(2)]);
+}
+
 #[test]
 fn what_cannot_come_is_an_error() {
     let fresh = || State::new(Arc::new(graph(&[&[], &[0]])), TEN);
@@ -133,12 +183,18 @@ fn what_cannot_come_is_an_error() {
 
 /// Up to 30 steps that need some of those before them, on up to 4 planes.
 fn any_graph() -> impl Strategy<Value = (Vec<Vec<usize>>, Graph)> {
-    let step =
-        (proptest::collection::vec(any::<proptest::sample::Index>(), 0..4), proptest::collection::btree_set(0_usize..4, 0..3), 0..5_u8);
-    proptest::collection::vec(step, 1..30).prop_map(|steps| {
-        let mut graph = Graph { dependents: vec![Vec::new(); steps.len()], plane_count: 4, ..Graph::default() };
+    let step = (
+        proptest::collection::vec(any::<proptest::sample::Index>(), 0..4),
+        proptest::collection::btree_set(0_usize..4, 0..3),
+        0..5_u8,
+        proptest::option::of(0_usize..4),
+    );
+    (proptest::collection::vec(step, 1..30), 1_usize..4, 1_usize..4).prop_map(|(steps, at_once, failures)| {
+        let pace = Some(Pace { clusters: 4, at_once, failures });
+        let mut graph = Graph { dependents: vec![Vec::new(); steps.len()], plane_count: 4, pace, ..Graph::default() };
         let mut all = Vec::new();
-        for (index, (needs, planes, waits)) in steps.into_iter().enumerate() {
+        for (index, (needs, planes, waits, turn)) in steps.into_iter().enumerate() {
+            graph.turns.push(turn);
             let needs: BTreeSet<usize> = needs.into_iter().filter(|_| index > 0).map(|need| need.index(index.max(1))).collect();
             needs.iter().for_each(|need| graph.dependents[*need].push(index));
             graph.needs.push(needs.len());
@@ -163,6 +219,7 @@ proptest! {
         let mut running: BTreeSet<usize> = BTreeSet::new();
         let mut done: BTreeSet<usize> = BTreeSet::new();
         let (mut failed, mut skipped, mut started): (BTreeSet<usize>, BTreeSet<usize>, usize) = Default::default();
+        let mut begun = vec![false; 4];
         let mut picks = picks.into_iter();
         loop {
             for command in &told {
@@ -189,6 +246,13 @@ proptest! {
                 break;
             }
             prop_assert!(!running.is_empty(), "it hangs");
+            let (now, open) = state.turns.begun();
+            if now != begun {
+                let pace = graph.pace.as_ref().unwrap();
+                let over: BTreeSet<usize> = failed.iter().filter_map(|step| graph.turns[*step]).collect();
+                prop_assert!(open <= pace.at_once && over.len() < pace.failures, "{open} at work, {} failed", over.len());
+                begun = now.to_vec();
+            }
             let (pick, luck) = picks.next().unwrap();
             let step = *running.iter().nth(pick.index(running.len())).unwrap();
             running.remove(&step);
@@ -198,7 +262,16 @@ proptest! {
         }
         prop_assert!(running.is_empty());
         prop_assert_eq!(started, done.len() + failed.len());
-        prop_assert_eq!(done.len() + failed.len() + skipped.len(), needs.len());
+        // Only a cluster that was kept from beginning is not reached, and what needs it.
+        let kept_back = (0..needs.len()).filter(|step| state.steps()[*step] == StepState::Waiting);
+        let mut unreached = BTreeSet::new();
+        for step in kept_back {
+            let own = graph.turns[step].is_some_and(|turn| !begun[turn]);
+            prop_assert!(own || needs[step].iter().any(|need| unreached.contains(need)), "{step} was forgotten");
+            unreached.insert(step);
+        }
+        prop_assert!(unreached.is_empty() || !failed.is_empty());
+        prop_assert_eq!(done.len() + failed.len() + skipped.len() + unreached.len(), needs.len());
         prop_assert_eq!(state.course(), Course::Over);
     }
 }

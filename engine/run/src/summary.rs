@@ -1,5 +1,8 @@
 //! How a run ended, as data: the roof words it and turns it into an exit code.
 
+use std::collections::BTreeSet;
+
+use windlass_core::addr::Address;
 use windlass_core::plan::Plan;
 
 use crate::machine::{End, StepState};
@@ -125,6 +128,20 @@ impl Summary {
             worst => worst,
         };
         summary
+    }
+
+    /// Living clusters whose change has not begun because others have failed.
+    pub fn kept_back<'p>(&self, plan: &'p Plan) -> Vec<&'p Address> {
+        let of = |steps: &[usize]| -> BTreeSet<Address> {
+            steps.iter().filter_map(|step| plan.steps.get(*step)).map(|step| step.address.root()).collect()
+        };
+        let failed: Vec<usize> = self.failed.iter().map(|(step, _)| *step).collect();
+        let skipped: Vec<usize> = self.skipped.iter().map(|(step, _)| *step).collect();
+        let begun: BTreeSet<Address> = [&self.done, &failed, &skipped, &self.stopped].into_iter().flat_map(|steps| of(steps)).collect();
+        let waiting = of(&self.not_reached);
+        let turns = plan.turns.as_ref().filter(|_| !failed.is_empty() && self.stopped.is_empty() && self.verdict != Verdict::Stopped);
+        let clusters = turns.into_iter().flat_map(|turns| &turns.clusters);
+        clusters.filter(|cluster| waiting.contains(*cluster) && !begun.contains(*cluster)).collect()
     }
 
     /// Whether all steps are done.

@@ -51,6 +51,9 @@ pub fn plan_text(plan: &Plan) -> String {
         text.push('\n');
     }
     text.push_str(&summary_text(plan));
+    if let Some(turns) = &plan.turns {
+        let _ = writeln!(text, "{}.", turns.words());
+    }
     text.push_str(&outputs(plan));
     text + &warnings(plan)
 }

@@ -239,6 +239,9 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
             );
         }
     }
+    for cluster in summary.kept_back(plan) {
+        let _ = writeln!(text, "{} {cluster}: others have failed (`stop_after_failures`)", paint(CHANGE, "held back"));
+    }
     for unplanned in &plan.unplanned {
         let _ = writeln!(text, "{} {}: unreachable: {}", paint(CHANGE, "left out"), unplanned.address, unplanned.reason);
     }

@@ -14,7 +14,6 @@ use crate::value::{Type, Value, convert};
 use super::Inputs;
 use super::block::{Handled, Reader};
 use super::model::ProviderSettings;
-use super::required_version::fulfils;
 use super::schema;
 
 /// Name of the plane if HCL names none.
@@ -182,34 +181,4 @@ fn variables(given: &Value, place: Span, diagnostics: &mut Diagnostics) -> BTree
         }
     }
     variables
-}
-
-/// The agent's image: of the `windlass` block or of the release.
-pub fn agent_image(inputs: &Inputs<'_>, names: &Names<'_>, diagnostics: &mut Diagnostics) -> String {
-    let mut image = None;
-    for block in inputs.body.blocks_of("windlass") {
-        let reader = Reader { scope: names, files: inputs.files, what: "windlass" };
-        let body = reader.read(&block.body, block.header_span, &[&schema::WINDLASS], Handled::default(), diagnostics);
-        image = body.value.get("agent_image").and_then(Value::as_str).map(str::to_owned).or(image);
-        if let Some(wanted) = body.value.get("required_version").and_then(Value::as_str) {
-            let span = body.span_of("required_version").unwrap_or(block.header_span);
-            match fulfils(wanted, inputs.version) {
-                Ok(true) => {}
-                Ok(false) => diagnostics.push(
-                    Diagnostic::error(
-                        Code::REQUIRED_VERSION,
-                        format!("this is windlass {}, the configuration needs {wanted}", inputs.version),
-                    )
-                    .at(span)
-                    .hint("use a windlass that fits, or change `required_version`"),
-                ),
-                Err(part) => diagnostics.push(
-                    Diagnostic::error(Code::INVALID_VALUE, format!("{part:?} is no constraint on versions"))
-                        .at(span)
-                        .hint("write \">= 0.1, < 0.3\" or \"~> 0.1.2\"; operators are =, !=, >, >=, <, <= and ~>"),
-                ),
-            }
-        }
-    }
-    image.unwrap_or_else(|| inputs.agent_image.to_owned())
 }

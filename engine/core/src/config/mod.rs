@@ -28,6 +28,7 @@ mod required_version;
 pub mod schema;
 mod toplevel;
 mod variable;
+mod windlass;
 mod without_api;
 
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ use crate::files::Files;
 use crate::lang::{Body, Names};
 use crate::provider::Provider;
 use crate::value::{Type, Value};
+
+use windlass::Settings;
 
 pub use etcd::ExternalEtcd;
 pub(crate) use manifest::objects as manifest_objects;
@@ -74,7 +77,7 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
     forgive(inputs.body, &mut names, "profile", "profile");
     let instances = naming::evaluate(inputs, &mut names, &mut diagnostics);
     let (management, provider_settings) = management::evaluate(inputs, &names, &mut diagnostics);
-    let agent_image = management::agent_image(inputs, &names, &mut diagnostics);
+    let Settings { agent_image, pace } = windlass::evaluate(inputs, &names, &mut diagnostics);
     let clouds = cloud::evaluate(inputs, &instances, &names, &mut diagnostics);
     cloud::refuse_sandbox(inputs, &management, &clouds, &mut diagnostics);
     let mut clusters = {
@@ -103,7 +106,7 @@ pub fn evaluate(inputs: &Inputs<'_>, sources: &mut SourceMap) -> (Model, Diagnos
         diagnostics.extend(clusters.values().filter_map(unexplained));
     }
     diagnostics.sort();
-    (Model { management, provider_settings, components: BTreeMap::new(), agent_image, clouds, clusters, outputs }, diagnostics)
+    (Model { management, provider_settings, components: BTreeMap::new(), agent_image, pace, clouds, clusters, outputs }, diagnostics)
 }
 
 /// Names that blocks with syntax errors would have declared are not missed: one fault is told once.

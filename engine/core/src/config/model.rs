@@ -8,6 +8,7 @@ use crate::addr::Address;
 use crate::desired::{DesiredManagement, DesiredOutput};
 use crate::diag::Span;
 use crate::layer::LayerKind;
+use crate::plan::Pace;
 use crate::provider::{CloudInput, ClusterInput, Provider};
 use crate::repository::{Components, asks_for_certificates};
 use crate::value::Value;
@@ -26,6 +27,8 @@ pub struct Model {
     pub components: BTreeMap<String, Components>,
     /// Image of the agent.
     pub agent_image: String,
+    /// How living clusters take turns.
+    pub pace: Pace,
     /// Clouds by address.
     pub clouds: BTreeMap<Address, CloudModel>,
     /// Clusters by address.

@@ -7,6 +7,20 @@ pub const WINDLASS: BlockSchema = BlockSchema {
     attributes: &[
         attribute("required_version", T::String, P::Optional, C::InPlace, "Versions of windlass that may plan this configuration."),
         attribute("agent_image", T::String, P::Optional, C::InPlace, "Image of the agent; the default belongs to the release."),
+        attribute(
+            "max_concurrent_clusters",
+            T::Integer,
+            P::Default("1"),
+            C::InPlace,
+            "Living clusters that an apply changes at a time. New clusters, and those that are destroyed, are not counted.",
+        ),
+        attribute(
+            "stop_after_failures",
+            T::Integer,
+            P::Default("1"),
+            C::InPlace,
+            "So many living clusters whose change has failed keep others from beginning; what has begun goes on.",
+        ),
     ],
     blocks: &[],
 };

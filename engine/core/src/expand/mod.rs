@@ -33,7 +33,8 @@ pub const RENDER_REVISION: u32 = 1;
 /// Expands a configuration for the state of this lineage.
 pub fn expand(model: &Model, lineage: &str) -> (Desired, Diagnostics) {
     let (mut diagnostics, misnamed) = names::check(model);
-    let mut desired = Desired { management: Some(model.management.clone()), outputs: model.outputs.clone(), ..Desired::default() };
+    let mut desired =
+        Desired { management: Some(model.management.clone()), outputs: model.outputs.clone(), pace: model.pace, ..Desired::default() };
     let marker = mark::Marker::new(lineage);
     providers::expand(model, &marker, &mut desired, &mut diagnostics);
     without_effect::warn(model, &mut diagnostics);

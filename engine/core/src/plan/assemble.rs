@@ -12,6 +12,7 @@ use super::demands::{goes_alone, planes};
 use super::kept_facts::kept_input;
 use super::rolling::{self, machines_at, rolls_machines};
 use super::saga::{Abandoned, Draft, is_half_made_provider};
+use super::turns::turns;
 use super::verdict::{Repair, Verdict, Verdicts, View, is_bookkeeping};
 use super::wish::{Placed, Wish};
 use super::{
@@ -79,6 +80,7 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
         step.expects = expects.into_iter().collect();
         moved_by_pivot(view, &step.action, &mut seen);
     }
+    let turns = turns(view, &steps);
     Plan {
         windlass_plan: PLAN_FORMAT,
         tool_version: view.options.tool_version.to_owned(),
@@ -90,6 +92,7 @@ pub(super) fn assemble(view: &View<'_>, verdicts: Verdicts, draft: Draft, parts:
         changes: changes.into_values().collect(),
         steps,
         fingerprints,
+        turns,
         outputs: plan_outputs(view, &parts.outputs),
         warnings: parts.warnings,
         unplanned: parts.unplanned,

@@ -30,6 +30,7 @@ fn plan() -> Plan {
             on_done: Vec::new(),
         }],
         fingerprints: Vec::new(),
+        turns: None,
         outputs: Default::default(),
         warnings: vec!["w".into()],
         unplanned: vec![Unplanned { address, reason: "r".into() }],

@@ -36,6 +36,7 @@ mod replacing;
 mod rolling;
 mod saga;
 mod taken;
+mod turns;
 mod unserved;
 mod validate;
 mod verdict;
@@ -63,6 +64,7 @@ pub use options::PlanOptions;
 pub use planes::{old_state, other_plane, other_planes};
 pub use saga::{abandoned, answers_again};
 pub use secret_leaves::secret_leaves;
+pub use turns::{Pace, Turns};
 
 pub use change::{Actor, Change, ChangeAction, LeafChange, ObjectAction, ObjectChange, Reason};
 
@@ -104,6 +106,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What must still hold when it is applied.
     pub fingerprints: Vec<Fingerprint>,
+    /// Living clusters of which not all may change at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turns: Option<Turns>,
     /// Outputs by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, PlanOutput>,

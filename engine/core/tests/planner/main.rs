@@ -17,6 +17,7 @@ mod repave;
 mod replacing;
 mod scaling;
 mod show;
+mod turns;
 mod wish;
 mod without_api;
 mod world;

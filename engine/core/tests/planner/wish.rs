@@ -12,7 +12,7 @@ use windlass_core::desired::{
 use windlass_core::layer::LayerKind;
 use windlass_core::marks;
 use windlass_core::object::{ObjectKey, split_api_version};
-use windlass_core::plan::ProviderSpec;
+use windlass_core::plan::{Pace, ProviderSpec};
 use windlass_core::value::{Type, Value};
 
 pub const LINEAGE: &str = "11111111-2222-3333-4444-555555555555";
@@ -198,6 +198,7 @@ fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
 /// The whole wish for these clusters.
 pub fn desired(clusters: &[Wanted]) -> Desired {
     let mut desired = Desired {
+        pace: Pace::default(),
         management: Some(DesiredManagement {
             address: management(),
             sandbox: true,

@@ -88,6 +88,7 @@ pub fn plan(steps: Vec<(&str, &[u32], Action)>) -> Plan {
         changes: Vec::new(),
         steps: made,
         fingerprints,
+        turns: None,
         outputs: BTreeMap::new(),
         warnings: Vec::new(),
         unplanned: Vec::new(),
