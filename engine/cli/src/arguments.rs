@@ -72,6 +72,18 @@ pub enum Command {
     Version(Version),
 }
 
+impl Command {
+    /// Whether it speaks in messages for programs, and in nothing else.
+    pub fn streams(&self) -> bool {
+        match self {
+            Command::Plan(command) => command.json,
+            Command::Apply(command) => command.writing.json,
+            Command::Destroy(command) => command.writing.json,
+            _ => false,
+        }
+    }
+}
+
 /// What every command on a module takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Module {
@@ -113,6 +125,9 @@ pub struct Writing {
     /// Approve without asking
     #[arg(long)]
     pub auto_approve: bool,
+    /// Print events as JSON, one a line; needs -auto-approve or a saved plan
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What planning takes.
@@ -178,7 +193,7 @@ pub struct Plan {
     /// Taken and not needed: planning has no steps
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub parallelism: Option<usize>,
-    /// Print the plan as JSON
+    /// Print events as JSON, one a line; `show -json PLAN` prints a plan
     #[arg(long)]
     pub json: bool,
 }

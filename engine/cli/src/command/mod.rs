@@ -40,6 +40,7 @@ pub fn run(arguments: &Arguments, view: &View) -> Result<ExitCode, Failure> {
     // Only one TLS provider is linked; naming it keeps rustls from guessing. A second call finds it set.
     let _ = rustls::crypto::ring::default_provider().install_default();
     raise_open_files();
+    view.begins();
     let work = async {
         match &arguments.command {
             Command::Init(command) => init::run(arguments, command, view),

@@ -14,6 +14,8 @@ pub mod make;
 pub mod options;
 pub mod secret_leaves;
 pub mod show_json;
+pub mod tally;
+pub mod ui_json;
 
 pub(crate) mod access;
 mod assemble;
