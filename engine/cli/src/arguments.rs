@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use windlass_core::diag::Code;
 
 use crate::argv::{self, VariableFlag};
@@ -53,6 +53,8 @@ pub enum Command {
     Show(Show),
     /// Show outputs
     Output(Output),
+    /// Draw the steps of a plan with what they need
+    Graph(Graph),
     /// Look into the state
     #[command(subcommand)]
     State(State),
@@ -257,6 +259,42 @@ pub struct Output {
     pub raw: bool,
     /// Only this output
     pub name: Option<String>,
+}
+
+/// `graph`
+#[derive(Debug, Args)]
+pub struct Graph {
+    #[command(flatten)]
+    pub module: Module,
+    /// What is planned, if no plan is given
+    #[arg(long = "type", value_name = "TYPE", default_value = "plan")]
+    pub of: GraphOf,
+    /// A saved plan; without it one is made from the configuration
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Language of the drawing; `text` lists the steps by waves, with the critical path
+    #[arg(long, value_name = "FORMAT", default_value = "dot")]
+    pub format: Drawing,
+}
+
+/// What `graph` plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphOf {
+    /// What apply would do
+    Plan,
+    /// What destroy would do
+    PlanDestroy,
+}
+
+/// How `graph` draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// Graphviz
+    Dot,
+    /// Mermaid
+    Mermaid,
+    /// Plain text
+    Text,
 }
 
 /// `state`

@@ -4,6 +4,7 @@ mod colour;
 mod diagnostic;
 mod diagnostic_json;
 mod drift;
+pub mod graph;
 mod plan;
 mod progress;
 mod run_stream;
