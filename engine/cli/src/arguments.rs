@@ -277,23 +277,18 @@ pub struct Graph {
     pub format: Drawing,
 }
 
-/// What `graph` plans.
+/// What `graph` plans. Without words of their own, which would spread the help of all flags over more lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum GraphOf {
-    /// What apply would do
     Plan,
-    /// What destroy would do
     PlanDestroy,
 }
 
 /// How `graph` draws.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Drawing {
-    /// Graphviz
     Dot,
-    /// Mermaid
     Mermaid,
-    /// Plain text
     Text,
 }
 

@@ -31,6 +31,9 @@ use crate::view::{self, View};
 /// Steps on one plane at the same time: a server's own limit for one client is near it.
 const ON_ONE_PLANE: usize = 32;
 
+/// Characters of a past plan that are still read for a forecast; more would take longer than the forecast is worth.
+const LARGEST_PAST: usize = 8 << 20;
+
 /// Whether a run begins or goes on.
 #[derive(Clone, Copy)]
 pub enum Go {
@@ -102,7 +105,9 @@ impl<'a> Writer<'a> {
             Go::On => Start::GoOn,
             Go::FinishPivot => Start::FinishPivot,
         };
-        let printing = self.view.follow(plan, received);
+        // A forecast is not worth a failure.
+        let past = || windlass_state::past_work(&self.session.state, LARGEST_PAST).unwrap_or_default();
+        let printing = self.view.follow(plan, past, received);
         let (summary, ()) = tokio::join!(execute(plan, recorded, start, &ports, options), printing);
         listening.abort();
         Ok(summary)

@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(json["detail"], "It is not there.\n\nhint: look");
         assert_eq!(json["windlass"], json!({"code": "WL0100", "hint": "look", "related": []}));
         let expected = json!({
-            "filename": "main.wl.hcl", "start": {"line": 2, "column": 7, "byte": 13}, "end": {"line": 3, "column": 1, "byte": 22},
+            "filename": "main.wl.hcl", "start": {"line": 2, "column": 7, "byte": 13}, "end": {"line": 3, "column": 2, "byte": 22},
         });
         assert_eq!(json["range"], expected);
         let expected = json!({

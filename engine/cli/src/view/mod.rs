@@ -4,7 +4,9 @@ mod colour;
 mod diagnostic;
 mod diagnostic_json;
 mod drift;
+mod forecast;
 pub mod graph;
+mod live;
 mod plan;
 mod progress;
 mod run_stream;
@@ -23,6 +25,7 @@ use windlass_core::plan::ui_json::{Level, Message, change_messages, change_summa
 use windlass_core::plan::{Mode, Plan};
 use windlass_run::RunEvent;
 use windlass_run::summary::{Summary, Verdict};
+use windlass_state::PastWork;
 
 use crate::arguments::Arguments;
 use crate::failure::Failure;
@@ -123,10 +126,14 @@ impl View {
         }
     }
 
-    /// Tells what a run does, until it is over.
-    pub async fn follow(&self, plan: &Plan, events: UnboundedReceiver<RunEvent>) {
+    /// Tells what a run does, until it is over. `past`: what earlier runs did, asked for only where it is shown.
+    pub async fn follow(&self, plan: &Plan, past: impl FnOnce() -> Vec<PastWork>, events: UnboundedReceiver<RunEvent>) {
         match self.stream {
             true => run_stream::RunStream::new(plan).follow(*self, events).await,
+            false if live::can_be_drawn_on() => {
+                let forecast = forecast::Forecast::new(plan, &past());
+                live::Live::new(*self, plan, forecast).follow(events).await;
+            }
             false => progress::ProgressPrinter::new(*self, plan).follow(events).await,
         }
     }

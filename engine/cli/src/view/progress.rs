@@ -93,7 +93,13 @@ impl<'a> ProgressPrinter<'a> {
         lines
     }
 
-    fn line(&mut self, event: &RunEvent, now: Instant) -> Option<String> {
+    /// For what a step waits, and why.
+    pub fn waits_for(&self, step: usize) -> Option<&str> {
+        self.waits.get(&step).map(|wait| wait.text.as_str())
+    }
+
+    /// The line that an event is worth; a wait is told later, if it lasts.
+    pub fn line(&mut self, event: &RunEvent, now: Instant) -> Option<String> {
         let name = |step: usize| {
             self.steps.get(step).map(|step| format!("{}: {}", paint(BOLD, &step.address), title(&step.action))).unwrap_or_default()
         };
@@ -156,9 +162,10 @@ pub fn silent(step: &Step) -> bool {
     matches!(step.action, Action::Record | Action::StoreOutputs { .. })
 }
 
-/// The beginning of a reason: a control plane's names every condition of every machine.
+/// The beginning of a reason: a control plane's names every condition of every machine. What a terminal would act upon is left out.
 pub fn shortened(reason: &str) -> String {
-    let one_line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut one_line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    one_line.retain(|character| !character.is_control());
     match one_line.char_indices().nth(REASON) {
         Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default().trim_end()),
         None => one_line,
@@ -349,5 +356,6 @@ mod tests {
         assert_eq!(shortened(&long).chars().count(), REASON + 1);
         assert!(shortened(&long).ends_with('…'));
         assert_eq!(shortened("* a\n  * b"), "* a * b");
+        assert_eq!(shortened("a\u{1b}[2Jb"), "a[2Jb");
     }
 }

@@ -67,6 +67,8 @@ async fn a_failed_step_skips_what_needs_it_and_the_next_run_goes_on_from_there()
     assert_eq!(phases(&bench, "b"), [Phase::Started, Phase::Failed]);
     let journal = bench.state.recorded().unfinished.unwrap().journal;
     assert!(journal.iter().all(|record| !record.evidence.to_string().contains("403")), "an API's words may quote secrets");
+    let mut done = journal.iter().filter(|record| record.phase == Phase::Done);
+    assert!(done.all(|record| record.evidence["took_ms"].is_u64() && record.evidence["of"].is_string()), "{journal:?}");
 
     bench.world.manners.lock().unwrap().clear();
     bench.world.log.lock().unwrap().clear();
