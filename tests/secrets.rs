@@ -195,7 +195,7 @@ fn secrets_are_only_where_the_sandbox_plays_the_server() {
     canaries.absent_below(place.path(), &ALLOWED);
 
     // To the end.
-    run(&place, &canaries, &["apply", "-auto-approve"], &[]).expect(0).says("Apply complete!");
+    run(&place, &canaries, &["apply", "-auto-approve", "-json"], &[]).expect(0).says("Apply complete!");
     let kubeconfig = place.run_with(&["kubeconfig", "shop", "-var=access_key=x", "-var-file=more.wlvars.json"], &[]).expect(0).stdout;
     let management = place.run(&["sandbox", "kubeconfig"]).expect(0).stdout;
     let keys = learn(&mut canaries, "shop", &kubeconfig) + learn(&mut canaries, "the management plane", &management);
@@ -218,14 +218,15 @@ fn secrets_are_only_where_the_sandbox_plays_the_server() {
     run(&place, &canaries, &["drift"], &[]).expect(2).says("kubectl-edit");
     run(&place, &canaries, &["drift", "-json"], &[]).expect(2);
     run(&place, &canaries, &["plan", "-out=b.wlplan", "-detailed-exitcode"], &[]).expect(2);
-    run(&place, &canaries, &["apply", "b.wlplan"], &[]).expect(0);
+    run(&place, &canaries, &["plan", "-json"], &[]).expect(0).says("Drift detected");
+    run(&place, &canaries, &["apply", "-json", "b.wlplan"], &[]).expect(0);
     let repaired = shop.get(SECRET, "storefront", "database");
     assert_eq!(repaired.pointer("/data/password"), Some(&json!(BASE64.encode(PASSWORD.as_bytes()))), "the repair is real");
     run(&place, &canaries, &["plan", "-detailed-exitcode"], &[]).expect(0);
     canaries.absent_below(place.path(), &ALLOWED);
 
     // Down.
-    run(&place, &canaries, &["destroy", "-auto-approve"], &[]).expect(0);
+    run(&place, &canaries, &["destroy", "-auto-approve", "-json"], &[]).expect(0);
     canaries.absent_below(place.path(), &ALLOWED);
 
     // The store may hold them, and is shut; the sandbox's process has neither argument nor environment with one.

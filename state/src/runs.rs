@@ -1,8 +1,11 @@
 //! Rows of runs and their journal: begun, journalled, ended, pruned.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value as Json;
 use windlass_core::recorded::{JournalRecord, Phase, UnfinishedRun};
-use windlass_run::ports::RunEnd;
+use windlass_run::ports::{EVIDENCE_TOOK, RunEnd};
 
 use crate::checksum::checksum;
 use crate::rows::Fault;
@@ -61,6 +64,15 @@ pub struct PastRun {
     pub plan_digest: String,
     /// How it stands.
     pub status: RunStatus,
+}
+
+/// What a run did, with how long each step took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastWork {
+    /// Its plan, canonical text.
+    pub plan: String,
+    /// Steps that were done, by id, in their order.
+    pub took: Vec<(String, Duration)>,
 }
 
 /// The status changes, the checksum does not cover it: each of its four words is checked by the table itself.
@@ -163,6 +175,22 @@ pub fn load(connection: &Connection) -> Result<(Vec<PastRun>, Option<UnfinishedR
         past.push(PastRun { id, serial, plan_digest, status });
     }
     Ok((past, unfinished))
+}
+
+/// The runs that are kept whole and have plans up to a size, the unfinished one included, oldest first.
+pub fn load_work(connection: &Connection, largest: usize) -> Result<Vec<PastWork>, Fault> {
+    let mut query = connection.prepare("SELECT id, plan FROM runs WHERE plan <> '' AND length(plan) <= ?1 ORDER BY number")?;
+    let kept: Vec<(String, String)> =
+        query.query_map([i64::try_from(largest).unwrap_or(i64::MAX)], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let took = |record: JournalRecord| {
+        let took = record.evidence.get(EVIDENCE_TOOK).and_then(Json::as_u64).filter(|_| record.phase == Phase::Done)?;
+        Some((record.step, Duration::from_millis(took)))
+    };
+    let work = |(id, plan): (String, String)| {
+        let records = load_journal(connection, &id)?;
+        Ok(PastWork { plan, took: records.into_iter().filter_map(took).collect() })
+    };
+    kept.into_iter().map(work).collect()
 }
 
 fn load_journal(connection: &Connection, run: &str) -> Result<Vec<JournalRecord>, Fault> {

@@ -7,7 +7,7 @@ use windlass_run::ports::StoreError;
 
 use crate::file::{Stamp, open_to_read, recognise, verify};
 use crate::rows;
-use crate::runs::PastRun;
+use crate::runs::{PastRun, PastWork, load_work};
 use windlass_core::encode::DigestKey;
 
 const TRIES: usize = 8;
@@ -35,6 +35,14 @@ pub fn read(path: &Path) -> Result<Snapshot, StoreError> {
         }
     }
     read_once(&path, false)
+}
+
+/// How long the steps of past runs took whose plans are not larger than so many characters. It is for a forecast, so it does not check the whole
+/// file again.
+pub fn past_work(path: &Path, largest: usize) -> Result<Vec<PastWork>, StoreError> {
+    let path = recognise(path)?;
+    let connection = open_to_read(&path, Stamp::of(&path)?.is_whole())?;
+    load_work(&connection, largest).map_err(|fault| fault.refuse(&path))
 }
 
 fn read_once(path: &Path, whole: bool) -> Result<Snapshot, StoreError> {

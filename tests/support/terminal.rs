@@ -52,7 +52,14 @@ impl Terminal {
         Terminal { keyboard, screen, child }
     }
 
-    /// What stands on it.
+    /// Gives it a size. Whoever looks at it next sees that.
+    #[track_caller]
+    pub fn resizes(&self, rows: u16, columns: u16) {
+        let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        rustix::termios::tcsetwinsize(&self.keyboard, size).expect("a terminal has a size");
+    }
+
+    /// All that was sent to it.
     pub fn screen(&self) -> String {
         self.screen.lock().expect("the screen").clone()
     }

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use windlass_core::diag::Code;
 
 use crate::argv::{self, VariableFlag};
@@ -53,6 +53,8 @@ pub enum Command {
     Show(Show),
     /// Show outputs
     Output(Output),
+    /// Draw the steps of a plan with what they need
+    Graph(Graph),
     /// Look into the state
     #[command(subcommand)]
     State(State),
@@ -70,6 +72,18 @@ pub enum Command {
     Agent(Agent),
     /// Print the version
     Version(Version),
+}
+
+impl Command {
+    /// Whether it speaks in messages for programs, and in nothing else.
+    pub fn streams(&self) -> bool {
+        match self {
+            Command::Plan(command) => command.json,
+            Command::Apply(command) => command.writing.json,
+            Command::Destroy(command) => command.writing.json,
+            _ => false,
+        }
+    }
 }
 
 /// What every command on a module takes.
@@ -113,6 +127,9 @@ pub struct Writing {
     /// Approve without asking
     #[arg(long)]
     pub auto_approve: bool,
+    /// Print events as JSON, one a line; needs -auto-approve or a saved plan
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What planning takes.
@@ -178,7 +195,7 @@ pub struct Plan {
     /// Taken and not needed: planning has no steps
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub parallelism: Option<usize>,
-    /// Print the plan as JSON
+    /// Print events as JSON, one a line; `show -json PLAN` prints a plan
     #[arg(long)]
     pub json: bool,
 }
@@ -242,6 +259,37 @@ pub struct Output {
     pub raw: bool,
     /// Only this output
     pub name: Option<String>,
+}
+
+/// `graph`
+#[derive(Debug, Args)]
+pub struct Graph {
+    #[command(flatten)]
+    pub module: Module,
+    /// What is planned, if no plan is given
+    #[arg(long = "type", value_name = "TYPE", default_value = "plan")]
+    pub of: GraphOf,
+    /// A saved plan; without it one is made from the configuration
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Language of the drawing; `text` lists the steps by waves, with the critical path
+    #[arg(long, value_name = "FORMAT", default_value = "dot")]
+    pub format: Drawing,
+}
+
+/// What `graph` plans. Without words of their own, which would spread the help of all flags over more lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphOf {
+    Plan,
+    PlanDestroy,
+}
+
+/// How `graph` draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    Dot,
+    Mermaid,
+    Text,
 }
 
 /// `state`

@@ -11,7 +11,10 @@ const TERRAFORM: &[(&str, &str)] = &[
     ("force-unlock", "a lock is freed by the operating system when its process ends; there is nothing to force"),
     ("refresh", "`windlass drift` shows what changed; `windlass plan` always looks at what lives"),
     ("fmt", "not supported by this release yet"),
-    ("graph", "not supported by this release yet; `windlass show -json PLAN` holds the steps with what they need"),
+    (
+        "-draw-cycles",
+        "a plan whose steps wait for each other is never made; circles in the configuration are errors that name their places",
+    ),
     ("console", "not supported by this release yet; an `output` shows what an expression gives"),
     ("import", "not supported by this release yet"),
     ("-lock", "apply and destroy always lock, plan and drift never do; -lock-timeout=30s waits for a lock"),

@@ -14,7 +14,7 @@ use windlass_core::recorded::{JournalRecord, Phase};
 use crate::event::{Events, RunEvent, StepVoice};
 use crate::execute::Ports;
 use crate::journal::{JournalOfStep, RunJournal};
-use crate::ports::{Ensured, Outcome, SecretLeaves, StepContext, StepError, StepJournal};
+use crate::ports::{EVIDENCE_TOOK, Ensured, Outcome, SecretLeaves, StepContext, StepError, StepJournal};
 
 /// How long a step waits for the renewal of a plane's Lease; after 60 s without one it belongs to anybody (design section 7, Locks).
 const LEASE_PATIENCE: Duration = Duration::from_secs(60);
@@ -80,10 +80,12 @@ async fn run(
     }
     journal.record(Phase::Started, Json::Null, step.on_start.clone()).await?;
     let _ = around.events.send(RunEvent::StepStarted { step: index });
+    let begun = around.ports.clock.elapsed();
     match act(around, step, journal, &voice).await {
         Ok(outcome) => {
             let effects = outcome.effects.into_iter().chain(step.on_done.iter().cloned()).collect();
-            journal.record(Phase::Done, outcome.evidence, effects).await?;
+            let took = around.ports.clock.elapsed().saturating_sub(begun);
+            journal.record(Phase::Done, with_duration(outcome.evidence, took), effects).await?;
             Ok(outcome.ensured)
         }
         // The journal itself is at fault, and takes nothing more.
@@ -92,6 +94,19 @@ async fn run(
             journal.record(Phase::Failed, json!({ "how": kind_of(&error) }), Vec::new()).await?;
             Err(error)
         }
+    }
+}
+
+/// A step's evidence with how long it took, where there is a place for it.
+fn with_duration(evidence: Json, took: Duration) -> Json {
+    let took = json!(u64::try_from(took.as_millis()).unwrap_or(u64::MAX));
+    match evidence {
+        Json::Null => json!({ EVIDENCE_TOOK: took }),
+        Json::Object(mut known) => {
+            known.insert(EVIDENCE_TOOK.to_owned(), took);
+            Json::Object(known)
+        }
+        other => other,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a run says while it goes on, for a view that prints it. Steps are indices into the plan's list.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ pub enum RunEvent {
         run: String,
         /// Number of steps of the plan.
         steps: usize,
-        /// How many of them an earlier attempt has done.
-        done_before: usize,
+        /// Those of them that an earlier attempt has done.
+        done: BTreeSet<usize>,
     },
     /// A step acts.
     StepStarted {

@@ -227,7 +227,7 @@ impl Task<'_> {
             stop_soon: stop_soon.subscribe(),
             stop_now: stop_now.subscribe(),
         };
-        self.say(RunEvent::Planned { run: self.run.to_string(), steps: self.plan.steps.len(), done_before: self.earlier.done.len() });
+        self.say(RunEvent::Planned { run: self.run.to_string(), steps: self.plan.steps.len(), done: self.earlier.done.clone() });
         let mut drive = Drive {
             task: self,
             around: &around,

@@ -86,6 +86,9 @@ pub trait Progress: Send + Sync {
 /// exists, and back while it does not (design section 7, Resume).
 pub const EVIDENCE_DELETING_SOURCE: &str = "deleting_source";
 
+/// Key of the evidence of every `Done` record: how long the attempt took, in milliseconds. Nothing but a forecast for people reads it.
+pub const EVIDENCE_TOOK: &str = "took_ms";
+
 /// The journal as a step sees it: its own records of earlier attempts, and a way to add one.
 pub trait StepJournal: Send + Sync {
     /// Records of this step in this run, oldest first.

@@ -20,7 +20,7 @@ use crate::arguments::{self, Arguments, Writing};
 use crate::exit::{Exit, OK};
 use crate::failure::Failure;
 use crate::prompt::ask;
-use crate::view::{self, View};
+use crate::view::View;
 
 /// Runs the command.
 pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View) -> Result<ExitCode, Failure> {
@@ -39,11 +39,12 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
     }
     // Before anything is started or written.
     duration(&command.writing.lock_timeout)?;
+    refuse_questions(&command.writing)?;
     let mode = if command.planning.destroy { Mode::Destroy } else { Mode::Apply };
     let abandon = abandoned(mode, &command.destroying)?;
     refuse_flags(&command.planning)?;
     if mode == Mode::Destroy && nothing_to_destroy(arguments, &command.module, folder.as_deref(), view)? {
-        view.out("\nDestroy complete! Resources: 0 destroyed.\n");
+        view.nothing(Mode::Destroy, false);
         return Ok(OK);
     }
     let prepared = prepare(arguments, &command.module, folder.as_deref(), mode, view)?;
@@ -58,6 +59,15 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, view: &View)
         compact: command.module.compact_warnings,
     };
     Job { prepared, world, writing: &command.writing, view }.fresh(&request, &allowed).await
+}
+
+/// Whoever reads messages cannot be asked.
+pub fn refuse_questions(writing: &Writing) -> Result<(), Failure> {
+    match writing.json && !writing.auto_approve {
+        true => Err(Failure::new(Code::USAGE, "-json needs -auto-approve or a saved plan, since nobody can be asked")
+            .hint("add -auto-approve; or save the plan with -out, have it reviewed, and apply the file")),
+        false => Ok(()),
+    }
 }
 
 /// The clusters of `-allow-destroy`. One that is nowhere may be gone since the last run of a pipeline, or be a typing error; that is told.
@@ -137,9 +147,10 @@ impl Job<'_> {
                 return writer.finish(&summary, &resumed);
             }
             // What was wished meanwhile is planned on top of what is done now.
-            self.view.out(&view::end_text(&summary, &resumed));
+            self.view.ended(&summary, &resumed);
         }
-        self.view.out(&format!("\n{}\n", view::plan_text(&plan)));
+        self.view.plan(&plan);
+        self.view.advice("\n");
         if !has_changes(&plan) {
             return writer.nothing(&plan);
         }

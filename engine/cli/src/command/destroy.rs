@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use windlass_core::plan::Mode;
 
-use super::apply::Job;
+use super::apply::{Job, refuse_questions};
 use super::execution::duration;
 use super::plan::{Request, abandoned};
 use super::prepare::{nothing_to_destroy, prepare};
@@ -19,8 +19,9 @@ pub async fn run(arguments: &Arguments, command: &arguments::Destroy, view: &Vie
     let abandon = abandoned(Mode::Destroy, &command.destroying)?;
     // Before anything is started or written.
     duration(&command.writing.lock_timeout)?;
+    refuse_questions(&command.writing)?;
     if nothing_to_destroy(arguments, &command.module, None, view)? {
-        view.out("\nDestroy complete! Resources: 0 destroyed.\n");
+        view.nothing(Mode::Destroy, false);
         return Ok(OK);
     }
     let prepared = prepare(arguments, &command.module, None, Mode::Destroy, view)?;

@@ -26,10 +26,13 @@ use crate::arguments::Writing;
 use crate::exit::{Exit, OK};
 use crate::failure::Failure;
 use crate::session::Session;
-use crate::view::{self, ProgressPrinter, View};
+use crate::view::{self, View};
 
 /// Steps on one plane at the same time: a server's own limit for one client is near it.
 const ON_ONE_PLANE: usize = 32;
+
+/// Characters of a past plan that are still read for a forecast; more would take longer than the forecast is worth.
+const LARGEST_PAST: usize = 8 << 20;
 
 /// Whether a run begins or goes on.
 #[derive(Clone, Copy)]
@@ -102,7 +105,9 @@ impl<'a> Writer<'a> {
             Go::On => Start::GoOn,
             Go::FinishPivot => Start::FinishPivot,
         };
-        let printing = ProgressPrinter::new(*self.view, plan).follow(received);
+        // A forecast is not worth a failure.
+        let past = || windlass_state::past_work(&self.session.state, LARGEST_PAST).unwrap_or_default();
+        let printing = self.view.follow(plan, past, received);
         let (summary, ()) = tokio::join!(execute(plan, recorded, start, &ports, options), printing);
         listening.abort();
         Ok(summary)
@@ -110,15 +115,11 @@ impl<'a> Writer<'a> {
 
     /// Ends a command whose plan has nothing to do.
     pub fn nothing(self, plan: &Plan) -> Result<ExitCode, Failure> {
-        self.view.out(match (plan.unplanned.is_empty(), plan.mode) {
-            (true, Mode::Apply) => "\nApply complete! Resources: 0 added, 0 changed, 0 destroyed.\n",
-            (true, Mode::Destroy) => "\nDestroy complete! Resources: 0 destroyed.\n",
-            (false, _) => "\nNothing has been changed. What did not answer was left out.\n",
-        });
+        self.view.nothing(plan.mode, !plan.unplanned.is_empty());
         let (session, view) = (self.session, self.view);
         self.close()?;
         if plan.mode == Mode::Apply {
-            view.out(&super::inspect::outputs_text(&read_state(session)?.recorded));
+            super::inspect::tell_outputs(&read_state(session)?.recorded, view);
         }
         Ok(if plan.unplanned.is_empty() { OK } else { Exit::Partial.into() })
     }
@@ -129,7 +130,7 @@ impl<'a> Writer<'a> {
         let code = self.ended(summary, plan);
         self.close()?;
         if summary.verdict == Verdict::Done && plan.mode == Mode::Apply {
-            view.out(&super::inspect::outputs_text(&read_state(session)?.recorded));
+            super::inspect::tell_outputs(&read_state(session)?.recorded, view);
         }
         Ok(code)
     }
@@ -146,7 +147,7 @@ impl<'a> Writer<'a> {
                 plan.steps.get(*step).map(|step| format!("{}: {}", step.address, view::step_title(&step.action))).unwrap_or_default();
             self.view.failure(&failure.during(&place));
         }
-        self.view.out(&view::end_text(summary, plan));
+        self.view.ended(summary, plan);
         if summary.verdict == Verdict::Stopped && self.terminated.load(Ordering::Relaxed) {
             return Exit::Terminated.into();
         }

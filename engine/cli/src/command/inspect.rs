@@ -116,9 +116,10 @@ fn lines(recorded: &Recorded) -> String {
     })
 }
 
-/// `Outputs:` at the end of an apply.
-pub fn outputs_text(recorded: &Recorded) -> String {
-    if recorded.outputs.is_empty() { String::new() } else { format!("\nOutputs:\n\n{}", lines(recorded)) }
+/// All outputs at the end of an apply.
+pub fn tell_outputs(recorded: &Recorded, view: &View) {
+    let text = if recorded.outputs.is_empty() { String::new() } else { format!("\nOutputs:\n\n{}", lines(recorded)) };
+    view.outputs(&text, outputs_json(recorded));
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod approval;
 mod destroy;
 mod drift;
 mod execution;
+mod graph;
 mod init;
 mod inspect;
 mod kubeconfig;
@@ -40,6 +41,7 @@ pub fn run(arguments: &Arguments, view: &View) -> Result<ExitCode, Failure> {
     // Only one TLS provider is linked; naming it keeps rustls from guessing. A second call finds it set.
     let _ = rustls::crypto::ring::default_provider().install_default();
     raise_open_files();
+    view.begins();
     let work = async {
         match &arguments.command {
             Command::Init(command) => init::run(arguments, command, view),
@@ -49,6 +51,7 @@ pub fn run(arguments: &Arguments, view: &View) -> Result<ExitCode, Failure> {
             Command::Destroy(command) => destroy::run(arguments, command, view).await,
             Command::Show(command) => inspect::show(arguments, command, view),
             Command::Output(command) => inspect::output(arguments, command, view),
+            Command::Graph(command) => graph::run(arguments, command, view).await,
             Command::State(State::List(command)) => state::list(arguments, command, view),
             Command::State(State::Show(command)) => state::show(arguments, command, view),
             Command::Drift(command) => drift::run(arguments, command, view).await,

@@ -7,9 +7,7 @@ use std::process::ExitCode;
 use windlass_core::addr::Address;
 use windlass_core::desired::Desired;
 use windlass_core::diag::{Code, Diagnostic};
-use windlass_core::encode::json_text;
 use windlass_core::plan::file::{plan_digest, to_bytes, to_compressed_bytes};
-use windlass_core::plan::show_json::show_json;
 use windlass_core::plan::{self, ChangeAction, Mode, Plan, PlanOptions};
 
 use super::execution::duration;
@@ -18,7 +16,7 @@ use super::world::{self, Banner, World};
 use crate::arguments::{self, Arguments, Destroying, Planning};
 use crate::exit::{Exit, OK};
 use crate::failure::{Failure, io};
-use crate::view::{self, View};
+use crate::view::View;
 
 /// Version of the tool in plans.
 pub const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -31,33 +29,25 @@ pub async fn run(arguments: &Arguments, command: &arguments::Plan, view: &View) 
     if let Some(timeout) = &command.lock_timeout {
         duration(timeout)?;
     }
-    // A plan for others to read or to apply is of a state; that there is none is an error of those.
-    let for_people = command.out.is_none() && !command.json;
-    if mode == Mode::Destroy && for_people && nothing_to_destroy(arguments, &command.module, None, view)? {
+    // A plan for others to apply is of a state; that there is none is an error of theirs.
+    if mode == Mode::Destroy && command.out.is_none() && nothing_to_destroy(arguments, &command.module, None, view)? {
+        view.planned_nothing();
         return Ok(OK);
     }
     let mut prepared = prepare(arguments, &command.module, None, mode, view)?;
-    let banner = if command.json { Banner::Note } else { Banner::Out };
     let management = prepared.loaded.model.management.clone();
-    let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, banner).await?;
+    let world = world::open(&prepared.session, &command.module, &management, &prepared.recorded, &prepared.key, view, Banner::Out).await?;
     let (planning, compact) = (&command.planning, command.module.compact_warnings);
     let request = Request { mode, planning, release_foreign: command.destroying.release_foreign, abandon: &abandon, compact };
     let plan = make(&mut prepared, &world, &request, view).await?;
-    if command.json {
-        view.data(&format!("{}\n", json_text(&show_json(&plan))));
-    } else {
-        view.out(&format!("\n{}", view::plan_text(&plan)));
-    }
+    view.plan(&plan);
     if let Some(out) = &command.out {
         let digest = save(&plan, &prepared.session.folder.join(out))?;
-        if !command.json {
-            let file = out.display();
-            view.out(&format!(
-                "\nSaved the plan to: {file}\nDigest: {digest}\n\nTo perform exactly these actions, run:\n    windlass apply {file}\n"
-            ));
-        }
-    } else if !command.json && has_changes(&plan) {
-        view.out("\nNote: you did not use -out to save this plan, so windlass cannot guarantee to take exactly these actions if you run apply now.\n");
+        let file = out.display();
+        view.out(&format!("\nSaved the plan to: {file}\nDigest: {digest}\n"));
+        view.advice(&format!("\nTo perform exactly these actions, run:\n    windlass apply {file}\n"));
+    } else if has_changes(&plan) {
+        view.advice("\nNote: you did not use -out to save this plan, so windlass cannot guarantee to take exactly these actions if you run apply now.\n");
     }
     Ok(match (has_changes(&plan), plan.unplanned.is_empty()) {
         (true, _) if command.detailed_exitcode => Exit::Changes.into(),

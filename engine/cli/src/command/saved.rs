@@ -35,6 +35,7 @@ pub async fn run(arguments: &Arguments, command: &arguments::Apply, file: &Path,
     let writer = Writer::open(&session, &command.writing, view)?;
     let recorded = writer.current().await?;
     let go = decision(&plan, &recorded)?;
+    view.reviewed(&plan);
     let management = management(&plan, &session, arguments)?;
     if matches!(go, Go::New) && !has_changes(&plan) {
         return writer.nothing(&plan);

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use windlass_core::addr::Part;
 use windlass_core::diff::text::{LineKind, line_diff};
 use windlass_core::marks::FIELD_MANAGER;
+use windlass_core::plan::tally::Tally;
 use windlass_core::plan::{Action, Actor, Change, ChangeAction, LeafChange, Mode, ObjectAction, ObjectChange, Plan};
 
 use super::colour::{ADD, BOLD, CHANGE, DIM, MOVE, REMOVE, paint};
@@ -60,10 +61,7 @@ pub fn plan_text(plan: &Plan) -> String {
 
 /// `Plan: N to add, N to change, N to destroy.` as Terraform prints it, with what it has no words for on the next line.
 pub fn summary_text(plan: &Plan) -> String {
-    let count = |actions: &[ChangeAction]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
-    let add = count(&[ChangeAction::Create, ChangeAction::Replace]);
-    let change = count(&[ChangeAction::Update, ChangeAction::Repave, ChangeAction::Adopt]);
-    let destroy = count(&[ChangeAction::Delete, ChangeAction::Replace]);
+    let Tally { add, change, destroy, forget } = Tally::of(plan);
     let mut text = format!("{} {add} to add, {change} to change, {destroy} to destroy.\n", paint(BOLD, "Plan:"));
     let mut extra = Vec::new();
     let repaves: Vec<&Change> = plan.changes.iter().filter(|change| change.action == ChangeAction::Repave).collect();
@@ -77,7 +75,7 @@ pub fn summary_text(plan: &Plan) -> String {
         1 => extra.push("1 object to replace".to_owned()),
         many => extra.push(format!("{many} objects to replace")),
     }
-    let pivots = count(&[ChangeAction::Pivot]);
+    let pivots = plan.changes.iter().filter(|change| change.action == ChangeAction::Pivot).count();
     if pivots > 0 {
         extra.push(format!("{pivots} to pivot"));
     }
@@ -86,9 +84,8 @@ pub fn summary_text(plan: &Plan) -> String {
     if back > 0 {
         extra.push(format!("{back} to pivot back"));
     }
-    let forgotten = count(&[ChangeAction::Forget]);
-    if forgotten > 0 {
-        extra.push(format!("{forgotten} to forget"));
+    if forget > 0 {
+        extra.push(format!("{forget} to forget"));
     }
     if !extra.is_empty() {
         let _ = writeln!(text, "      {}.", extra.join(", "));

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use windlass_core::plan::{Action, ChangeAction, Mode, Plan, Readiness, Step, abandoned};
+use windlass_core::plan::tally::Tally;
+use windlass_core::plan::{Action, Mode, Plan, Readiness, Step, abandoned};
 use windlass_run::RunEvent;
 use windlass_run::ports::{Ensured, StepError};
 use windlass_run::summary::{Summary, Verdict};
@@ -92,15 +93,18 @@ impl<'a> ProgressPrinter<'a> {
         lines
     }
 
-    fn line(&mut self, event: &RunEvent, now: Instant) -> Option<String> {
+    /// For what a step waits, and why.
+    pub fn waits_for(&self, step: usize) -> Option<&str> {
+        self.waits.get(&step).map(|wait| wait.text.as_str())
+    }
+
+    /// The line that an event is worth; a wait is told later, if it lasts.
+    pub fn line(&mut self, event: &RunEvent, now: Instant) -> Option<String> {
         let name = |step: usize| {
             self.steps.get(step).map(|step| format!("{}: {}", paint(BOLD, &step.address), title(&step.action))).unwrap_or_default()
         };
         match event {
-            RunEvent::Planned { done_before: 0, .. } => None,
-            RunEvent::Planned { run, steps, done_before } => {
-                Some(format!("Going on with run {run}: {done_before} of {steps} steps were done before."))
-            }
+            RunEvent::Planned { run, steps, done } => going_on(run, *steps, done.len()),
             RunEvent::StepStarted { step } => {
                 silent(self.steps.get(*step)?).then_some(()).map_or_else(|| Some(format!("{}...", name(*step))), |()| None)
             }
@@ -148,14 +152,20 @@ impl<'a> ProgressPrinter<'a> {
     }
 }
 
+/// That a run goes on which did not end.
+pub fn going_on(run: &str, steps: usize, done: usize) -> Option<String> {
+    (done > 0).then(|| format!("Going on with run {run}: {done} of {steps} steps were done before."))
+}
+
 /// Steps that do nothing in the world are not told.
-fn silent(step: &Step) -> bool {
+pub fn silent(step: &Step) -> bool {
     matches!(step.action, Action::Record | Action::StoreOutputs { .. })
 }
 
-/// The beginning of a reason: a control plane's names every condition of every machine.
-fn shortened(reason: &str) -> String {
-    let one_line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+/// The beginning of a reason: a control plane's names every condition of every machine. What a terminal would act upon is left out.
+pub fn shortened(reason: &str) -> String {
+    let mut one_line = reason.split_whitespace().collect::<Vec<_>>().join(" ");
+    one_line.retain(|character| !character.is_control());
     match one_line.char_indices().nth(REASON) {
         Some((end, _)) => format!("{}…", one_line.get(..end).unwrap_or_default().trim_end()),
         None => one_line,
@@ -218,7 +228,6 @@ pub fn title(action: &Action) -> String {
 
 /// What is told when a run is over.
 pub fn end_text(summary: &Summary, plan: &Plan) -> String {
-    let count = |actions: &[ChangeAction]| plan.changes.iter().filter(|change| actions.contains(&change.action)).count();
     if summary.run.is_none() {
         return "Nothing has been changed.\n".to_owned();
     }
@@ -246,10 +255,7 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         let _ = writeln!(text, "{} {}: unreachable: {}", paint(CHANGE, "left out"), unplanned.address, unplanned.reason);
     }
     if summary.verdict == Verdict::Done || summary.verdict == Verdict::Unreachable && summary.failed.is_empty() {
-        let added = count(&[ChangeAction::Create, ChangeAction::Replace]);
-        let changed = count(&[ChangeAction::Update, ChangeAction::Repave, ChangeAction::Adopt]);
-        let destroyed = count(&[ChangeAction::Delete, ChangeAction::Replace]);
-        let forgotten = count(&[ChangeAction::Forget]);
+        let Tally { add: added, change: changed, destroy: destroyed, forget: forgotten } = Tally::of(plan);
         let ended = if plan.unplanned.is_empty() { "complete!" } else { "done, except for what was left out." };
         let head = match plan.mode {
             Mode::Apply => format!("Apply {ended} Resources: {added} added, {changed} changed, {destroyed} destroyed."),
@@ -291,7 +297,7 @@ mod tests {
     }
 
     fn printer(steps: &[Step]) -> ProgressPrinter<'_> {
-        ProgressPrinter { view: View { plain: true }, steps, waits: BTreeMap::new() }
+        ProgressPrinter { view: View { plain: true, stream: false }, steps, waits: BTreeMap::new() }
     }
 
     fn step() -> Step {
@@ -353,5 +359,6 @@ mod tests {
         assert_eq!(shortened(&long).chars().count(), REASON + 1);
         assert!(shortened(&long).ends_with('…'));
         assert_eq!(shortened("* a\n  * b"), "* a * b");
+        assert_eq!(shortened("a\u{1b}[2Jb"), "a[2Jb");
     }
 }

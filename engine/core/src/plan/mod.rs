@@ -15,6 +15,8 @@ pub mod options;
 pub mod secret_leaves;
 mod server_rules;
 pub mod show_json;
+pub mod tally;
+pub mod ui_json;
 
 pub(crate) mod access;
 mod assemble;

@@ -12,7 +12,7 @@ use crate::addr::{Address, Instance, Part, Root};
 use crate::encode::{Placeholder, json_type};
 
 /// Version of Terraform whose shape this is; tools refuse what they cannot place.
-const TERRAFORM_VERSION: &str = "1.11.0";
+pub const TERRAFORM_VERSION: &str = "1.11.0";
 /// Terraform's form of a provider's name.
 const PROVIDER_NAME: &str = "registry.terraform.io/windlass/windlass";
 
@@ -80,16 +80,23 @@ fn resource_change(change: &Change) -> Json {
             "after_sensitive": after.as_ref().map_or(json!(false), |value| marks(value, &|p| matches!(p, Placeholder::Secret { .. }))),
         }),
     );
-    if change.action == ChangeAction::Replace {
-        out.insert("action_reason".into(), json!("replace_because_cannot_update"));
-    } else if matches!(change.action, ChangeAction::Delete) {
-        out.insert("action_reason".into(), json!("delete_because_no_resource_config"));
+    if let Some(reason) = action_reason(change) {
+        out.insert("action_reason".into(), json!(reason));
     }
     Json::Object(out)
 }
 
+/// Why Terraform would say that it replaces or deletes.
+pub(super) fn action_reason(change: &Change) -> Option<&'static str> {
+    match change.action {
+        ChangeAction::Replace => Some("replace_because_cannot_update"),
+        ChangeAction::Delete => Some("delete_because_no_resource_config"),
+        _ => None,
+    }
+}
+
 /// Ours, folded into Terraform's words.
-fn actions(change: &Change) -> &'static [&'static str] {
+pub(super) fn actions(change: &Change) -> &'static [&'static str] {
     match change.action {
         ChangeAction::NoOp => &["no-op"],
         _ if is_new(change) => &["create"],
@@ -102,12 +109,12 @@ fn actions(change: &Change) -> &'static [&'static str] {
 }
 
 /// Whether the resource is not there before. The first pivot of a cluster makes its pivot resource.
-fn is_new(change: &Change) -> bool {
+pub(super) fn is_new(change: &Change) -> bool {
     let first = change.reasons.iter().all(|reason| reason.old.is_null());
     matches!(change.action, ChangeAction::Create | ChangeAction::Adopt) || (change.action == ChangeAction::Pivot && first)
 }
 
-fn drifted(change: &Change) -> bool {
+pub(super) fn drifted(change: &Change) -> bool {
     change.reasons.iter().any(|reason| reason.rule.contains("outside of windlass"))
 }
 
@@ -185,14 +192,14 @@ fn marks(value: &Json, wanted: &impl Fn(Placeholder<'_>) -> bool) -> Json {
     }
 }
 
-struct Identity {
-    kind: &'static str,
-    name: String,
-    index: Option<String>,
+pub(super) struct Identity {
+    pub kind: &'static str,
+    pub name: String,
+    pub index: Option<String>,
 }
 
 /// Type, name and index of an address in Terraform's manner; types are stable, policies count by them.
-fn identity(address: &Address) -> Identity {
+pub(super) fn identity(address: &Address) -> Identity {
     let (kind, instance) = match &address.root {
         Root::Management(name) => ("windlass_management", Instance::new(name.clone())),
         Root::Cloud(_, instance) => ("windlass_cloud", instance.clone()),
@@ -210,7 +217,7 @@ fn identity(address: &Address) -> Identity {
     Identity { kind, name: instance.to_string(), index: key }
 }
 
-fn module_address(module: &[Instance]) -> String {
+pub(super) fn module_address(module: &[Instance]) -> String {
     module.iter().map(|step| format!("module.{step}")).collect::<Vec<_>>().join(".")
 }
 
@@ -299,16 +306,20 @@ fn output_value(value: &Json, sensitive: bool) -> Json {
     out
 }
 
-fn output_change(output: &PlanOutput) -> Json {
-    let action = match (&output.before, &output.after) {
+/// What happens to an output.
+pub(super) fn output_action(output: &PlanOutput) -> &'static str {
+    match (&output.before, &output.after) {
         (before, after) if before == after => "no-op",
         (Json::Null, _) => "create",
         (_, Json::Null) => "delete",
         _ => "update",
-    };
+    }
+}
+
+fn output_change(output: &PlanOutput) -> Json {
     let unknown = matches!(Placeholder::of(&output.after), Some(Placeholder::Unknown { .. }));
     json!({
-        "actions": [action],
+        "actions": [output_action(output)],
         "before": part(&output.before, &|leaf| plain(leaf)),
         "after": part(&output.after, &|leaf| plain(leaf)),
         "after_unknown": unknown,

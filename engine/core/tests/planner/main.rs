@@ -11,6 +11,7 @@ mod external_etcd;
 mod half_made;
 mod inventoried;
 mod laws;
+mod messages;
 mod own_secrets;
 mod parts;
 mod repave;
