@@ -1,29 +1,34 @@
 //! Findings for people: code, place, the line, what to do.
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use windlass_core::diag::{Diagnostic, Diagnostics, FileId, Severity, SourceMap, Span};
+use windlass_core::diag::{Diagnostics, FileId, Severity, SourceMap, Span};
+
+use super::instances::{Told, told};
 
 /// A place with its label; `true`: the place that the finding is about.
 type Place<'a> = (Span, Option<&'a str>, bool);
 
 /// All findings, one after the other.
 pub fn diagnostics_text(diagnostics: &Diagnostics, sources: &SourceMap, compact: bool) -> String {
-    diagnostics
+    told(diagnostics)
         .iter()
-        .map(|diagnostic| if compact && !diagnostic.is_error() { one_line(diagnostic, sources) } else { whole(diagnostic, sources) })
+        .map(|told| if compact && !told.first.is_error() { one_line(told, sources) } else { whole(told, sources) })
         .collect()
 }
 
-fn one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+fn one_line(told: &Told<'_>, sources: &SourceMap) -> String {
+    let diagnostic = told.first;
+    let more = if told.others.is_empty() { String::new() } else { format!(" (and {} more like it)", told.others.len()) };
     let place = diagnostic
         .primary
         .and_then(|span| sources.locate(span))
         .map(|at| format!(" ({}:{}:{})", at.name, at.line, at.column))
         .unwrap_or_default();
-    format!("Warning {}: {}{place}\n", diagnostic.code, diagnostic.summary)
+    format!("Warning {}: {}{more}{place}\n", diagnostic.code, diagnostic.summary)
 }
 
-fn whole(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+fn whole(told: &Told<'_>, sources: &SourceMap) -> String {
+    let diagnostic = told.first;
     let id = diagnostic.code.to_string();
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR.with_name("Error"),
@@ -65,6 +70,10 @@ fn whole(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     }
     if !diagnostic.detail.is_empty() {
         group = group.element(Level::NOTE.message(&diagnostic.detail));
+    }
+    let others = told.of_others();
+    if let Some(others) = &others {
+        group = group.element(Level::NOTE.message(others));
     }
     if let Some(hint) = &diagnostic.hint {
         group = group.element(Level::HELP.with_name("hint").message(hint));

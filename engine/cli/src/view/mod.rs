@@ -5,6 +5,7 @@ mod diagnostic;
 mod diagnostic_json;
 mod drift;
 mod forecast;
+mod instances;
 pub mod graph;
 mod live;
 mod plan;
