@@ -13,6 +13,7 @@ mod der;
 mod etcd;
 mod key_pair;
 mod layer;
+mod lifecycle;
 mod management;
 mod manifest;
 mod model;
@@ -39,6 +40,7 @@ use crate::provider::Provider;
 use crate::value::{Type, Value};
 
 pub use etcd::ExternalEtcd;
+pub use lifecycle::{IgnoredChanges, OF_POOLS};
 pub(crate) use manifest::objects as manifest_objects;
 pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject, Model, NodeModel, ProviderSettings, Reading};
 pub(crate) use output::made_of_unknown;

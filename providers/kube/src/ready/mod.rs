@@ -31,6 +31,9 @@ pub fn judge(readiness: &Readiness, live: Option<&Json>) -> Verdict {
         Readiness::ControlPlaneReady { replicas } | Readiness::MachineDeploymentReady { replicas } => {
             cluster_api::all_machines_ready(live, u64::from(*replicas))
         }
+        Readiness::MachineDeploymentSettled => {
+            cluster_api::all_machines_ready(live, live.pointer("/spec/replicas").and_then(Json::as_u64).unwrap_or_default())
+        }
         Readiness::Established => workload::crd(live),
         Readiness::Healthy => healthy(live),
         Readiness::Gone => gone(Some(live)),
