@@ -68,7 +68,8 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     // The provider's attributes are known once the cloud is; the cloud is found first. Without one the rest is checked all the same.
     let cloud = cloud(context, &reader, block);
     let provider = cloud.map(|cloud| cloud.provider).or_else(|| meant_provider(context, block))?;
-    let handled = Handled { attributes: &["for_each", "depends_on"], blocks: &["control_plane", "worker_pool", "lifecycle"], refused: &["count"] };
+    let handled =
+        Handled { attributes: &["for_each", "depends_on"], blocks: &["control_plane", "worker_pool", "lifecycle"], refused: &["count"] };
     let schemas = [&schema::CLUSTER, provider.schema().cluster];
     let body = reader.read(&block.body, block.header_span, &schemas, handled, context.diagnostics);
     let text = |key: &str| body.value.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -394,7 +395,19 @@ fn cloud_controller(
     ]);
     let name = CLOUD_CONTROLLER.to_owned();
     let (depends_on, depends_places) = (BTreeSet::new(), BTreeMap::new());
-    layers.insert(0, LayerModel { name, kind: LayerKind::CloudController, depends_on, depends_places, objects, input: shown, ignored: BTreeMap::new(), span });
+    layers.insert(
+        0,
+        LayerModel {
+            name,
+            kind: LayerKind::CloudController,
+            depends_on,
+            depends_places,
+            objects,
+            input: shown,
+            ignored: BTreeMap::new(),
+            span,
+        },
+    );
 }
 
 /// Clusters and clouds in `depends_on`.

@@ -92,13 +92,7 @@ pub fn read(
     Some(LayerModel { name, kind, depends_on, depends_places, objects, input, ignored, span: Some(block.header_span) })
 }
 
-fn input(
-    block: &Block,
-    kind: LayerKind,
-    objects: &[LayerObject],
-    depends_on: &BTreeSet<String>,
-    ignored: &IgnoredChanges,
-) -> Value {
+fn input(block: &Block, kind: LayerKind, objects: &[LayerObject], depends_on: &BTreeSet<String>, ignored: &IgnoredChanges) -> Value {
     let pack = block.label(0).map(|label| label.to_string()).unwrap_or_default();
     let kind = match kind {
         LayerKind::Network => "network",

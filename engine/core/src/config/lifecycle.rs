@@ -113,18 +113,14 @@ fn elements<'b>(block: &'b Block, what: &str, diagnostics: &mut Diagnostics) -> 
 }
 
 /// Attributes by name: references that nothing is evaluated for, as in Terraform.
-fn attributes(
-    block: &Block,
-    what: &str,
-    check: impl Fn(&[&str]) -> Result<(), Refusal>,
-    diagnostics: &mut Diagnostics,
-) -> IgnoredChanges {
+fn attributes(block: &Block, what: &str, check: impl Fn(&[&str]) -> Result<(), Refusal>, diagnostics: &mut Diagnostics) -> IgnoredChanges {
     let mut ignored = IgnoredChanges::new();
     for element in elements(block, what, diagnostics) {
         let reference = as_reference(element);
         let Some(names) = reference.as_ref().and_then(names) else {
             let error = Diagnostic::error(Code::NOT_STATIC, format!("`{IGNORE_CHANGES}` of {what} takes names of attributes"));
-            diagnostics.push(error.at(element.span).hint("write them without quotes, with constant keys: `[replicas]`, `[tags[\"team\"]]`"));
+            diagnostics
+                .push(error.at(element.span).hint("write them without quotes, with constant keys: `[replicas]`, `[tags[\"team\"]]`"));
             continue;
         };
         match check(&names) {
@@ -159,7 +155,8 @@ impl Refusal {
                     true => "name the attribute as a whole".to_owned(),
                     false => format!("names are {}", sorted.join(", ")),
                 };
-                let error = Diagnostic::error(Code::UNKNOWN_ATTRIBUTE, format!("`{IGNORE_CHANGES}` of {what} names `{path}`, which is none"));
+                let error =
+                    Diagnostic::error(Code::UNKNOWN_ATTRIBUTE, format!("`{IGNORE_CHANGES}` of {what} names `{path}`, which is none"));
                 let last = names.last().copied().unwrap_or_default();
                 error.hint(hint).did_you_mean(last, known)
             }

@@ -114,8 +114,13 @@ pub const PART_LIFECYCLE: BlockSchema = BlockSchema {
     blocks: &[],
 };
 
-const LEFT_ALONE: NestedBlock =
-    NestedBlock { name: "lifecycle", labels: &[], count: Count::Optional, body: &PART_LIFECYCLE, doc: "What is left alone once it is made." };
+const LEFT_ALONE: NestedBlock = NestedBlock {
+    name: "lifecycle",
+    labels: &[],
+    count: Count::Optional,
+    body: &PART_LIFECYCLE,
+    doc: "What is left alone once it is made.",
+};
 
 /// `cluster "x" { … }`; control plane and pools are read apart.
 pub const CLUSTER: BlockSchema = BlockSchema {
@@ -245,10 +250,7 @@ pub const WORKER_POOL: BlockSchema = BlockSchema {
         attribute("failure_domain", T::String, P::Optional, C::Repave, "Failure domain (availability zone) of all machines."),
         attribute("capi_override", T::Any, P::Optional, C::Repave, "Merge patches on the pool's objects, by kind, after the cluster's."),
     ],
-    blocks: &[
-        NestedBlock { name: "taint", labels: &[], count: Count::Many, body: &TAINT, doc: "A taint of the nodes." },
-        LEFT_ALONE,
-    ],
+    blocks: &[NestedBlock { name: "taint", labels: &[], count: Count::Many, body: &TAINT, doc: "A taint of the nodes." }, LEFT_ALONE],
 };
 
 const TAINT: BlockSchema = BlockSchema {
@@ -327,7 +329,7 @@ pub const ALL: [(&str, &BlockSchema); 16] = [
     ("cluster.control_plane", &CONTROL_PLANE),
     ("cluster.worker_pool", &WORKER_POOL),
     ("cluster.lifecycle", &LIFECYCLE),
-    ("lifecycle of a worker pool or layer", &PART_LIFECYCLE),
+    ("worker_pool.lifecycle, network.lifecycle, storage.lifecycle, addon.lifecycle", &PART_LIFECYCLE),
     ("profile", &PROFILE),
     ("profile.os", &OS),
     ("profile.kubernetes", &KUBERNETES),

@@ -310,7 +310,10 @@ fn pool_input(pool: &PoolInput, work: &Work<'_>) -> Value {
         shown.push(("etcd", etcd.shown()));
     }
     let shown = Value::object(shown);
-    work.cluster.nodes.get(&pool.pool).map_or(shown.clone(), |nodes| ignored::shown(with_overrides(shown, &nodes.overrides), &nodes.ignored))
+    work.cluster
+        .nodes
+        .get(&pool.pool)
+        .map_or(shown.clone(), |nodes| ignored::shown(with_overrides(shown, &nodes.overrides), &nodes.ignored))
 }
 
 fn with_overrides(shown: Value, overrides: &OverrideModel) -> Value {

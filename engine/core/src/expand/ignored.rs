@@ -23,7 +23,8 @@ use super::mark::with_entry;
 pub fn leave_alone(object: &mut DesiredObject, leaves: &BTreeSet<FieldPath>) {
     if !leaves.is_empty() {
         let leaves: Vec<FieldPath> = leaves.iter().cloned().collect();
-        object.content = with_entry(&object.content, &["metadata", "annotations", ANNOTATION_IGNORED], Value::string(Ignored::text(&leaves)));
+        object.content =
+            with_entry(&object.content, &["metadata", "annotations", ANNOTATION_IGNORED], Value::string(Ignored::text(&leaves)));
     }
 }
 
@@ -66,11 +67,22 @@ fn fields(object: &Json) -> FieldSet {
 
 /// Writes on the objects of a layer what its block names; what is none of them is told.
 pub fn of_layer(layer: &LayerModel, objects: &mut [DesiredObject], diagnostics: &mut Diagnostics) {
+    // Of a layer that holds none it has been told why.
+    if layer.ignored.is_empty() || objects.is_empty() {
+        return;
+    }
+    let by_name: BTreeMap<String, &DesiredObject> = objects.iter().map(|object| (name_of(&object.key), object)).collect();
     let mut leaves: BTreeMap<ObjectKey, BTreeSet<FieldPath>> = BTreeMap::new();
     for (text, span) in &layer.ignored {
-        match leaf(text, objects) {
+        match leaf(text, &by_name) {
             Ok((key, path)) => drop(leaves.entry(key).or_default().insert(path)),
-            Err(fault) => diagnostics.push(fault.told(text, &layer.name, *span)),
+            Err(fault) => {
+                let fault = fault.told(text, &layer.name, *span);
+                // A profile's layer is one in each cluster that uses it.
+                if !diagnostics.iter().any(|told| told == &fault) {
+                    diagnostics.push(fault);
+                }
+            }
         }
     }
     for object in objects {
@@ -130,11 +142,12 @@ fn name_of(key: &ObjectKey) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join("/")
 }
 
-fn leaf(text: &str, objects: &[DesiredObject]) -> Result<(ObjectKey, FieldPath), Fault> {
-    let named = |object: &DesiredObject| Some((name_of(&object.key), text.strip_prefix(&name_of(&object.key))?.strip_prefix(':')?.to_owned()));
-    let found = objects.iter().find_map(|object| Some((object, named(object)?)));
-    let Some((object, (name, path_text))) = found else {
-        return Err(Fault::NoObject(objects.iter().map(|object| name_of(&object.key)).collect()));
+fn leaf(text: &str, objects: &BTreeMap<String, &DesiredObject>) -> Result<(ObjectKey, FieldPath), Fault> {
+    // Names of roles may hold colons, too.
+    let cut = |at: usize| Some((text.get(..at)?.to_owned(), text.get(at + 1..)?.to_owned()));
+    let named = |(name, path): (String, String)| Some((*objects.get(&name)?, name, path));
+    let Some((object, name, path_text)) = text.match_indices(':').find_map(|(at, _)| named(cut(at)?)) else {
+        return Err(Fault::NoObject(objects.keys().cloned().collect()));
     };
     // Paths are all that is asked of the placeholder form, so that any key will do.
     let content = Encoder { key: &DigestKey([0; 32]) }.object(object, &object.key.plane, true, None, &mut Diagnostics::new());
