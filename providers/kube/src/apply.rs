@@ -71,12 +71,14 @@ pub struct Applied {
 pub async fn apply(plane: &Plane, intent: &Intent<'_>) -> Result<Applied, StepError> {
     let reference = ObjectRef::of(intent.object).ok_or_else(|| failed("an object has no kind or no name", "the plan is damaged"))?;
     let failed_to = |error: ApiError| error.without(intent.secrets).during(&plane.address, &format!("apply {}", reference.short()));
+    let ignored = Ignored::of(intent.object);
     if intent.expect == Expect::New
         && let Some(live) = plane.apply_new(intent.object, FIELD_MANAGER).await.map_err(failed_to)?
     {
+        // From now on it is whoever's who writes it; if this is broken off, the next apply does it.
+        hand_over(plane, &reference, &live, &ignored).await?;
         return Ok(applied(reference, live, Ensured::Added));
     }
-    let ignored = Ignored::of(intent.object);
     if intent.expect == Expect::Ours && ignored.is_empty() {
         let live = apply_over(plane, intent, &reference).await?;
         return Ok(applied(reference, live, Ensured::Updated));
@@ -91,7 +93,11 @@ pub async fn apply(plane: &Plane, intent: &Intent<'_>) -> Result<Applied, StepEr
             let object = &ignored.left_out(intent.object);
             apply_over(plane, &Intent { object, conflicts: intent.conflicts.clone(), ..*intent }, &reference).await?
         }
-        _ => apply_over(plane, intent, &reference).await?,
+        _ => {
+            let live = apply_over(plane, intent, &reference).await?;
+            hand_over(plane, &reference, &live, &ignored).await?;
+            live
+        }
     };
     let ensured = match &before {
         None => Ensured::Added,
@@ -110,7 +116,7 @@ async fn hand_over(plane: &Plane, reference: &ObjectRef, found: &Json, ignored: 
     let failed_to = |error: ApiError| error.during(&plane.address, &format!("hand over fields of {}", reference.short()));
     let mut found = Some(found.clone());
     for readings_left in (0..READINGS).rev() {
-        let Some(live) = &found else { return Ok(()) };
+        let Some(live) = found.as_ref().filter(|_| !ignored.is_empty()) else { return Ok(()) };
         let Some(entries) = ignored.handed_over(live) else { return Ok(()) };
         let seen = json!({"resourceVersion": version(live), "uid": crate::planes::uid(live), "managedFields": entries});
         match plane.merge(reference, &json!({"metadata": seen}), FIELD_MANAGER).await {

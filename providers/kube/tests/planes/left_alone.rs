@@ -76,7 +76,7 @@ async fn its_value_stays_when_we_were_its_only_owner() {
 async fn it_is_sent_with_an_object_that_is_new_or_was_lost() {
     let stage = stage().await;
     apply(&stage, deployment(3, "a", true), true).await;
-    assert_eq!(size_and_image(&stage).await, (json!(3), json!("a")));
+    assert_eq!((size_and_image(&stage).await, owners(&stage).await), ((json!(3), json!("a")), vec![]), "sent, and nobody's");
     stage.management.merge(&web(), &json!({"spec": {"replicas": 7}}), "kubectl-scale").await.unwrap();
     // An attempt that was broken off is repeated, and a later one changes something else.
     for (image, create) in [("a", true), ("b", false)] {
@@ -85,7 +85,7 @@ async fn it_is_sent_with_an_object_that_is_new_or_was_lost() {
     }
     stage.management.delete(&web(), Default::default()).await.unwrap();
     apply(&stage, deployment(4, "b", true), false).await;
-    assert_eq!(size_and_image(&stage).await, (json!(4), json!("b")));
+    assert_eq!((size_and_image(&stage).await, owners(&stage).await), ((json!(4), json!("b")), vec![]));
 }
 
 #[tokio::test]
@@ -96,4 +96,22 @@ async fn what_is_not_left_alone_any_more_is_ours_again() {
     assert!(owners(&stage).await.is_empty());
     apply(&stage, deployment(4, "b", false), false).await;
     assert_eq!((size_and_image(&stage).await.0, owners(&stage).await), (json!(4), vec!["windlass".to_owned()]));
+}
+
+/// A controller writes its status again and again while fields are let go of: nothing of it is lost, and the apply comes to its end. Each conflict
+/// is one of its writes.
+#[tokio::test]
+async fn whoever_writes_meanwhile_keeps_what_it_writes() {
+    let stage = stage().await;
+    apply(&stage, deployment(3, "a", false), true).await;
+    let writes = async {
+        for count in 0..10 {
+            let patch = json!({"metadata": {"annotations": {"controller/count": count.to_string()}}});
+            stage.management.merge(&web(), &patch, "controller").await.unwrap();
+        }
+    };
+    tokio::join!(writes, apply(&stage, deployment(3, "b", true), false));
+    assert_eq!((size_and_image(&stage).await, owners(&stage).await), ((json!(3), json!("b")), vec![]));
+    let live = get(&stage.management, &web()).await.unwrap();
+    assert_eq!(live["metadata"]["annotations"]["controller/count"], "9");
 }
