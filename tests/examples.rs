@@ -60,7 +60,8 @@ fn scale_first_pool(place: &Place, cluster: &str) {
     let inside = place.kubectl(cluster);
     let kubectl = if inside.get(POOLS).is_some() { inside } else { place.kubectl_on_management() };
     let list = kubectl.get(POOLS).expect("pools are on one of them");
-    let of_cluster = |pool: &&Json| pool["metadata"]["annotations"]["windlass.dev/address"].as_str().is_some_and(|text| text.starts_with(cluster));
+    let of_cluster =
+        |pool: &&Json| pool["metadata"]["annotations"]["windlass.dev/address"].as_str().is_some_and(|text| text.starts_with(cluster));
     let pool = list["items"].as_array().into_iter().flatten().find(of_cluster).unwrap_or(&Json::Null);
     let (namespace, name) =
         (pool["metadata"]["namespace"].as_str().unwrap_or_default(), pool["metadata"]["name"].as_str().unwrap_or_default());

@@ -13,7 +13,10 @@ const AT_ONCE: usize = 5;
 fn turns(progress: &str) -> (Vec<String>, usize) {
     let (mut begun, mut at_work, mut most) = (Vec::new(), BTreeSet::new(), 0);
     for line in progress.lines() {
-        let Some((cluster, rest)) = line.split_once(".layer[\"store\"]: ").filter(|(cluster, _)| cluster.starts_with("cluster.store[")) else { continue };
+        let Some((cluster, rest)) = line.split_once(".layer[\"store\"]: ").filter(|(cluster, _)| cluster.starts_with("cluster.store["))
+        else {
+            continue;
+        };
         if rest.ends_with("...") {
             begun.push(cluster.to_owned());
             at_work.insert(cluster);

@@ -19,6 +19,7 @@ pub mod expand;
 pub mod facts;
 pub mod files;
 pub mod graph;
+pub mod ignored;
 pub mod immutable;
 pub mod inventory;
 pub mod kinds;

@@ -6,6 +6,8 @@ use serde_json::Value as Json;
 pub const LABEL_LINEAGE: &str = "windlass.dev/lineage";
 /// Annotation on each applied object: the address of the resource that owns it.
 pub const ANNOTATION_ADDRESS: &str = "windlass.dev/address";
+/// Annotation on an object of which some leaves are sent only when it is made: their paths, as a JSON list of texts.
+pub const ANNOTATION_IGNORED: &str = "windlass.dev/ignore-changes";
 /// Field manager of every rendered field, whoever sends it (engine, pivot, agent).
 pub const FIELD_MANAGER: &str = "windlass";
 /// Field manager of `spec.paused` during a pivot, and of nothing else.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use windlass_core::encode::merge_patch;
+use windlass_core::ignored::Ignored;
 use windlass_core::marks::{ANNOTATION_ADDRESS, FIELD_MANAGER, LABEL_LINEAGE, address_of, lineage_of};
 use windlass_run::ports::{Ensured, StepError};
 
@@ -70,26 +71,60 @@ pub struct Applied {
 pub async fn apply(plane: &Plane, intent: &Intent<'_>) -> Result<Applied, StepError> {
     let reference = ObjectRef::of(intent.object).ok_or_else(|| failed("an object has no kind or no name", "the plan is damaged"))?;
     let failed_to = |error: ApiError| error.without(intent.secrets).during(&plane.address, &format!("apply {}", reference.short()));
+    let ignored = Ignored::of(intent.object);
     if intent.expect == Expect::New
         && let Some(live) = plane.apply_new(intent.object, FIELD_MANAGER).await.map_err(failed_to)?
     {
+        // From now on it is whoever's who writes it; if this is broken off, the next apply does it.
+        hand_over(plane, &reference, &live, &ignored).await?;
         return Ok(applied(reference, live, Ensured::Added));
     }
-    if intent.expect == Expect::Ours {
+    if intent.expect == Expect::Ours && ignored.is_empty() {
         let live = apply_over(plane, intent, &reference).await?;
         return Ok(applied(reference, live, Ensured::Updated));
     }
     let before = plane.get(&reference).await.map_err(failed_to)?;
-    if let Some(found) = &before {
+    if let Some(found) = before.as_ref().filter(|_| intent.expect != Expect::Ours) {
         refuse_if_not_ours(found, intent.object, &reference, plane)?;
     }
-    let live = apply_over(plane, intent, &reference).await?;
+    let live = match &before {
+        Some(found) if !ignored.is_empty() => {
+            hand_over(plane, &reference, found, &ignored).await?;
+            let object = &ignored.left_out(intent.object);
+            apply_over(plane, &Intent { object, conflicts: intent.conflicts.clone(), ..*intent }, &reference).await?
+        }
+        _ => {
+            let live = apply_over(plane, intent, &reference).await?;
+            hand_over(plane, &reference, &live, &ignored).await?;
+            live
+        }
+    };
     let ensured = match &before {
         None => Ensured::Added,
         Some(before) if version(before) == version(&live) => Ensured::NotNeeded,
         Some(_) => Ensured::Updated,
     };
     Ok(applied(reference, live, ensured))
+}
+
+/// How often a living object is read anew while others write it. A controller writes the status of what it works on several times a second.
+const READINGS: usize = 20;
+
+/// Lets go of leaves that are left alone from now on, so that their values stay when they are not sent any more. Whoever has written the object
+/// since it was read keeps what it has written: then it is read again.
+async fn hand_over(plane: &Plane, reference: &ObjectRef, found: &Json, ignored: &Ignored) -> Result<(), StepError> {
+    let failed_to = |error: ApiError| error.during(&plane.address, &format!("hand over fields of {}", reference.short()));
+    let mut found = Some(found.clone());
+    for readings_left in (0..READINGS).rev() {
+        let Some(live) = found.as_ref().filter(|_| !ignored.is_empty()) else { return Ok(()) };
+        let Some(entries) = ignored.handed_over(live) else { return Ok(()) };
+        let seen = json!({"resourceVersion": version(live), "uid": crate::planes::uid(live), "managedFields": entries});
+        match plane.merge(reference, &json!({"metadata": seen}), FIELD_MANAGER).await {
+            Err(error) if error.is_conflict() && readings_left > 0 => found = plane.get(reference).await.map_err(failed_to)?,
+            other => return other.map(drop).map_err(failed_to),
+        }
+    }
+    Ok(())
 }
 
 /// Applies an object that is not there or is ours, by force where that is allowed.

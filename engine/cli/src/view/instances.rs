@@ -101,7 +101,13 @@ mod tests {
 
     #[test]
     fn what_differs_in_more_than_a_key_or_has_none_is_told_each_time() {
-        let all = ["cluster.x[\"a\"] has no layer", "cluster.x[\"a\"] has no name", "cluster.y has no name", "cluster.y has no name", "odd [\" text"];
+        let all = [
+            "cluster.x[\"a\"] has no layer",
+            "cluster.x[\"a\"] has no name",
+            "cluster.y has no name",
+            "cluster.y has no name",
+            "odd [\" text",
+        ];
         let expected: Vec<(String, Option<String>)> = all.map(|summary| (summary.to_owned(), None)).into();
         assert_eq!(shown(&all), expected);
     }

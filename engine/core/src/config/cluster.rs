@@ -16,7 +16,7 @@ use super::model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject
 use super::naming::{BlockInstance, Instances};
 use super::profile::{self, Profiles, Target};
 use super::variable::Variables;
-use super::{Inputs, layer, network, node, overrides, pool, schema, without_api};
+use super::{Inputs, layer, lifecycle, network, node, overrides, pool, schema, without_api};
 
 /// Name of the layer that a provider renders.
 pub const CLOUD_CONTROLLER: &str = "cloud-controller";
@@ -68,7 +68,8 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     // The provider's attributes are known once the cloud is; the cloud is found first. Without one the rest is checked all the same.
     let cloud = cloud(context, &reader, block);
     let provider = cloud.map(|cloud| cloud.provider).or_else(|| meant_provider(context, block))?;
-    let handled = Handled { attributes: &["for_each", "depends_on"], blocks: &["control_plane", "worker_pool"], refused: &["count"] };
+    let handled =
+        Handled { attributes: &["for_each", "depends_on"], blocks: &["control_plane", "worker_pool", "lifecycle"], refused: &["count"] };
     let schemas = [&schema::CLUSTER, provider.schema().cluster];
     let body = reader.read(&block.body, block.header_span, &schemas, handled, context.diagnostics);
     let text = |key: &str| body.value.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -105,6 +106,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
     let ssh_authorized_keys = strings(body.value.get("ssh_authorized_keys"));
     let place = body.span_of("ssh_authorized_keys").unwrap_or(block.header_span);
     node::authorized_keys(&ssh_authorized_keys, &what, place, context.diagnostics);
+    let lifecycle = lifecycle::of_cluster(&reader, block, provider, context.diagnostics);
     let flag = |path: &[&str], default: bool| body.value.get_path(path).and_then(Value::as_bool).unwrap_or(default);
     let agent = AgentModel {
         enabled: flag(&["agent", "enabled"], without_api::has_agent_by_default(provider)),
@@ -153,6 +155,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         body: provider_part(body.clone(), provider),
     };
     check_version(&input, provider, kubernetes_span.unwrap_or(block.header_span), context.diagnostics);
+    let place = lifecycle.ignored.values().next().map(|place| ("ignore_changes".to_owned(), *place));
     let known = referred && named && !input.kubernetes_version.is_empty();
     let whole = known && sound && !spoils(context.diagnostics, since) && is_read(&input);
     let mut layers = evaluation.layers;
@@ -161,7 +164,8 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         provider,
         pivot: flag(&["pivot"], true),
         agent,
-        prevent_destroy: flag(&["lifecycle", "prevent_destroy"], false),
+        prevent_destroy: lifecycle.prevent_destroy,
+        ignored: lifecycle.ignored,
         depends_on,
         timeout_seconds,
         overrides: patches,
@@ -170,7 +174,7 @@ fn one(context: &mut Context<'_, '_>, instance: &BlockInstance<'_>, instances: &
         profiles: evaluation.versions,
         layers,
         reading: Reading { named, known, whole },
-        places: body.spans.iter().cloned().chain(of_profiles).collect(),
+        places: body.spans.iter().cloned().chain(of_profiles).chain(place).collect(),
         name_span: body.written("name").or_else(|| instance.name_span()),
         span: Some(block.header_span),
         input,
@@ -391,7 +395,19 @@ fn cloud_controller(
     ]);
     let name = CLOUD_CONTROLLER.to_owned();
     let (depends_on, depends_places) = (BTreeSet::new(), BTreeMap::new());
-    layers.insert(0, LayerModel { name, kind: LayerKind::CloudController, depends_on, depends_places, objects, input: shown, span });
+    layers.insert(
+        0,
+        LayerModel {
+            name,
+            kind: LayerKind::CloudController,
+            depends_on,
+            depends_places,
+            objects,
+            input: shown,
+            ignored: BTreeMap::new(),
+            span,
+        },
+    );
 }
 
 /// Clusters and clouds in `depends_on`.

@@ -15,8 +15,9 @@ use crate::provider::Body;
 use crate::value::Value;
 
 use super::block::{Handled, Reader};
+use super::lifecycle::IgnoredChanges;
 use super::model::{LayerModel, LayerObject};
-use super::{manifest, schema};
+use super::{lifecycle, manifest, schema};
 
 /// Most characters of a layer's name: what the agent has of it is named by it, with something behind.
 const LONGEST_NAME: usize = 50;
@@ -67,7 +68,7 @@ pub fn read(
         &block.body,
         block.header_span,
         &[&schema::LAYER],
-        Handled { attributes: &["depends_on"], blocks: &[], refused: &["chart"] },
+        Handled { attributes: &["depends_on"], blocks: &["lifecycle"], refused: &["chart"] },
         diagnostics,
     );
     let before = diagnostics.len();
@@ -86,11 +87,12 @@ pub fn read(
     let objects = with_namespaces(objects);
     let depends_places = depends_on(block, &what, diagnostics);
     let depends_on = depends_places.keys().cloned().collect();
-    let input = input(block, kind, &objects, &depends_on);
-    Some(LayerModel { name, kind, depends_on, depends_places, objects, input, span: Some(block.header_span) })
+    let ignored = lifecycle::of_layer(&inner, block, diagnostics);
+    let input = input(block, kind, &objects, &depends_on, &ignored);
+    Some(LayerModel { name, kind, depends_on, depends_places, objects, input, ignored, span: Some(block.header_span) })
 }
 
-fn input(block: &Block, kind: LayerKind, objects: &[LayerObject], depends_on: &BTreeSet<String>) -> Value {
+fn input(block: &Block, kind: LayerKind, objects: &[LayerObject], depends_on: &BTreeSet<String>, ignored: &IgnoredChanges) -> Value {
     let pack = block.label(0).map(|label| label.to_string()).unwrap_or_default();
     let kind = match kind {
         LayerKind::Network => "network",
@@ -105,6 +107,9 @@ fn input(block: &Block, kind: LayerKind, objects: &[LayerObject], depends_on: &B
     ];
     if !depends_on.is_empty() {
         entries.push(("depends_on", Value::list(depends_on)));
+    }
+    if !ignored.is_empty() {
+        entries.push(("ignore_changes", Value::list(ignored.keys())));
     }
     Value::object(entries)
 }

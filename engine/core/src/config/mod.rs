@@ -13,6 +13,7 @@ mod der;
 mod etcd;
 mod key_pair;
 mod layer;
+mod lifecycle;
 mod management;
 mod manifest;
 mod model;
@@ -42,6 +43,7 @@ use crate::value::{Type, Value};
 use windlass::Settings;
 
 pub use etcd::ExternalEtcd;
+pub use lifecycle::{IgnoredChanges, OF_POOLS};
 pub(crate) use manifest::objects as manifest_objects;
 pub use model::{AgentModel, CloudModel, ClusterModel, LayerModel, LayerObject, Model, NodeModel, ProviderSettings, Reading};
 pub(crate) use output::made_of_unknown;

@@ -14,6 +14,7 @@ use crate::repository::{Components, asks_for_certificates};
 use crate::value::Value;
 
 use super::etcd::ExternalEtcd;
+use super::lifecycle::IgnoredChanges;
 use super::overrides::OverrideModel;
 
 /// The whole configuration.
@@ -129,6 +130,8 @@ pub struct ClusterModel {
     pub agent: AgentModel,
     /// `lifecycle { prevent_destroy }`.
     pub prevent_destroy: bool,
+    /// `lifecycle { ignore_changes }`
+    pub ignored: IgnoredChanges,
     /// Addresses that it waits for.
     pub depends_on: BTreeSet<Address>,
     /// Seconds that a wait may take.
@@ -164,6 +167,8 @@ pub struct NodeModel {
     pub etcd: Option<ExternalEtcd>,
     /// `capi_override` of the group.
     pub overrides: OverrideModel,
+    /// `lifecycle { ignore_changes }` of a pool.
+    pub ignored: IgnoredChanges,
     /// Where attributes of the group stand, its `machine` included: dotted path → value.
     pub places: BTreeMap<String, Span>,
     /// Where the name of the pool stands.
@@ -196,6 +201,8 @@ pub struct LayerModel {
     pub objects: Vec<LayerObject>,
     /// What the plan shows for it.
     pub input: Value,
+    /// `lifecycle { ignore_changes }`
+    pub ignored: IgnoredChanges,
     /// Where the block stands.
     pub span: Option<Span>,
 }

@@ -10,7 +10,7 @@ use crate::value::{Type, Value};
 
 use super::block::{Handled, Reader};
 use super::model::NodeModel;
-use super::{etcd, node, overrides, schema};
+use super::{etcd, lifecycle, node, overrides, schema};
 
 /// What limits the number of machines of a group.
 #[derive(Clone, Copy)]
@@ -36,7 +36,8 @@ pub fn read(
     };
     let inner = Reader { scope: reader.scope, files: reader.files, what: &what };
     let own: &'static BlockSchema = if pool.is_some() { &schema::WORKER_POOL } else { &schema::CONTROL_PLANE };
-    let body = inner.read(&block.body, block.header_span, &[own], Handled { blocks: &["machine"], ..Handled::default() }, diagnostics);
+    let blocks: &[&str] = if pool.is_some() { &["machine", "lifecycle"] } else { &["machine"] };
+    let body = inner.read(&block.body, block.header_span, &[own], Handled { blocks, ..Handled::default() }, diagnostics);
     let machine = machine(&inner, block, provider, diagnostics);
     let replicas = body.value.get("replicas").and_then(Value::as_i64).unwrap_or(1);
     let place = body.span_of("replicas").unwrap_or(block.header_span);
@@ -48,7 +49,11 @@ pub fn read(
     let replicas = replicas_of(replicas, group, &what, place, diagnostics);
     let failure_domain = body.value.get("failure_domain").and_then(Value::as_str).map(str::to_owned);
     let mut nodes = nodes(&body, &machine, block, &what, diagnostics);
-    if pool.is_none() {
+    if pool.is_some() {
+        nodes.ignored = lifecycle::of_pool(&inner, block, provider, diagnostics);
+        let place = nodes.ignored.values().next().copied();
+        nodes.places.extend(place.map(|place| ("ignore_changes".to_owned(), place)));
+    } else {
         nodes.etcd = etcd::read(&body, &what, diagnostics);
     }
     (PoolInput { pool, replicas, machine, failure_domain }, nodes)
@@ -104,6 +109,7 @@ fn nodes(body: &Body, machine: &Body, block: &Block, what: &str, diagnostics: &m
         labels,
         taints: node::taints(body, span, what, diagnostics),
         etcd: None,
+        ignored: BTreeMap::new(),
         overrides: overrides::read(body, what, diagnostics),
         places: body.spans.iter().cloned().chain(of_machine).collect(),
         name_span: block.labels.first().map(|label| label.span),

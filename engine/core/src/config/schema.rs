@@ -100,10 +100,40 @@ pub const OUTPUT: BlockSchema = BlockSchema {
     blocks: &[],
 };
 
-/// `lifecycle { … }`
+/// `lifecycle { … }` of a cluster.
 pub const LIFECYCLE: BlockSchema = BlockSchema {
-    attributes: &[attribute("prevent_destroy", T::Bool, P::Default("false"), C::InPlace, "A plan that would destroy it is refused.")],
+    attributes: &[
+        attribute("prevent_destroy", T::Bool, P::Default("false"), C::InPlace, "A plan that would destroy it is refused."),
+        attribute(
+            "ignore_changes",
+            T::Reference,
+            P::Optional,
+            C::InPlace,
+            "Attributes of the cloud's that are left alone once the cluster is made, without quotes: `[tags, security_groups]`.",
+        ),
+    ],
     blocks: &[],
+};
+
+/// `lifecycle { … }` of a worker pool or a layer.
+pub const PART_LIFECYCLE: BlockSchema = BlockSchema {
+    attributes: &[attribute(
+        "ignore_changes",
+        T::Reference,
+        P::Optional,
+        C::InPlace,
+        "What is left alone once it is made. Of a pool its attributes, without quotes: `[replicas]`; of a layer fields of its objects: \
+         `[\"apps/Deployment/namespace/name:spec.replicas\"]`.",
+    )],
+    blocks: &[],
+};
+
+const LEFT_ALONE: NestedBlock = NestedBlock {
+    name: "lifecycle",
+    labels: &[],
+    count: Count::Optional,
+    body: &PART_LIFECYCLE,
+    doc: "What is left alone once it is made.",
 };
 
 /// `cluster "x" { … }`; control plane and pools are read apart.
@@ -135,7 +165,7 @@ pub const CLUSTER: BlockSchema = BlockSchema {
             doc: "The controller in the cluster that applies its layers.",
         },
         NestedBlock { name: "timeouts", labels: &[], count: Count::Optional, body: &TIMEOUTS, doc: "How long steps wait." },
-        NestedBlock { name: "lifecycle", labels: &[], count: Count::Optional, body: &LIFECYCLE, doc: "Guards." },
+        NestedBlock { name: "lifecycle", labels: &[], count: Count::Optional, body: &LIFECYCLE, doc: "Guards, and what is left alone." },
     ],
 };
 
@@ -234,7 +264,7 @@ pub const WORKER_POOL: BlockSchema = BlockSchema {
         attribute("failure_domain", T::String, P::Optional, C::Repave, "Failure domain (availability zone) of all machines."),
         attribute("capi_override", T::Any, P::Optional, C::Repave, "Merge patches on the pool's objects, by kind, after the cluster's."),
     ],
-    blocks: &[NestedBlock { name: "taint", labels: &[], count: Count::Many, body: &TAINT, doc: "A taint of the nodes." }],
+    blocks: &[NestedBlock { name: "taint", labels: &[], count: Count::Many, body: &TAINT, doc: "A taint of the nodes." }, LEFT_ALONE],
 };
 
 const TAINT: BlockSchema = BlockSchema {
@@ -289,7 +319,7 @@ pub const LAYER: BlockSchema = BlockSchema {
         attribute("manifests", T::Strings, P::Default(""), C::InPlace, "YAML files, as paths or patterns relative to the module folder."),
         attribute("objects", T::Any, P::Optional, C::InPlace, "Kubernetes objects as values; whole leaves may be known after apply only."),
     ],
-    blocks: &[],
+    blocks: &[LEFT_ALONE],
 };
 
 /// `cloud_controller { … }` of a profile.
@@ -302,7 +332,7 @@ pub const CLOUD_CONTROLLER: BlockSchema = BlockSchema {
 };
 
 /// Every block of the engine with the name under which the reference page lists it.
-pub const ALL: [(&str, &BlockSchema); 15] = [
+pub const ALL: [(&str, &BlockSchema); 16] = [
     ("windlass", &WINDLASS),
     ("management", &MANAGEMENT),
     ("variable", &VARIABLE),
@@ -312,7 +342,8 @@ pub const ALL: [(&str, &BlockSchema); 15] = [
     ("cluster.timeouts", &TIMEOUTS),
     ("cluster.control_plane", &CONTROL_PLANE),
     ("cluster.worker_pool", &WORKER_POOL),
-    ("lifecycle", &LIFECYCLE),
+    ("cluster.lifecycle", &LIFECYCLE),
+    ("worker_pool.lifecycle, network.lifecycle, storage.lifecycle, addon.lifecycle", &PART_LIFECYCLE),
     ("profile", &PROFILE),
     ("profile.os", &OS),
     ("profile.kubernetes", &KUBERNETES),

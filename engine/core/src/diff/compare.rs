@@ -10,6 +10,7 @@ use super::equality::{covers, is_zero, same_scalar};
 use super::owners::Owners;
 use super::path::path_to_text;
 use crate::encode::{DigestKey, Placeholder, cut_like};
+use crate::ignored::Ignored;
 use crate::plan::{Actor, LeafChange};
 
 /// Deepest nesting that is walked (serde_json reads no deeper text than 128).
@@ -58,14 +59,16 @@ impl LeafDiff {
     }
 }
 
-/// All leaves that differ, sorted by path: those that we applied, and those that we own but no longer apply. Fields of others are nothing.
+/// All leaves that differ, sorted by path: those that we applied, and those that we own but no longer apply. Fields of others are nothing,
+/// and so are those that the applied object says are left alone once it is made.
 pub fn compare(comparison: Comparison<'_>) -> Vec<LeafDiff> {
     let live = cut_like(comparison.applied, comparison.live);
     let comparison = Comparison { live: &live, ..comparison };
     let owners = Owners::of(comparison.live);
     let secret = is_secret(comparison.applied) || is_secret(comparison.live);
     let shape = comparison.schema.map_or(Shape::Deduced, |schema| Shape::of(schema.as_resource()));
-    let mut walk = Walk { owners: &owners, key: comparison.key, secret, found: Vec::new() };
+    let ignored = Ignored::of(comparison.applied);
+    let mut walk = Walk { owners: &owners, key: comparison.key, secret, ignored: &ignored, found: Vec::new() };
     walk.map(comparison.applied, Some(comparison.live), shape, &FieldPath::default(), 0);
     walk.left_over(comparison.applied, comparison.live);
     let mut found = walk.found;
@@ -83,13 +86,14 @@ struct Walk<'a> {
     owners: &'a Owners,
     key: Option<&'a DigestKey>,
     secret: bool,
+    ignored: &'a Ignored,
     found: Vec<LeafDiff>,
 }
 
 impl Walk<'_> {
     fn value(&mut self, applied: &Json, live: Option<&Json>, shape: Shape<'_>, path: &FieldPath, depth: usize) {
         let live = live.filter(|live| !live.is_null());
-        if depth > MAX_DEPTH || applied.is_null() {
+        if depth > MAX_DEPTH || applied.is_null() || self.ignored.covers(path) {
             return;
         }
         match Placeholder::of(applied) {
@@ -195,7 +199,7 @@ impl Walk<'_> {
     /// Leaves that our apply owns and that we no longer apply.
     fn left_over(&mut self, applied: &Json, live: &Json) {
         let Some(ours) = self.owners.ours() else { return };
-        for path in ours.clone().without_identity().leaves() {
+        for path in ours.clone().without_identity().leaves().into_iter().filter(|path| !self.ignored.covers(path)) {
             let Some(there) = path.get(live).filter(|there| !there.is_null()) else { continue };
             if path.get(applied).is_none() && !self.within_opaque(applied, &path) {
                 let there = if self.secret && in_secret_data(&path) { self.hidden(there) } else { there.clone() };

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::addr::{Address, Part};
-use crate::config::{CAPI_OVERRIDE, ClusterModel, Model, OverrideModel, schema};
+use windlass_kubeschema::fieldpath::FieldPath;
+
+use crate::config::{CAPI_OVERRIDE, ClusterModel, Model, OF_POOLS, OverrideModel, schema};
 use crate::desired::{Desired, DesiredCluster, DesiredHop, DesiredLayer, DesiredObject, DesiredResource, Home};
 use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diff::path_from_text;
 use crate::marks;
 use crate::object::split_api_version;
 use crate::provider::{MachineTemplate, PoolInput, Release, Role};
@@ -14,7 +17,7 @@ use crate::value::Value;
 use super::RENDER_REVISION;
 use super::mark::{Marker, merged, with_entry};
 use super::overrides::Overrides;
-use super::{etcd, kubeadm, layers, needed, template};
+use super::{etcd, ignored, kubeadm, layers, needed, template};
 
 const CORE: &str = "cluster.x-k8s.io/v1beta2";
 const BOOTSTRAP: &str = "bootstrap.cluster.x-k8s.io/v1beta2";
@@ -230,6 +233,7 @@ fn base(work: &mut Work<'_>, owns_namespace: bool) {
         objects.extend(work.object(namespace, &address, Home::Capi, span));
     }
     let infrastructure = work.cluster.provider.infrastructure(input, work.release).object;
+    let left_alone = left_alone_of_cluster(work, &infrastructure);
     let infrastructure = with_entry(
         &infrastructure,
         &["metadata"],
@@ -251,7 +255,11 @@ fn base(work: &mut Work<'_>, owns_namespace: bool) {
     ]);
     let cluster = object(CORE, "Cluster", work.metadata(&input.name), spec);
     let (infrastructure, cluster) = (work.overridden_base(infrastructure), work.overridden_base(cluster));
-    objects.extend(work.object(infrastructure, &address, Home::Capi, span));
+    let mut infrastructure = work.object(infrastructure, &address, Home::Capi, span);
+    if let Some(infrastructure) = &mut infrastructure {
+        ignored::leave_alone(infrastructure, &left_alone);
+    }
+    objects.extend(infrastructure);
     objects.extend(work.object(cluster, &address, Home::Capi, span));
     let shown = merged(
         &Value::object([
@@ -268,7 +276,7 @@ fn base(work: &mut Work<'_>, owns_namespace: bool) {
         ]),
         &input.body.value,
     );
-    let shown = with_overrides(shown, &work.cluster.overrides);
+    let shown = ignored::shown(with_overrides(shown, &work.cluster.overrides), &work.cluster.ignored);
     let needs = needs_of_cluster(work);
     work.resource(address, shown, objects, needs, span);
 }
@@ -302,7 +310,10 @@ fn pool_input(pool: &PoolInput, work: &Work<'_>) -> Value {
         shown.push(("etcd", etcd.shown()));
     }
     let shown = Value::object(shown);
-    work.cluster.nodes.get(&pool.pool).map_or(shown.clone(), |nodes| with_overrides(shown, &nodes.overrides))
+    work.cluster
+        .nodes
+        .get(&pool.pool)
+        .map_or(shown.clone(), |nodes| ignored::shown(with_overrides(shown, &nodes.overrides), &nodes.ignored))
 }
 
 fn with_overrides(shown: Value, overrides: &OverrideModel) -> Value {
@@ -426,6 +437,10 @@ fn worker_pool(work: &mut Work<'_>, pool: &PoolInput) {
     for value in [template, bootstrap, deployment] {
         objects.extend(work.object(value, &address, Home::Capi, span));
     }
+    let left_alone = left_alone_of_pool(work, &pool.pool);
+    if let Some(deployment) = objects.iter_mut().find(|object| object.key.kind == "MachineDeployment") {
+        ignored::leave_alone(deployment, &left_alone);
+    }
     let mut needs = BTreeSet::from([work.address.with(Part::ControlPlane)]);
     if work.cluster.pivot {
         needs.insert(work.address.with(Part::Pivot));
@@ -433,6 +448,28 @@ fn worker_pool(work: &mut Work<'_>, pool: &PoolInput) {
     let shown = pool_input(pool, work);
     let block = work.block_of(&pool.pool);
     work.resource(address, shown, objects, needs, block);
+}
+
+/// Leaves of a pool's MachineDeployment that are left alone once it is made.
+fn left_alone_of_pool(work: &Work<'_>, pool: &Option<String>) -> BTreeSet<FieldPath> {
+    let [replicas, failure_domain] = OF_POOLS;
+    let leaves = [(replicas, vec!["spec", "replicas"]), (failure_domain, vec!["spec", "template", "spec", "failureDomain"])];
+    let ignored = work.cluster.nodes.get(pool).map(|nodes| &nodes.ignored);
+    let named = |attribute: &str| ignored.is_some_and(|ignored| ignored.contains_key(attribute));
+    leaves.into_iter().filter(|(attribute, _)| named(attribute)).map(|(_, path)| FieldPath::of_fields(path)).collect()
+}
+
+/// Leaves of the infrastructure cluster that are left alone once it is made: those that are rendered in another way without the attribute.
+fn left_alone_of_cluster(work: &Work<'_>, rendered: &Value) -> BTreeSet<FieldPath> {
+    let mut leaves = BTreeSet::new();
+    for attribute in work.cluster.ignored.keys() {
+        let Ok(path) = path_from_text(attribute) else { continue };
+        let names: Vec<&str> = path.0.iter().filter_map(|element| element.as_field()).collect();
+        let mut input = work.cluster.input.clone();
+        input.body.value = ignored::without(&input.body.value, &names);
+        leaves.extend(ignored::differing(rendered, &work.cluster.provider.infrastructure(&input, work.release).object));
+    }
+    leaves
 }
 
 /// Agent and pivot.

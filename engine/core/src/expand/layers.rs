@@ -9,6 +9,7 @@ use crate::diag::{Code, Diagnostic, Diagnostics};
 use crate::marks::SYSTEM_NAMESPACE;
 
 use super::RENDER_REVISION;
+use super::ignored;
 use super::mark::Marker;
 
 /// Adds one resource for each layer of a cluster.
@@ -25,6 +26,7 @@ pub fn expand(cluster: &ClusterModel, marker: &Marker, desired: &mut Desired, di
             })
             .collect();
         refuse_our_namespace(layer, plane, &mut objects, diagnostics);
+        ignored::of_layer(layer, &mut objects, diagnostics);
         objects.sort_by_key(|object| application_rank(&object.key.group, &object.key.kind));
         let resource = DesiredResource {
             fixed: BTreeMap::new(),

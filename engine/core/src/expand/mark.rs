@@ -6,7 +6,7 @@ use crate::addr::Address;
 use crate::config::stands_in;
 use crate::desired::{DesiredObject, Home};
 use crate::diag::{Code, Diagnostic, Diagnostics, Span};
-use crate::marks::{ANNOTATION_ADDRESS, LABEL_LINEAGE};
+use crate::marks::{ANNOTATION_ADDRESS, ANNOTATION_IGNORED, LABEL_LINEAGE};
 use crate::object::{ObjectKey, split_api_version};
 use crate::value::{Entries, Value};
 
@@ -63,28 +63,56 @@ impl Marker {
         };
         let (group, _) = split_api_version(&api_version);
         let key = ObjectKey { plane: plane.clone(), group: group.to_owned(), kind, namespace: text(&["metadata", "namespace"]), name };
-        let object = &without_last_applied(object, owner, &key, span, diagnostics);
-        let content = with_entry(object, &["metadata", "labels", LABEL_LINEAGE], self.lineage.clone());
+        let object = LEFT_OUT.iter().fold(object.clone(), |object, annotation| without(object, annotation, owner, &key, span, diagnostics));
+        let content = with_entry(&object, &["metadata", "labels", LABEL_LINEAGE], self.lineage.clone());
         let content = with_entry(&content, &["metadata", "annotations", ANNOTATION_ADDRESS], Value::string(owner.to_string()));
         Some(DesiredObject { home, api_version, key, content, span: None })
     }
 }
 
-/// The object without kubectl's copy of it: of a Secret it would be the secret itself, in clear.
-fn without_last_applied(object: &Value, owner: &Address, key: &ObjectKey, span: Option<Span>, diagnostics: &mut Diagnostics) -> Value {
+/// An annotation that is not taken from a user's object.
+struct LeftOut {
+    name: &'static str,
+    what: &'static str,
+    hint: &'static str,
+}
+
+const LEFT_OUT: [LeftOut; 2] = [
+    // Of a Secret it would be the secret itself, in clear.
+    LeftOut {
+        name: LAST_APPLIED,
+        what: "kubectl's copy of the whole object, that of a Secret in clear",
+        hint: "remove it from the manifest: server-side apply has no use for it",
+    },
+    LeftOut {
+        name: ANNOTATION_IGNORED,
+        what: "windlass's own note of what it leaves alone",
+        hint: "remove it from the manifest; `lifecycle { ignore_changes }` of the layer says what is left alone",
+    },
+];
+
+/// The object without an annotation.
+fn without(
+    object: Value,
+    annotation: &LeftOut,
+    owner: &Address,
+    key: &ObjectKey,
+    span: Option<Span>,
+    diagnostics: &mut Diagnostics,
+) -> Value {
     let path = ["metadata", "annotations"];
     // A sensitive map of annotations is refused later; until then nothing is in clear.
-    let Some(annotations) = object.get_path(&path).and_then(Value::as_entries).filter(|all| all.contains_key(LAST_APPLIED)) else {
-        return object.clone();
+    let Some(annotations) = object.get_path(&path).and_then(Value::as_entries).filter(|all| all.contains_key(annotation.name)) else {
+        return object;
     };
     let mut rest = annotations.clone();
-    rest.remove(LAST_APPLIED);
+    rest.remove(annotation.name);
     let mut diagnostic = Diagnostic::warning(Code::LEFT_OUT, format!("an annotation of {} in {owner} is left out", key.short()))
-        .detail(format!("It is {LAST_APPLIED}, kubectl's copy of the whole object, that of a Secret in clear."))
-        .hint("remove it from the manifest: server-side apply has no use for it");
+        .detail(format!("It is {}, {}.", annotation.name, annotation.what))
+        .hint(annotation.hint);
     diagnostic.primary = span;
     diagnostics.push(diagnostic);
-    with_entry(object, &path, Value::from(rest))
+    with_entry(&object, &path, Value::from(rest))
 }
 
 /// The object value with `value` at `path`; what stands in the way and is no object is replaced.

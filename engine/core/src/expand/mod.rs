@@ -7,6 +7,7 @@ mod access;
 mod cluster;
 mod components;
 mod etcd;
+mod ignored;
 mod kubeadm;
 mod layers;
 mod mark;

@@ -321,6 +321,8 @@ pub enum Readiness {
     },
     /// CustomResourceDefinition: Established.
     Established,
+    /// MachineDeployment whose size is others' to set: the same, with as many replicas as it asks for.
+    MachineDeploymentSettled,
     /// Whatever the kind says of itself (Deployment, DaemonSet, Job, PVC, CRD, conditions Ready/Available).
     Healthy,
     /// It does not exist.

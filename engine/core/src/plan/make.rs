@@ -27,7 +27,7 @@ use crate::recorded::{Effect, Recorded, ResourceStatus};
 pub fn plan(desired: &Desired, recorded: &Recorded, facts: &Facts, options: &PlanOptions<'_>) -> (Plan, Diagnostics) {
     let mut diagnostics = Diagnostics::new();
     let reach = reach(desired, recorded, facts, &mut diagnostics);
-    let wishes = wishes(desired, options.key, facts.known_references(), &mut diagnostics);
+    let wishes = wishes(desired, Some(recorded), options.key, facts.known_references(), &mut diagnostics);
     let index = Index::of(recorded);
     let view = View { desired, recorded, facts, options, wishes: &wishes, index: &index };
     let mut draft = Draft::default();

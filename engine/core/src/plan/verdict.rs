@@ -23,6 +23,7 @@ use crate::diff::LeafDiff;
 use crate::drift::{ObjectDrift, object_drift, resolved, unrecorded_drift};
 use crate::encode::is_secret_object;
 use crate::facts::Facts;
+use crate::ignored::Ignored;
 use crate::marks::{SYSTEM_NAMESPACE, lineage_of};
 use crate::object::ObjectKey;
 use crate::paused::{may_be_paused, paused_by_others};
@@ -243,7 +244,7 @@ impl<'a> View<'a> {
                 }
                 continue;
             };
-            verdicts.read(self.facts, key, &object.api_version, &known.applied);
+            verdicts.read_for(self.facts, key, &object.api_version, &known.applied, &Ignored::of(&object.content));
             let applied = resolved(&known.applied, &self.wishes.known);
             let leaves = rendering(key, &applied, object);
             if follows && known.resource != *address && matches!(address.part, Some(Part::Layer(_))) {

@@ -4,17 +4,19 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
+use windlass_kubeschema::fieldpath::{FieldPath, PathElement};
 
-use super::kept_facts::{Kept, KeptCluster, KeptLayer, KeptNothing, KeptProvider};
+use super::kept_facts::{Kept, KeptCluster, KeptLayer, KeptNothing, KeptProvider, kept_input};
 use super::{PlannedObject, ProviderSpec};
 use crate::addr::{Address, Part};
 use crate::desired::{Desired, DesiredCluster, DesiredHop, DesiredObject, DesiredProvider, DesiredResource, Home};
 use crate::diag::{Diagnostic, Diagnostics, Span};
+use crate::diff::path_from_text;
 use crate::drift::resolved;
 use crate::encode::{DigestKey, Encoder, canonical_text, resolve_unknowns, sha256_digest};
 use crate::marks::ANNOTATION_ADDRESS;
 use crate::object::ObjectKey;
-use crate::recorded::{RecordedResource, ResourceStatus};
+use crate::recorded::{Recorded, RecordedResource, ResourceStatus};
 
 /// A rendered object in placeholder form.
 #[derive(Debug, Clone)]
@@ -114,9 +116,10 @@ pub(super) struct Wishes<'a> {
     pub(super) known: BTreeMap<String, Json>,
 }
 
-/// Writes the wish in placeholder form. `known`: references that were unknown to HCL and are known to the planes.
+/// Writes the wish in placeholder form. `recorded`: what attributes that are left alone were applied with. `known`: references that were unknown to HCL and are known to the planes.
 pub(super) fn wishes<'a>(
     desired: &'a Desired,
+    recorded: Option<&Recorded>,
     key: &DigestKey,
     known: BTreeMap<String, Json>,
     diagnostics: &mut Diagnostics,
@@ -130,6 +133,7 @@ pub(super) fn wishes<'a>(
         let input = encoder.input(&resource.input, address);
         digest_input.insert(address.to_string(), json!([input, objects.iter().map(|object| &object.content).collect::<Vec<_>>()]));
         objects.iter_mut().for_each(|object| object.resolve(&known));
+        let input = held(input, recorded.and_then(|recorded| recorded.resources.get(address)));
         let input_digest = key.digest(&input);
         let facts = facts(desired, address, &input);
         resources.insert(address, Wish { resource, input, input_digest, objects, facts });
@@ -161,6 +165,32 @@ pub(super) fn wishes<'a>(
     }
     let desired_digest = sha256_digest(&canonical_text(&json!(digest_input)));
     Wishes { resources, hops, components, outputs, desired_digest, known }
+}
+
+/// The input with attributes that are left alone as they were applied last.
+fn held(mut input: Json, record: Option<&RecordedResource>) -> Json {
+    let before = record.map_or(&Json::Null, kept_input);
+    let names = input.get("ignore_changes").and_then(Json::as_array).cloned().unwrap_or_default();
+    // What a layer leaves alone is no part of its input, and its texts are no paths.
+    let paths = names.iter().filter_map(Json::as_str).filter_map(|name| path_from_text(name).ok());
+    for path in paths.filter(|_| before.is_object()) {
+        let Some((PathElement::Field(last), above)) = path.0.split_last() else { continue };
+        let above = FieldPath(above.to_vec());
+        let old = path.get(before).cloned();
+        let pointer: String = above.0.iter().filter_map(PathElement::as_field).map(|name| format!("/{}", escaped(name))).collect();
+        match (input.pointer_mut(&pointer).and_then(Json::as_object_mut), old) {
+            (Some(map), Some(old)) => drop(map.insert(last.clone(), old)),
+            (Some(map), None) => drop(map.remove(last)),
+            // The map that it stood in is gone with all else that was in it, or was not there before either.
+            (None, _) => {}
+        }
+    }
+    input
+}
+
+/// A name in a JSON pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 fn placed(

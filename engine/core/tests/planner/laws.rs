@@ -37,14 +37,14 @@ pub fn up(desired: &Desired) -> World {
 
 fn wanted() -> impl Strategy<Value = Wanted> {
     let pools = prop::collection::btree_map("[a-c]", 1u32..3, 0..3);
-    (any::<bool>(), any::<bool>(), any::<bool>(), prop::sample::select(vec![1u32, 3]), pools, 0usize..6).prop_map(
-        |(pivot, agent, etcd, replicas, pools, layers)| {
+    ((any::<bool>(), any::<bool>()), any::<bool>(), any::<bool>(), prop::sample::select(vec![1u32, 3]), pools, 0usize..6).prop_map(
+        |((pivot, left_alone), agent, etcd, replicas, pools, layers)| {
             let mut wanted = Wanted::new("shop");
             wanted.layers.truncate(layers);
             if !wanted.layers.iter().any(|(name, ..)| name == "spaces") {
                 wanted.layers.iter_mut().for_each(|(_, _, depends_on, _)| depends_on.clear());
             }
-            Wanted { pivot, agent, etcd, replicas, pools, ..wanted }
+            Wanted { pivot, left_alone, agent, etcd, replicas, pools, ..wanted }
         },
     )
 }

@@ -9,6 +9,7 @@ mod destroy;
 mod drift;
 mod external_etcd;
 mod half_made;
+mod ignored;
 mod inventoried;
 mod laws;
 mod messages;

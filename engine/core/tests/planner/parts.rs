@@ -36,14 +36,14 @@ fn found(world: &World, wish: &Desired) -> Vec<(Code, String)> {
 }
 
 #[track_caller]
-fn settled(world: &World, wish: &Desired) {
+pub fn settled(world: &World, wish: &Desired) {
     let plan = good(world, wish);
     assert!(plan.steps.is_empty() && plan.changes.iter().all(|change| change.action == ChangeAction::NoOp), "{:?}", shown(&plan));
 }
 
 /// Applied whole, and broken off anywhere and gone on with, the world is as wished; gives the whole plan.
 #[track_caller]
-fn made(before: &Desired, after: &Desired) -> Plan {
+pub fn made(before: &Desired, after: &Desired) -> Plan {
     let keys = |world: &World| world.objects.keys().cloned().collect::<Vec<_>>();
     let mut whole = up(before);
     let plan = good(&whole, after);

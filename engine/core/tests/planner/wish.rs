@@ -9,11 +9,13 @@ use windlass_core::desired::{
     CertManager, Desired, DesiredCluster, DesiredLayer, DesiredManagement, DesiredObject, DesiredOutput, DesiredProvider, DesiredResource,
     Home,
 };
+use windlass_core::ignored::Ignored;
 use windlass_core::layer::LayerKind;
 use windlass_core::marks;
 use windlass_core::object::{ObjectKey, split_api_version};
 use windlass_core::plan::{Pace, ProviderSpec};
 use windlass_core::value::{Type, Value};
+use windlass_kubeschema::fieldpath::FieldPath;
 
 pub const LINEAGE: &str = "11111111-2222-3333-4444-555555555555";
 
@@ -45,6 +47,8 @@ pub struct Wanted {
     pub instance_type: String,
     /// Its etcd is external.
     pub etcd: bool,
+    /// Sizes of pools and entries `key` of layers' ConfigMaps are left alone once they are made.
+    pub left_alone: bool,
 }
 
 impl Wanted {
@@ -78,6 +82,7 @@ impl Wanted {
             prevent_destroy: false,
             instance_type: "m6i.large".to_owned(),
             etcd: false,
+            left_alone: false,
         }
     }
 }
@@ -136,6 +141,19 @@ pub fn marked(value: &Value, owner: &Address, home: Home, plane: &Address) -> De
         with(&metadata.get("annotations").cloned().unwrap_or_else(empty), marks::ANNOTATION_ADDRESS, Value::string(owner.to_string()));
     let metadata = with(&with(metadata, "labels", labels), "annotations", annotations);
     DesiredObject { home, api_version, key, content: with(value, "metadata", metadata), span: None }
+}
+
+/// The same with a leaf that is left alone, as the expansion writes it.
+fn leaving_alone(mut object: DesiredObject, leaf: &[&str]) -> DesiredObject {
+    let mut content = object.content.get("metadata").and_then(Value::as_entries).cloned().unwrap_or_default();
+    let mut annotations = content.get("annotations").and_then(Value::as_entries).cloned().unwrap_or_default();
+    let text = Ignored::text(&[FieldPath::of_fields(leaf.iter().copied())]);
+    annotations.insert(marks::ANNOTATION_IGNORED.into(), Value::string(text));
+    content.insert("annotations".into(), Value::from(annotations));
+    let mut entries = object.content.as_entries().cloned().unwrap_or_default();
+    entries.insert("metadata".into(), Value::from(content));
+    object.content = Value::from(entries);
+    object
 }
 
 fn provider(name: &str, namespace: &str, core: bool) -> DesiredProvider {
@@ -305,7 +323,7 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
         let full = format!("{name}-{pool}");
         let select = json!({"cluster.x-k8s.io/cluster-name": name, "cluster.x-k8s.io/deployment-name": full});
         let template = format!("{full}-{}", wanted.instance_type.replace('.', "-"));
-        let objects = vec![
+        let mut objects = vec![
             capi(
                 &part,
                 json!({"apiVersion": format!("{infrastructure}/v1beta2"), "kind": "AWSMachineTemplate", "metadata": metadata(&template),
@@ -324,7 +342,15 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
                     "infrastructureRef": reference(infrastructure, "AWSMachineTemplate", &template)}}}}),
             ),
         ];
-        let shown = Value::object([("replicas", Value::from(*replicas)), ("machine", machine.clone())]);
+        let mut shown = vec![("replicas", Value::from(*replicas)), ("machine", machine.clone())];
+        if wanted.left_alone {
+            shown.push(("ignore_changes", Value::list(["replicas"])));
+            objects = objects
+                .into_iter()
+                .map(|object| if object.key.kind == "MachineDeployment" { leaving_alone(object, &["spec", "replicas"]) } else { object })
+                .collect();
+        }
+        let shown = Value::object(shown);
         add(desired, part, shown, objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
     }
     if wanted.agent {
@@ -351,8 +377,16 @@ fn add_cluster(desired: &mut Desired, wanted: &Wanted) {
     }
     for (layer, _, _, objects) in &wanted.layers {
         let part = root.with(Part::Layer(layer.clone()));
-        let objects = objects.iter().map(|value| marked(value, &part, Home::Workload, &root)).collect();
-        add(desired, part, Value::object([("manifests", layer)]), objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
+        let one = |value: &Value| match marked(value, &part, Home::Workload, &root) {
+            object if wanted.left_alone && object.key.kind == "ConfigMap" => leaving_alone(object, &["data", "key"]),
+            object => object,
+        };
+        let objects = objects.iter().map(one).collect();
+        let mut shown = vec![("manifests", Value::string(layer))];
+        if wanted.left_alone {
+            shown.push(("ignore_changes", Value::list([format!("ConfigMap/kube-system/{layer}:data.key")])));
+        }
+        add(desired, part, Value::object(shown), objects, BTreeSet::from([root.clone()]), wanted.prevent_destroy);
     }
     let layers = wanted.layers.iter().map(|(name, kind, depends_on, _)| DesiredLayer {
         name: name.clone(),

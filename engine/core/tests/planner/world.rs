@@ -8,8 +8,9 @@ use windlass_core::addr::{Address, Part};
 use windlass_core::belonging::is_furniture;
 use windlass_core::desired::Desired;
 use windlass_core::diag::Diagnostics;
-use windlass_core::encode::{DigestKey, resolve_unknowns};
+use windlass_core::encode::{DigestKey, merge_patch, resolve_unknowns};
 use windlass_core::facts::{ClusterAccess, Demand, Facts, PlaneFact, PlaneIdentity};
+use windlass_core::ignored::Ignored;
 use windlass_core::kinds::known_kind;
 use windlass_core::marks::{
     AGENT_API_VERSION, AGENT_GROUP, ANNOTATION_ADDRESS, ANNOTATION_LAYER_DIGEST, FIELD_MANAGER, LABEL_LINEAGE, SYSTEM_NAMESPACE,
@@ -322,6 +323,10 @@ impl World {
             None => self.uid(),
         };
         let schema = known_kind(&object.api_version, &object.key.kind).map_or_else(SchemaRef::untyped, |kind| kind.schema);
+        if let Some(live) = self.objects.get_mut(&object.key).filter(|_| !Ignored::of(&applied).is_empty()) {
+            apply_the_rest(live, &applied, schema);
+            return (uid, applied);
+        }
         let fields = FieldSet::of(&applied, schema.as_resource()).without_identity().to_fields_v1();
         let mut live = applied.clone();
         // As a real server answers: with its own fields and defaults.
@@ -419,6 +424,34 @@ impl World {
         let mut found = self.objects.keys().filter(|key| &key.plane == plane && key.kind == kind && key.name == name);
         found.next().cloned().unwrap_or_else(|| panic!("no {kind} {name} on {plane}"))
     }
+}
+
+/// Server-side apply with force of an object that is there and has leaves that are left alone: they are let go of and not sent. What we own and
+/// do not send goes, as on a server, and others keep what is left alone.
+fn apply_the_rest(live: &mut Json, applied: &Json, schema: SchemaRef<'_>) {
+    let ignored = Ignored::of(applied);
+    if let Some(entries) = ignored.handed_over(live) {
+        live["metadata"]["managedFields"] = json!(entries);
+    }
+    let sent = ignored.left_out(applied);
+    let owned = |entry: &Json| FieldSet::from_fields_v1(&entry["fieldsV1"]).expect("a set");
+    let entries = live["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let (ours, others): (Vec<Json>, Vec<Json>) = entries.into_iter().partition(|entry| entry["manager"] == FIELD_MANAGER);
+    let sending = FieldSet::of(&sent, schema.as_resource()).without_identity();
+    for path in ours.iter().flat_map(|entry| owned(entry).leaves()).filter(|path| !sending.contains(path)) {
+        if !others.iter().any(|entry| owned(entry).contains(&path)) {
+            path.remove(live);
+        }
+    }
+    merge_patch(live, &sent);
+    let kept = others.into_iter().filter_map(|mut entry| {
+        let left: Vec<_> = owned(&entry).leaves().into_iter().filter(|path| ignored.covers(path)).collect();
+        entry["fieldsV1"] = left.iter().collect::<FieldSet>().to_fields_v1();
+        (!left.is_empty()).then_some(entry)
+    });
+    let mine = json!({"manager": FIELD_MANAGER, "operation": "Apply", "apiVersion": "v1", "time": "2026-01-01T00:00:00Z",
+        "fieldsType": "FieldsV1", "fieldsV1": sending.to_fields_v1()});
+    live["metadata"]["managedFields"] = std::iter::once(mine).chain(kept).collect();
 }
 
 fn secret_key(plane: &Address, name: &str) -> ObjectKey {

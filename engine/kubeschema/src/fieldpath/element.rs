@@ -24,6 +24,14 @@ impl PathElement {
         PathElement::Field(name.into())
     }
 
+    /// The name of a field; `None` for items of lists.
+    pub fn as_field(&self) -> Option<&str> {
+        match self {
+            PathElement::Field(name) => Some(name),
+            PathElement::Key(_) | PathElement::Value(_) | PathElement::Index(_) => None,
+        }
+    }
+
     /// A key; sorts the fields.
     pub fn key(fields: impl IntoIterator<Item = (String, Value)>) -> PathElement {
         let mut fields: Vec<_> = fields.into_iter().map(|(name, value)| (name, KeyValue(value))).collect();

@@ -164,6 +164,20 @@ macro_rules! etcd {
 }
 const ETCD: &str = etcd!("a:2379", "MAcwADAAAwEA", "MAcwADAAAwEA", "MAcCAQAwAAQA");
 
+/// A layer with this word in its object; `alone`: the word is left alone once it is there.
+macro_rules! layer_with {
+    ($word:literal) => {
+        concat!(
+            "objects = [{ apiVersion = \"v1\", kind = \"ConfigMap\", metadata = { name = \"other\", namespace = \"kube-system\" }, data = { word = \"",
+            $word,
+            "\" } }]"
+        )
+    };
+    ($word:literal, alone) => {
+        concat!(layer_with!($word), "\n lifecycle {\n ignore_changes = [\"ConfigMap/kube-system/other:data.word\"]\n }")
+    };
+}
+
 /// A cluster in memory beside the other one, with what a row puts into the machines of its control plane.
 macro_rules! in_memory {
     ($machine:literal) => {
@@ -275,6 +289,14 @@ pub fn table() -> Vec<Row> {
         row("cluster.agent.mode", "cluster", "", "agent {\n mode = \"heal\"\n }", InPlace(&["cluster.shop.agent", "cluster.shop.layer[\"cloud-controller\"]", "cluster.shop.layer[\"disks\"]", "cluster.shop.layer[\"first\"]", "cluster.shop.layer[\"flannel\"]", "cluster.shop.layer[\"second\"]"])),
         row("cluster.timeouts.wait", "cluster", "", "timeouts {\n wait = \"2h\"\n }", Nothing("it is the patience of the run at hand, and nothing on a plane")),
         row("cluster.lifecycle.prevent_destroy", "cluster", "", "lifecycle {\n prevent_destroy = true\n }", InPlace(&["cluster.shop"])),
+        row("cluster.lifecycle.ignore_changes", "cluster", "tags = { a = \"b\" }", "tags = { a = \"b\" }\n lifecycle {\n ignore_changes = [tags]\n }", InPlace(&["cluster.shop"])),
+        row("cluster.lifecycle.ignore_changes", "cluster", "tags = { a = \"b\" }\n lifecycle {\n ignore_changes = [tags]\n }", "tags = { a = \"c\" }\n lifecycle {\n ignore_changes = [tags]\n }", Nothing("others look after it")),
+        row("cluster.lifecycle.ignore_changes", "cluster", "tags = { a = \"b\" }\n lifecycle {\n ignore_changes = [tags]\n }", "tags = { a = \"c\" }", InPlace(&["cluster.shop"])),
+        row("worker_pool.lifecycle.ignore_changes", "worker_pool", "", "lifecycle {\n ignore_changes = [replicas]\n }", InPlace(&["cluster.shop.worker_pool[\"general\"]"])),
+        row("worker_pool.lifecycle.ignore_changes", "pool_size", "replicas = 2\n lifecycle {\n ignore_changes = [replicas]\n }", "replicas = 7\n lifecycle {\n ignore_changes = [replicas]\n }", Nothing("others look after it")),
+        row("worker_pool.lifecycle.ignore_changes", "worker_pool", "failure_domain = \"eu-west-1a\"\n lifecycle {\n ignore_changes = [failure_domain]\n }", "failure_domain = \"eu-west-1b\"\n lifecycle {\n ignore_changes = [failure_domain]\n }", Nothing("others look after it")),
+        row("layer.lifecycle.ignore_changes", "layer", layer_with!("a"), layer_with!("a", alone), InPlace(&["cluster.shop.layer[\"second\"]"])),
+        row("layer.lifecycle.ignore_changes", "layer", layer_with!("a", alone), layer_with!("b", alone), Nothing("others look after it")),
         row("control_plane.replicas", "control_plane_size", "replicas = 3", "replicas = 5", InPlace(&["cluster.shop.control_plane"])),
         row("control_plane.labels", "control_plane", "", "labels = { tier = \"a\" }", CONTROL_PLANE),
         row("control_plane.capi_override", "control_plane", "", "capi_override = { KubeadmControlPlane = { spec = { remediation = { maxRetry = 3 } } } }", InPlace(&["cluster.shop.control_plane"])),

@@ -31,6 +31,9 @@ pub fn judge(readiness: &Readiness, live: Option<&Json>) -> Verdict {
         Readiness::ControlPlaneReady { replicas } | Readiness::MachineDeploymentReady { replicas } => {
             cluster_api::all_machines_ready(live, u64::from(*replicas))
         }
+        Readiness::MachineDeploymentSettled => {
+            cluster_api::all_machines_ready(live, live.pointer("/spec/replicas").and_then(Json::as_u64).unwrap_or_default())
+        }
         Readiness::Established => workload::crd(live),
         Readiness::Healthy => healthy(live),
         Readiness::Gone => gone(Some(live)),
@@ -76,6 +79,17 @@ fn gone(live: Option<&Json>) -> Verdict {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_pool_of_others_size_is_ready_with_as_many_machines_as_it_asks_for() {
+        let pool = |asked: u32, there: u32| {
+            json!({"kind": "MachineDeployment", "metadata": {"generation": 1}, "spec": {"replicas": asked}, "status": {"observedGeneration": 1,
+                "replicas": there, "upToDateReplicas": there, "readyReplicas": there, "availableReplicas": there}})
+        };
+        for (asked, there, expected) in [(7, 7, Ok(())), (0, 0, Ok(())), (7, 6, Err("6 of 7 machines exist".to_owned()))] {
+            assert_eq!(judge(&Readiness::MachineDeploymentSettled, Some(&pool(asked, there))), expected);
+        }
+    }
 
     #[test]
     fn what_goes_says_since_when_and_what_holds_it() {

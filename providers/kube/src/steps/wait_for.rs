@@ -20,7 +20,9 @@ pub async fn run(work: &Work<'_>, plane: &Address, conditions: &[WaitFor]) -> Re
         let reference = ObjectRef::of_key(&condition.key, &condition.api_version);
         match &condition.ready {
             Readiness::Gone => deleted(&plane, work.watches, &work.patience, &reference).await?,
-            ready @ (Readiness::ControlPlaneReady { .. } | Readiness::MachineDeploymentReady { .. }) => {
+            ready @ (Readiness::ControlPlaneReady { .. }
+            | Readiness::MachineDeploymentReady { .. }
+            | Readiness::MachineDeploymentSettled) => {
                 let live = work.machines_ready(&plane, &reference, ready).await?;
                 effects = machines(work, &plane, live.as_ref()).await.into_iter().collect();
             }

@@ -6,6 +6,7 @@ mod agent;
 mod cluster;
 mod layers;
 mod leases;
+mod left_alone;
 mod objects;
 mod observe;
 #[path = "../../../../tests/apply-table/only_new.rs"]

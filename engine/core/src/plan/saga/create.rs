@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
+use windlass_kubeschema::fieldpath::FieldPath;
 
 use super::objects::{begin_and_end, component, doomed, may_go, once_clear, once_gone, planned, repair_digest, repair_objects};
 use super::steps::Draft;
@@ -13,6 +14,7 @@ use crate::addr::{Address, Part};
 use crate::desired::{DesiredCluster, DesiredLayer, Home};
 use crate::facts::ClusterAccess;
 use crate::graph::Graph;
+use crate::ignored::Ignored;
 use crate::layer::LayerKind;
 use crate::marks;
 use crate::object::ObjectKey;
@@ -473,7 +475,11 @@ impl<'v> Saga<'v> {
         for (pool, replicas) in &cluster.pools {
             let address = self.part(Part::WorkerPool(pool.clone()));
             let key = self.capi_key("cluster.x-k8s.io", "MachineDeployment", marks::machine_deployment(&cluster.name, pool), &self.home);
-            let wait = self.wait(key, CORE, Readiness::MachineDeploymentReady { replicas: *replicas });
+            let ready = match self.is_size_of_others(&address) {
+                true => Readiness::MachineDeploymentSettled,
+                false => Readiness::MachineDeploymentReady { replicas: *replicas },
+            };
+            let wait = self.wait(key, CORE, ready);
             if self.makes(&address) {
                 let applied = self.apply(&address, &self.home.clone(), None, self.gate.clone(), draft);
                 let ready = draft.add(&address, wait, [applied], self.timeout());
@@ -482,6 +488,13 @@ impl<'v> Saga<'v> {
                 self.change_machines(&address, wait, draft);
             }
         }
+    }
+
+    /// Whether a pool's number of machines is left alone once it is made.
+    fn is_size_of_others(&self, pool: &Address) -> bool {
+        let objects = self.view.wishes.resources.get(pool).map(|wish| wish.objects.as_slice()).unwrap_or_default();
+        let replicas = FieldPath::of_fields(["spec", "replicas"]);
+        objects.iter().any(|object| object.key.kind == "MachineDeployment" && Ignored::of(&object.content).covers(&replicas))
     }
 
     /// Where the wish of a ready resource is another one, that is what its last step records.
