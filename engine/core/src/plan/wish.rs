@@ -116,7 +116,8 @@ pub(super) struct Wishes<'a> {
     pub(super) known: BTreeMap<String, Json>,
 }
 
-/// Writes the wish in placeholder form. `recorded`: what attributes that are left alone were applied with. `known`: references that were unknown to HCL and are known to the planes.
+/// Writes the wish in placeholder form. `recorded`: what attributes that are left alone were applied with. `known`: references that were unknown to
+/// HCL and are known to the planes.
 pub(super) fn wishes<'a>(
     desired: &'a Desired,
     recorded: Option<&Recorded>,

@@ -9,7 +9,7 @@ pub mod windlass;
 mod world;
 
 use serde_json::Value as Json;
-use windlass_proving_ground::{ClusterName, RepositoryFlavour};
+use windlass_proving_ground::{ClusterName, RepositoryFlavour, Role};
 
 use module::Module;
 use world::World;
@@ -30,6 +30,8 @@ async fn the_quickstart_lives_and_dies_on_real_planes() {
     module.windlass(&["plan", "-detailed-exitcode"]).await.ends(0).says("No changes.").took("no-op plan");
     module.windlass(&["drift"]).await.ends(0).took("drift, none");
     it_drifts_and_is_repaired(&world, &module).await;
+    its_workers_become_other_machines(&world, &module).await;
+    it_loses_layers_and_gets_a_worker(&world, &module).await;
 
     let before = world.cloud.ledger();
     assert!(before.machines.iter().all(|machine| machine.restarts == 0), "no machine was made twice: {before:#?}");
@@ -106,6 +108,41 @@ async fn it_drifts_and_is_repaired(world: &World, module: &Module) {
     assert!(!storefront.to_string().contains("registry.example/other:2"), "{storefront:#}");
     let pool = there.get("machinedeployment", CLUSTER, "shop-general").await;
     assert_eq!(pool["status"]["availableReplicas"], 2, "{:#}", pool["status"]);
+    module.windlass(&["plan", "-detailed-exitcode"]).await.ends(0).says("No changes.");
+}
+
+/// Machines of each role that have been taken away.
+fn taken_away(world: &World) -> (usize, usize) {
+    let ledger = world.cloud.ledger();
+    let of = |role: Role| ledger.machines.iter().filter(|machine| machine.role == role && machine.deleted.is_some()).count();
+    (of(Role::ControlPlane), of(Role::Worker))
+}
+
+/// As many machines of a pool are replaced as the plan announces, and no other one.
+async fn its_workers_become_other_machines(world: &World, module: &Module) {
+    let (of_control_plane, of_pool) = taken_away(world);
+    module.replace("instance_type = \"m6i.xlarge\"", "instance_type = \"m7i.xlarge\"");
+    let planned = module.windlass(&["plan", "-out=machines.wlplan"]).await.ends(0);
+    planned.says("# cluster.shop.worker_pool[\"general\"] will be repaved, 2 machines are replaced");
+    module.windlass(&["apply", "machines.wlplan"]).await.ends(0).took("repave of two workers");
+    assert_eq!(taken_away(world), (of_control_plane, of_pool + 2), "{:#?}", world.cloud.ledger());
+    assert_eq!(world.cloud.ledger().living().count(), 5);
+    let there = world.kubectl(&world.cloud.plane(&ClusterName::new(CLUSTER, CLUSTER)).expect("the cluster's plane"));
+    let templates = there.list("awsmachinetemplates", CLUSTER).await;
+    assert_eq!(templates.iter().filter(|name| name.contains("shop-general")).count(), 1, "{templates:?}");
+    module.windlass(&["plan", "-detailed-exitcode"]).await.ends(0).says("No changes.");
+}
+
+/// What a removed layer has brought is gone, and a pool grows, in one apply; no machine is replaced.
+async fn it_loses_layers_and_gets_a_worker(world: &World, module: &Module) {
+    let before = taken_away(world);
+    module.replace("profiles = [profile.base, profile.shop]", "profiles = [profile.base]");
+    module.replace("replicas = 2", "replicas = 3");
+    module.windlass(&["apply", "-auto-approve"]).await.ends(0).took("a layer less, a worker more");
+    assert_eq!((taken_away(world), world.cloud.ledger().living().count()), (before, 6));
+    let there = world.kubectl(&world.cloud.plane(&ClusterName::new(CLUSTER, CLUSTER)).expect("the cluster's plane"));
+    let namespaces = there.run(&["get", "namespaces", "-o", "name"]).await;
+    assert!(namespaces.contains("namespace/platform") && !namespaces.contains("namespace/storefront"), "{namespaces}");
     module.windlass(&["plan", "-detailed-exitcode"]).await.ends(0).says("No changes.");
 }
 
