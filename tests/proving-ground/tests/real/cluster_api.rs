@@ -10,6 +10,8 @@ use kube::runtime::wait::{await_condition, conditions};
 use serde_json::{Value as Json, json};
 use windlass_proving_ground::{Ground, MANAGERS, Plane, PlaneSpec, install_cluster_api};
 
+use crate::support::within;
+
 fn clusters(plane: &Plane, version: &str) -> Api<DynamicObject> {
     let resource = ApiResource {
         group: "cluster.x-k8s.io".to_owned(),
@@ -82,14 +84,14 @@ async fn a_cluster_in_memory_comes_and_goes() {
         conditions.is_some_and(|list| list.iter().any(|one| one["type"] == "ControlPlaneAvailable" && one["status"] == "True"))
     };
     let waited = Box::pin(await_condition(clusters(&plane, "v1beta2"), "memory", available));
-    support::within(180, "an available control plane", waited).await.unwrap();
+    within(180, "an available control plane", waited).await.unwrap();
     println!("proving ground: a control plane in memory is available in {:.1} s", begun.elapsed().as_secs_f64());
 
     let begun = Instant::now();
     let found = clusters(&plane, "v1beta2").delete("memory", &DeleteParams::default()).await.unwrap();
     let uid = found.left().and_then(|cluster| cluster.metadata.uid).expect("finalizers hold it");
     let gone = Box::pin(await_condition(clusters(&plane, "v1beta2"), "memory", conditions::is_deleted(&uid)));
-    support::within(120, "the end of the cluster", gone).await.unwrap();
+    within(120, "the end of the cluster", gone).await.unwrap();
     println!("proving ground: it is deleted in {:.1} s", begun.elapsed().as_secs_f64());
 }
 

@@ -20,6 +20,7 @@ use kube::runtime::wait::{await_condition, conditions};
 use serde_json::json;
 use windlass_proving_ground::{ComponentRepository, DeploymentRunner, Ground, HostProcess, Plane, PlaneSpec, RepositoryFlavour};
 
+use crate::support::within;
 use apply::{CLUSTER_API, DEPLOYMENTS, apply_file, apply_providers, until};
 use webhooks::{answer_webhooks, cert_manager_answers, command_line, refusal, user};
 
