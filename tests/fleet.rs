@@ -34,8 +34,7 @@ fn one_variable_changes_every_cluster_a_few_at_a_time() {
     let made = place.apply();
     assert!(turns(&made.stdout).1 > AT_ONCE, "new clusters wait for nobody: {}", made.stdout);
     let summer = ["-var", "menu=summer"];
-    let plan = place.run(&[&["plan"], &summer[..]].concat()).expect(0);
-    plan.says("Plan: 0 to add, 20 to change, 0 to destroy.");
+    let plan = place.run(&[&["plan"], &summer[..]].concat()).expect(0).says("Plan: 0 to add, 20 to change, 0 to destroy.");
     plan.says("20 living clusters change, 5 at a time; no other one begins once 2 have failed.");
     let changed = place.run(&[&["apply", "-auto-approve"], &summer[..]].concat()).expect(0);
     let (begun, most) = turns(&changed.stdout);
