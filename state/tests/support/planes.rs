@@ -67,6 +67,7 @@ pub fn plan(steps: Vec<Step>, fingerprints: Vec<Fingerprint>) -> Plan {
         changes: Vec::new(),
         steps,
         fingerprints,
+        turns: None,
         outputs: BTreeMap::new(),
         warnings: Vec::new(),
         unplanned: Vec::new(),
