@@ -271,10 +271,12 @@ fn a_secret_that_would_be_shown_is_refused_unseen() {
     run(&place, &canaries, &["plan"], &[]).expect(1).says("WL0103").says("pin.wl.hcl:1:1");
 }
 
-/// A place with a Secret that the API refuses, in words about its data.
+/// A place with a Secret that the API refuses, in words about its data: they are more than a Secret may hold.
 fn refused(agent: &str) -> Place {
     let place = place();
-    place.replace("main.wl.hcl", "type       = \"Opaque\"", "type       = \"kubernetes.io/tls\"");
+    let stands = "stringData = { password = var.database_password }";
+    let filler = "join(\"\", [for i in range(1000) : join(\"\", [for j in range(75) : \"0123456789abcdef\"])])";
+    place.replace("main.wl.hcl", stands, &format!("stringData = {{ password = var.database_password, filler = {filler} }}"));
     place.replace("main.wl.hcl", "  pivot    = true\n", &format!("  pivot    = false\n{agent}"));
     place
 }
@@ -283,7 +285,11 @@ fn refused(agent: &str) -> Place {
 #[test]
 fn a_refused_secret_is_not_repeated_by_windlass() {
     let (place, canaries) = (refused("  agent {\n    enabled = false\n  }\n"), canaries());
-    run(&place, &canaries, &["apply", "-auto-approve"], &[]).expect(1).says("tls.crt").says("WL0509").says("Secret storefront/database");
+    run(&place, &canaries, &["apply", "-auto-approve"], &[])
+        .expect(1)
+        .says("data: Too long")
+        .says("WL0509")
+        .says("Secret storefront/database");
     canaries.absent_below(place.path(), &ALLOWED);
     run(&place, &canaries, &["show", "-json"], &[]).expect(0);
     run(&place, &canaries, &["plan"], &[]);
@@ -299,12 +305,12 @@ fn a_refused_secret_is_not_repeated_by_the_agent() {
     let out = place.path().join("out.log");
     let file = std::fs::File::create(&out).expect("a file");
     let mut child = command.stdout(file.try_clone().expect("a file")).stderr(file).spawn().expect("the binary runs");
-    let said = || std::fs::read_to_string(&out).is_ok_and(|text| text.contains("tls.crt")).then_some(());
+    let said = || std::fs::read_to_string(&out).is_ok_and(|text| text.contains("data: Too long")).then_some(());
     cluster::eventually("the API's words in what apply waits for", said);
     child.kill().expect("it runs");
     child.wait().expect("it is ours");
     let log = std::fs::read_to_string(place.path().join(".windlass/sandbox/sandbox.log")).expect("a log");
-    assert!(log.contains("tls.crt"), "the agent logs why");
+    assert!(log.contains("data: Too long"), "the agent logs why");
     canaries.absent_below(place.path(), &ALLOWED);
     run(&place, &canaries, &["show", "-json"], &[]).expect(0);
     run(&place, &canaries, &["plan"], &[]);

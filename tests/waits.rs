@@ -69,7 +69,7 @@ fn without_the_network_nodes_are_not_ready_and_the_saga_says_so() {
 }
 
 /// An addon whose Deployment selects the label and runs an image with this tag, one that needs it, and one that does not.
-fn broken_addon(selected: &str, tag: &str) -> String {
+fn broken_addon(image: &str) -> String {
     let text = r#"
   addon "broken" {
     objects = [
@@ -79,10 +79,10 @@ fn broken_addon(selected: &str, tag: &str) -> String {
         kind       = "Deployment"
         metadata   = { name = "broken", namespace = "broken" }
         spec = {
-          selector = { matchLabels = { app = "SELECTED" } }
+          selector = { matchLabels = { app = "broken" } }
           template = {
             metadata = { labels = { app = "broken" } }
-            spec     = { containers = [{ name = "main", image = "registry.example.com/broken:TAG" }] }
+            spec     = { containers = [{ name = "main", image = "IMAGE" }] }
           }
         }
       },
@@ -96,12 +96,15 @@ fn broken_addon(selected: &str, tag: &str) -> String {
     objects = [{ apiVersion = "v1", kind = "Namespace", metadata = { name = "beside" } }]
   }
 "#;
-    text.replace("SELECTED", selected).replace("TAG", tag)
+    text.replace("IMAGE", image)
 }
 
 #[test]
 fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
-    let place = Place::small(&[base(&broken_addon("broken", "never-ready")), cluster("shop", "  timeouts {\n    wait = \"15s\"\n  }\n")]);
+    let place = Place::small(&[
+        base(&broken_addon("registry.example.com/broken:never-ready")),
+        cluster("shop", "  timeouts {\n    wait = \"15s\"\n  }\n"),
+    ]);
     let done = times_out(&place, &["Deployment broken/broken"]);
     let told = |done: &Done, text: &str| done.stdout.contains(text) || done.stderr.contains(text);
     assert!(told(&done, "layer[\"after\"]"), "what was left out is told:\n{}\n{}", done.stdout, done.stderr);
@@ -123,9 +126,10 @@ fn a_deployment_that_is_never_ready_stops_only_what_needs_it() {
 #[test]
 fn a_layer_that_the_api_refuses_fails_at_once_and_stops_only_what_needs_it() {
     // The timeout is the usual hour: nobody waits for it.
-    let place = Place::small(&[base(&broken_addon("another", "1")), cluster("shop", "")]);
+    let place = Place::small(&[base(&broken_addon("")), cluster("shop", "")]);
     let done = place.run(&["apply", "-auto-approve"]).expect(1);
-    let words = ["cluster.shop.layer[\"broken\"]", "Deployment broken/broken", "spec.template.metadata.labels", "layer[\"after\"]"];
+    let words =
+        ["cluster.shop.layer[\"broken\"]", "Deployment broken/broken", "spec.template.spec.containers[0].image", "layer[\"after\"]"];
     let done = words.iter().fold(done, |done, words| done.says(words));
     assert!(!done.stdout.contains("Apply complete!"));
     let kubectl = place.kubectl("shop");

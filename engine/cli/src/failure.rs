@@ -107,11 +107,11 @@ impl From<StepError> for Failure {
             }
             StepError::Diagnosed(diagnostic) => Failure::from(*diagnostic),
             StepError::TimedOut { .. } => {
-                Failure::new(Code::TIMED_OUT, text).hint("nothing is lost: apply again to go on").exits(Exit::TimedOut)
+                Failure::new(Code::TIMED_OUT, text).hint("nothing is lost: run it again to go on").exits(Exit::TimedOut)
             }
             StepError::Stale { .. } => Failure::new(Code::PLAN_STALE, text).hint("make a new plan and review it").exits(Exit::Stale),
             StepError::Unreachable { .. } => Failure::new(Code::PLANE_UNREACHABLE, text).exits(Exit::Partial),
-            StepError::Stopped => Failure::new(Code::STOPPED, text).hint("apply again to go on").exits(Exit::Interrupted),
+            StepError::Stopped => Failure::new(Code::STOPPED, text).hint("run it again to go on").exits(Exit::Interrupted),
             StepError::Store(error) => Failure::from(&*error),
         }
     }

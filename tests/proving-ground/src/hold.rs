@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use tokio::signal::unix::{SignalKind, signal};
-use windlass_proving_ground::{Ground, GroundError, MANAGERS, Manager, Plane, PlaneSpec, Service, install_cluster_api};
+use windlass_proving_ground::{Ground, GroundError, MANAGERS, Manager, Plane, PlaneSpec, Service, install_cluster_api, that_may_run_now};
 
 /// What is held, as the line of JSON says it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Held {
     pub processes: Vec<i32>,
     /// Where all of them log.
     pub logs: PathBuf,
+    /// Providers that are not there: they run once on a host, and another plane has them.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 /// One plane.
@@ -61,11 +64,14 @@ async fn come_up_and_stay(name: &str, arguments: &[&str]) -> Result<(), GroundEr
         planes.push(Plane::start(&ground, PlaneSpec::named(plane)?).await?);
     }
     let mut managers: Vec<Manager> = Vec::new();
+    let mut without: Vec<&str> = Vec::new();
     if let Some(plane) = planes.first().filter(|_| with_cluster_api) {
         plane.add_node("node-1").await?;
-        managers = install_cluster_api(&ground, plane, &MANAGERS).await?.managers;
+        let kinds = that_may_run_now(&MANAGERS)?;
+        without = MANAGERS.iter().map(|kind| kind.label).filter(|label| !kinds.iter().any(|kind| kind.label == *label)).collect();
+        managers = install_cluster_api(&ground, plane, kinds).await?.managers;
     }
-    let said = serde_json::to_string(&held(&ground, &planes, &managers)).unwrap_or_default();
+    let said = serde_json::to_string(&held(&ground, &planes, &managers, &without)).unwrap_or_default();
     let note = note_of(ground.logs());
     std::fs::write(&note, &said).map_err(|source| GroundError::Io { what: note.display().to_string(), source })?;
     let mut out = std::io::stdout();
@@ -93,7 +99,7 @@ async fn starter_is_gone() {
     }
 }
 
-fn held(ground: &Ground, planes: &[Plane], managers: &[Manager]) -> Held {
+fn held(ground: &Ground, planes: &[Plane], managers: &[Manager], without: &[&str]) -> Held {
     let services = planes.iter().flat_map(Plane::services).chain(managers.iter().map(|manager| &manager.service));
     Held {
         pid: std::process::id(),
@@ -107,5 +113,6 @@ fn held(ground: &Ground, planes: &[Plane], managers: &[Manager]) -> Held {
             .collect(),
         processes: services.filter_map(Service::process).map(|process| process.id()).collect(),
         logs: ground.logs().to_path_buf(),
+        without: without.iter().map(ToString::to_string).collect(),
     }
 }

@@ -41,7 +41,7 @@ pub use folder_lock::FolderLock;
 pub use ground::Ground;
 pub use kubeconfig::kubeconfig;
 pub use launch::{Launch, become_launched};
-pub use manager::{MANAGERS, Manager, ManagerKind, Webhooks};
+pub use manager::{MANAGERS, Manager, ManagerKind, Webhooks, that_may_run_now};
 pub use plane::{Plane, PlaneSpec};
 pub use ports::PortLease;
 pub use process::Process;

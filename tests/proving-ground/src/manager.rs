@@ -175,6 +175,20 @@ impl Manager {
 }
 
 /// The host's lease of a program; waits for another test to give it back.
+/// Those of the managers that can run beside what runs on this host now: for who does not wait until others have ended.
+///
+/// # Errors
+/// The system has no leases.
+pub fn that_may_run_now(kinds: &'static [ManagerKind]) -> Result<Vec<&'static ManagerKind>, GroundError> {
+    let mut may = Vec::new();
+    for kind in kinds {
+        if !kind.alone_on_host || HostLease::try_take(kind.program)?.is_some() {
+            may.push(kind);
+        }
+    }
+    Ok(may)
+}
+
 pub(crate) async fn alone_on_host(program: &'static str) -> Result<HostLease, GroundError> {
     let deadline = Instant::now() + PATIENCE_TO_BE_ALONE;
     loop {

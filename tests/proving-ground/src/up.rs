@@ -18,6 +18,7 @@ const GRACE: Duration = Duration::from_secs(20);
 
 /// Starts the plane, or says where it is.
 pub fn up(name: &str) -> Result<(), String> {
+    is_a_name(name)?;
     if let Some(pid) = Ground::holder(name).map_err(|error| error.to_string())? {
         let note = std::fs::read_to_string(note_of(&logs_folder().join(name)));
         let held: Held = note
@@ -56,11 +57,23 @@ pub fn up(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// It becomes the name of folders and files.
+fn is_a_name(name: &str) -> Result<(), String> {
+    let plain = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if plain && !name.is_empty() && name.len() <= 40 && !name.starts_with('-') {
+        return Ok(());
+    }
+    Err(format!("{name:?} is no name of a plane: up to 40 lower case letters, digits and `-`"))
+}
+
 fn tell(name: &str, held: &Held) {
     let name = if name == NAME { String::new() } else { format!(" {name}") };
     for plane in &held.planes {
         println!("  {} at {}, process {}", plane.name, plane.server, held.pid);
         println!("  export KUBECONFIG={}", plane.kubeconfig.display());
+    }
+    for label in &held.without {
+        println!("  without {label}: it runs once on a host, and another plane has it");
     }
     println!("  logs: {}", held.logs.display());
     println!("  stop it with `cargo xtask proving-ground down{name}`");
@@ -68,6 +81,7 @@ fn tell(name: &str, held: &Held) {
 
 /// Stops the plane; that nothing is up is fine too.
 pub fn down(name: &str) -> Result<(), String> {
+    is_a_name(name)?;
     let Some(pid) = Ground::holder(name).map_err(|error| error.to_string())? else {
         println!("Nothing is up.");
         return Ok(());

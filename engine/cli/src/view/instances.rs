@@ -105,7 +105,7 @@ mod tests {
             "cluster.x[\"a\"] has no layer",
             "cluster.x[\"a\"] has no name",
             "cluster.y has no name",
-            "cluster.y has no name",
+            "cluster.z has no name",
             "odd [\" text",
         ];
         let expected: Vec<(String, Option<String>)> = all.map(|summary| (summary.to_owned(), None)).into();

@@ -105,9 +105,10 @@ impl View {
     }
 
     fn findings(&self, diagnostics: &Diagnostics, sources: &SourceMap, compact: bool) {
-        match self.stream {
+        // That stdout takes nothing more can only be told elsewhere.
+        match self.stream && LOST.get().is_none() {
             true => stream::diagnostics(diagnostics, sources).for_each(|message| self.say(message)),
-            false => self.note(&diagnostic::diagnostics_text(diagnostics, sources, compact)),
+            false => print(&diagnostic::diagnostics_text(diagnostics, sources, compact), self.plain, true),
         }
     }
 

@@ -146,7 +146,7 @@ impl<'a> ProgressPrinter<'a> {
                 paint(CHANGE.bold(), "Interrupt received.")
             )),
             RunEvent::Stopping { running, now: true } => {
-                Some(format!("{} {} stopped; apply again to go on.", paint(REMOVE.bold(), "Stopping at once."), counted(*running, "step")))
+                Some(format!("{} {} stopped; run it again to go on.", paint(REMOVE.bold(), "Stopping at once."), counted(*running, "step")))
             }
         }
     }
@@ -270,13 +270,14 @@ pub fn end_text(summary: &Summary, plan: &Plan) -> String {
         let stopped = if summary.stopped.is_empty() { String::new() } else { format!(" {} stopped,", summary.stopped.len()) };
         let _ = writeln!(
             text,
-            "\n{} {} of {} steps are done, {} failed,{stopped} {} skipped, {} not begun. Apply again to go on.",
+            "\n{} {} of {} steps are done, {} failed,{stopped} {} skipped, {} not begun. {} again to go on.",
             paint(REMOVE.bold(), "Not complete."),
             summary.done.len(),
             plan.steps.len(),
             summary.failed.len(),
             summary.skipped.len(),
-            summary.not_reached.len()
+            summary.not_reached.len(),
+            if plan.mode == Mode::Destroy { "Destroy" } else { "Apply" }
         );
     }
     text

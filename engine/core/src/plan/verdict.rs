@@ -76,7 +76,7 @@ impl Verdict {
 }
 
 /// An object to be put right.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Repair {
     /// Where it is.
     pub(super) key: ObjectKey,
@@ -208,8 +208,9 @@ impl<'a> View<'a> {
         let changes = changed(wish, record);
         let refused = match ready {
             // What is still being made becomes what was wished first.
-            true if self.wishes.resources.contains_key(&address.root()) && !self.is_ready(&address.root()) => all_refused(wish, &changes),
+            true if self.wishes.resources.contains_key(&address.root()) && !self.has_its_machines(address) => all_refused(wish, &changes),
             true => refused(wish, &changes),
+            false if address.part.is_none() && self.has_its_machines(address) => refused(wish, &changes),
             false if self.lives_half_made(address) => all_refused(wish, &changes),
             false => Vec::new(),
         };
@@ -311,7 +312,7 @@ impl<'a> View<'a> {
             wish.zip(record).is_some_and(|(wish, record)| wish.input_digest != record.input_digest)
         };
         of_machines
-            && self.is_ready(&address.root())
+            && self.has_its_machines(address)
             && (record.render_revision == wish.resource.render_revision || other_wish(address) || other_wish(&address.root()))
     }
 
@@ -395,6 +396,14 @@ impl<'a> View<'a> {
     /// Whether a CAPI object is recorded on the management plane though its place is in the cluster.
     fn is_away(&self, object: &Placed, home: &Address) -> bool {
         self.recorded.made(&object.key.on(home)).is_none() && self.recorded.made(&object.key).is_some()
+    }
+
+    /// Whether the cluster of a resource is whole, or has at least been so far that its control plane is whole, in its place: a destroy that was
+    /// broken off leaves it so. Then its machines are changed as those of a whole one, after what else is missing. Of what is no cluster: whether
+    /// it is whole.
+    fn has_its_machines(&self, address: &Address) -> bool {
+        let root = address.root();
+        self.is_ready(&root) || (root.is_cluster() && self.is_ready(&root.with(Part::ControlPlane)))
     }
 
     /// Whether Cluster API objects of a part of a cluster that is not ready have been applied, so that machines may come of them.

@@ -8,6 +8,7 @@ use windlass_core::desired::{Desired, DesiredHop};
 use windlass_core::diag::{Code, Diagnostic};
 use windlass_core::plan::show_json::show_json;
 use windlass_core::plan::{Action, ChangeAction, Mode, ObjectAction, Plan};
+use windlass_core::recorded::ResourceStatus;
 use windlass_core::schema::{Fixed, OnChange};
 
 use crate::cases::{good, shown};
@@ -107,6 +108,42 @@ fn half_repaved_is_finished_or_taken_back() {
                 let suffix = if back { "m6i-large" } else { "m7i-large" };
                 let left = templates(&world);
                 assert!(left.len() == 2 && left.iter().all(|name| name.ends_with(suffix)), "{steps} {back}: {left:?}");
+            }
+        }
+    }
+}
+
+/// Killed in the middle, and given up in the middle after that: it is wanted again, with the machines that it was to get or with those it had.
+#[test]
+fn half_repaved_and_half_destroyed_it_comes_back() {
+    for pivot in [true, false] {
+        let (old, next) = (wish(pivot, "m6i.large", 2), wish(pivot, "m7i.large", 4));
+        let whole = up(&old);
+        let roll = good(&whole, &next);
+        for rolled in 0..roll.steps.len() {
+            let mut world = whole.clone();
+            world.apply(&roll, rolled);
+            world.break_off(&roll.steps[rolled], 1);
+            let (given_up, diagnostics) = world.plan(&next, Mode::Destroy);
+            assert!(diagnostics.is_empty(), "{diagnostics:#?}");
+            for gone in 0..given_up.steps.len() {
+                let mut world = world.clone();
+                world.apply(&given_up, gone);
+                world.break_off(&given_up.steps[gone], 1);
+                let root = world.state.resources.get(&cluster("shop"));
+                if root.is_none_or(|root| root.status == ResourceStatus::Deleting) {
+                    break;
+                }
+                for wanted in [&next, &old] {
+                    let mut world = world.clone();
+                    let (plan, diagnostics) = world.plan(wanted, Mode::Apply);
+                    assert!(diagnostics.is_empty(), "{pivot} {rolled} {gone} {:?}: {diagnostics:#?}", shown(&given_up));
+                    world.apply(&plan, usize::MAX);
+                    let (rest, diagnostics) = world.plan(wanted, Mode::Apply);
+                    let steps = || (shown(&given_up), shown(&plan), shown(&rest));
+                    assert!(diagnostics.is_empty() && rest.steps.is_empty(), "{pivot} {rolled} {gone}: {diagnostics:#?} {:#?}", steps());
+                    assert_eq!(templates(&world).len(), 2, "{pivot} {rolled} {gone}: {:?}", templates(&world));
+                }
             }
         }
     }

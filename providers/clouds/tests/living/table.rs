@@ -205,6 +205,8 @@ pub fn table() -> Vec<Row> {
     let role = "credentials {\n role_arn = \"arn:aws:iam::111122223333:role/capa\"\n }";
     vec![
         row("windlass.agent_image", "windlass", "", "windlass {\n agent_image = \"mirror/windlass:2\"\n}", InPlace(&["cluster.shop.agent"])),
+        row("windlass.max_concurrent_clusters", "windlass", "", "windlass {\n max_concurrent_clusters = 3\n}", Nothing("it is about the pace of other changes")),
+        row("windlass.stop_after_failures", "windlass", "", "windlass {\n stop_after_failures = 3\n}", Nothing("it is about the pace of other changes")),
         row("windlass.required_version", "windlass", "", "windlass {\n required_version = \"~> 0.1\"\n}", Nothing("it is about the binary that plans, and is checked before")),
 
         row("management.kubeconfig", "management", REAL, "management \"real\" {\n kubeconfig = \"b\"\n context = \"a\"\n install_providers = false\n}", Nothing("it is the way to the plane; that it leads to the same one is held against the recorded identity")),

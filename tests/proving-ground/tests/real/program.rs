@@ -36,6 +36,13 @@ fn unknown_words_get_the_usage() {
 }
 
 #[test]
+fn a_name_is_no_path() {
+    for name in ["../x", "a b", "", "-a", "A"] {
+        says(&program().args(["down", name]).output().expect("it runs"), 1, "is no name of a plane");
+    }
+}
+
+#[test]
 #[ignore = "needs real servers: cargo xtask proving-ground test"]
 fn down_undoes_up() {
     let run = |words: &[&str]| program().args(words).output().expect("it runs");

@@ -445,7 +445,11 @@ impl<'v> Saga<'v> {
         if matches!(self.verdict(address), Verdict::Keep) {
             return None;
         }
-        let step = self.repair(address, self.gate.clone(), draft);
+        // Where a destroy was broken off they lie elsewhere, and this plan has brought them home before.
+        let at_home = |repair: &Repair| Repair { key: repair.key.on(&self.home), ..repair.clone() };
+        let repairs: Vec<Repair> = self.verdict(address).repairs().iter().map(at_home).collect();
+        let step = repair_objects(self.view, address, &repairs, self.gate.clone(), self.timeout(), draft);
+        self.ends.extend(step);
         let replaced = self.view.replaced_templates(address);
         let passed = self.passed_templates(address);
         if step.is_none() && replaced.is_empty() {
@@ -455,13 +459,17 @@ impl<'v> Saga<'v> {
         let mut last = draft.add(address, wait, needs, self.timeout());
         if !replaced.is_empty() || !passed.is_empty() {
             let ours = replaced.iter().filter(|(key, object)| may_go(self.view, key, object));
-            let objects = ours.map(|(key, object)| doomed(self.view, key, object));
+            let moved = |key: &ObjectKey, object| match key.plane == self.home {
+                true => doomed(self.view, key, object),
+                false => DoomedObject { key: key.on(&self.home), uid: None, ..doomed(self.view, key, object) },
+            };
+            let objects = ours.map(|(key, object)| moved(key, object));
             let passed = passed.into_iter().filter(|passed| !replaced.iter().any(|(key, _)| **key == passed.key));
             let objects = objects.chain(passed).collect();
             let action = Action::CollectTemplates { plane: self.home.clone(), objects };
             last = draft.add(address, action, [last], self.timeout());
             for (key, _) in replaced {
-                draft.on_done(last, Effect::ObjectGone { key: key.clone() });
+                draft.on_done(last, Effect::ObjectGone { key: key.on(&self.home) });
             }
         }
         self.updated(address, last, draft);
