@@ -61,6 +61,7 @@ async fn cert_manager_serves_both_sides() {
     module.windlass(&["drift"]).await.ends(0);
     module.windlass(&["destroy", "-auto-approve"]).await.ends(0).took("destroy with cert-manager");
     assert!(world.cloud.ledger().is_empty(), "{:#?}", world.cloud.ledger());
+    nothing_is_left(&world, &module).await;
 }
 
 /// Its objects are in it and no longer on the management plane; machines are those that were asked for, the first one is still the first one.
@@ -149,11 +150,25 @@ async fn it_loses_layers_and_gets_a_worker(world: &World, module: &Module) {
 /// Nothing of the cluster is on the management plane, nothing in the state, and no secret was written anywhere.
 async fn nothing_is_left(world: &World, module: &Module) {
     let here = world.kubectl(&world.management);
-    for kind in
-        ["clusters.cluster.x-k8s.io", "machines.cluster.x-k8s.io", "kubeadmconfigs", "awsmachines", "awsmachinetemplates", "secrets"]
-    {
-        assert_eq!(here.list(kind, CLUSTER).await, Vec::<String>::new(), "{kind} on the management plane");
+    for kind in [
+        "clusters.cluster.x-k8s.io",
+        "machines.cluster.x-k8s.io",
+        "machinesets.cluster.x-k8s.io",
+        "machinedeployments.cluster.x-k8s.io",
+        "kubeadmcontrolplanes",
+        "kubeadmconfigs",
+        "kubeadmconfigtemplates",
+        "awsclusters",
+        "awsmachines",
+        "awsmachinetemplates",
+        "awsclusterroleidentities",
+    ] {
+        assert_eq!(here.run(&["get", kind, "-A", "-o", "name"]).await, "", "{kind} on the management plane");
     }
+    // Credentials of the clouds' managers are among them.
+    let ours = here.run(&["get", "secrets,leases,configmaps", "-A", "-l", "windlass.dev/lineage", "-o", "name"]).await;
+    assert!(!ours.contains("secret/"), "{ours}");
+    assert_eq!(here.list("secrets", CLUSTER).await, Vec::<String>::new());
     let namespaces = here.list_all("namespaces").await;
     assert!(!namespaces.contains(&CLUSTER.to_owned()), "{namespaces:?}");
     let access = here.list("secrets", "windlass-system").await;
