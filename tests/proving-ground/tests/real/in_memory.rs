@@ -1,8 +1,6 @@
 //! Clusters in memory under Cluster API's real managers: ten at once are made, scaled and deleted by the `windlass` binary, and what a step
 //! waits for is told in the managers' own words.
 
-#![expect(clippy::print_stdout, reason = "the figures of the README")]
-
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 #[path = "../../../apply-table/only_new.rs"]
-mod only_new;
+mod law;
 
 use std::collections::BTreeMap;
 
@@ -18,5 +18,5 @@ async fn what_is_there_is_not_touched() {
     let processes = Plane::start(&ground, PlaneSpec::named("management").unwrap()).await.unwrap();
     let source = PlaneSource::Text { kubeconfig: processes.kubeconfig().to_owned(), context: None };
     let planes = Planes::new(BTreeMap::from([(Address::management("m"), source)]));
-    only_new::check(&planes.plane(&Address::management("m")).await.unwrap()).await;
+    law::check(&planes.plane(&Address::management("m")).await.unwrap()).await;
 }
