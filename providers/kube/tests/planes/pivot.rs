@@ -258,7 +258,7 @@ async fn a_machine_lost_while_its_cluster_comes_to_a_stop_is_let_go_first() {
         let controllers = tokio::spawn(acknowledge(stage.management.clone()));
         until_paused(false).await;
         let_go(&stage, &machine).await;
-        controllers
+        controllers.abort_handle()
     };
     let (_, controllers) = tokio::join!(async { run(&kube, &moves, &journal).await.unwrap() }, deleted_in_between);
     controllers.abort();
