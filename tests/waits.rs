@@ -138,9 +138,9 @@ fn a_layer_that_the_api_refuses_fails_at_once_and_stops_only_what_needs_it() {
     assert!(stalled.is_some_and(|stalled| stalled["message"].as_str().is_some_and(|text| text.contains("Deployment broken/broken"))));
     assert!(kubectl.get("/api/v1/namespaces/beside").is_some(), "an independent layer goes on");
     assert!(kubectl.get("/api/v1/namespaces/platform").is_none(), "a layer that needs it does not");
-    place.run(&["apply", "-auto-approve"]).expect(1).says("spec.template.metadata.labels");
+    place.run(&["apply", "-auto-approve"]).expect(1).says("spec.template.spec.containers[0].image");
 
-    place.replace("main.wl.hcl", "app = \"another\"", "app = \"broken\"");
+    place.replace("main.wl.hcl", "image = \"\"", "image = \"registry.example.com/broken:2\"");
     place.apply();
     place.settled();
     assert!(kubectl.get("/api/v1/namespaces/platform").is_some());
